@@ -1,0 +1,158 @@
+/* file.c: whole files in and out. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/status.h"
+
+static int fail_errno(const char *verb, const char *path)
+{
+	int status = errno == ENOENT ? PB_E_NOTFOUND : PB_E_IO;
+	return pb_fail(status, "cannot %s %s: %s", verb, path, strerror(errno));
+}
+
+static int read_all(int fd, const char *path, void *data, size_t size)
+{
+	for (size_t done = 0; done < size;) {
+		ssize_t n = read(fd, (char *)data + done, size - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail_errno("read", path);
+		if (n == 0)
+			return pb_fail(PB_E_IO, "cannot read %s: it shrank while being read", path);
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+int pb_file_read(const char *path, size_t max_size, void **ret_data, size_t *ret_size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fail_errno("open", path);
+	struct stat st;
+	int rc;
+	char *data = NULL;
+	if (fstat(fd, &st) < 0) {
+		rc = fail_errno("examine", path);
+	} else if (!S_ISREG(st.st_mode)) {
+		rc = pb_fail(PB_E_FORMAT, "%s is not a regular file", path);
+	} else if ((uint64_t)st.st_size > max_size) {
+		rc = pb_fail(PB_E_FORMAT, "%s has %lld bytes; at most %zu are read", path, (long long)st.st_size,
+			     max_size);
+	} else if (!(data = malloc((size_t)st.st_size + 1))) {
+		rc = pb_fail_nomem((size_t)st.st_size, path);
+	} else {
+		rc = read_all(fd, path, data, (size_t)st.st_size);
+	}
+	close(fd);
+	if (rc < 0) {
+		free(data);
+		return rc;
+	}
+	data[st.st_size] = '\0';
+	*ret_data = data;
+	*ret_size = (size_t)st.st_size;
+	return 0;
+}
+
+static int write_all(int fd, const char *path, const char *data, size_t size)
+{
+	for (size_t done = 0; done < size;) {
+		ssize_t n = write(fd, data + done, size - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail_errno("write", path);
+		done += (size_t)n;
+	}
+	return fsync(fd) < 0 ? fail_errno("write", path) : 0;
+}
+
+/* A rename is only durable once its folder is. Some file systems refuse to sync a folder; that loses nothing. */
+static void sync_folder(const char *path)
+{
+	char *folder = strdup(path), *slash = folder ? strrchr(folder, '/') : NULL;
+	if (slash)
+		*slash = '\0';
+	int fd = folder ? open(slash ? (*folder ? folder : "/") : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (fd >= 0) {
+		fsync(fd);
+		close(fd);
+	}
+	free(folder);
+}
+
+int pb_file_write(const char *path, const void *data, size_t size)
+{
+	size_t length = strlen(path) + 16;
+	char *temporary = malloc(length);
+	if (!temporary)
+		return pb_fail_nomem(length, path);
+	snprintf(temporary, length, "%s.tmpXXXXXX", path);
+	int rc, fd = mkstemp(temporary);
+	if (fd < 0) {
+		rc = fail_errno("create", path);
+		free(temporary);
+		return rc;
+	}
+	fchmod(fd, 0644);
+	rc = write_all(fd, path, data, size);
+	if (close(fd) < 0 && !rc)
+		rc = fail_errno("write", path);
+	if (!rc && rename(temporary, path) < 0)
+		rc = fail_errno("rename to", path);
+	if (rc < 0)
+		unlink(temporary);
+	else
+		sync_folder(path);
+	free(temporary);
+	return rc;
+}
+
+int pb_file_make_dir(const char *path)
+{
+	char *copy = strdup(path);
+	if (!copy)
+		return pb_fail_nomem(strlen(path), path);
+	int rc = 0;
+	for (char *c = copy + (*copy == '/');; c++) {
+		if (*c && *c != '/')
+			continue;
+		char held = *c;
+		*c = '\0';
+		if (*copy && mkdir(copy, 0777) < 0 && errno != EEXIST) {
+			rc = fail_errno("make the folder", copy);
+			break;
+		}
+		*c = held;
+		if (!held)
+			break;
+	}
+	free(copy);
+	struct stat st;
+	if (!rc && (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)))
+		rc = pb_fail(PB_E_IO, "%s is not a folder", path);
+	return rc;
+}
+
+char *pb_file_join(const char *dir, const char *name)
+{
+	int absolute = name[0] == '/' || !dir || !*dir;
+	size_t size = (absolute ? 0 : strlen(dir) + 1) + strlen(name) + 1;
+	char *path = malloc(size);
+	if (!path)
+		pb_fail_nomem(size, name);
+	else if (absolute)
+		snprintf(path, size, "%s", name);
+	else
+		snprintf(path, size, "%s/%s", dir, name);
+	return path;
+}

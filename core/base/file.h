@@ -1,0 +1,18 @@
+/* file.h: whole files in and out. */
+#ifndef PB_BASE_FILE_H
+#define PB_BASE_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Reads a whole file; *ret_data is the caller's, to be freed with free(), with a NUL behind its last byte.
+ * Refuses anything but a regular file and anything larger than max_size. */
+int pb_file_read(const char *path, size_t max_size, void **ret_data, size_t *ret_size);
+/* Makes the file appear whole or not at all: temporary name beside it, fsync, rename, fsync of the folder. */
+int pb_file_write(const char *path, const void *data, size_t size);
+/* mkdir -p */
+int pb_file_make_dir(const char *path);
+/* dir + "/" + name, or name itself when it is absolute; the caller frees it. NULL: out of memory, recorded. */
+char *pb_file_join(const char *dir, const char *name);
+
+#endif

@@ -1,0 +1,97 @@
+/* status.c: the thread's error slot. */
+#include "base/status.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Long enough for a full diagnostic with its excerpt; a longer text is cut, never overrun. */
+static _Thread_local char error_text[8192];
+
+int pb_fail_v(int status, const char *format, va_list args)
+{
+	vsnprintf(error_text, sizeof error_text, format, args);
+	return -status;
+}
+
+int pb_fail(int status, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	int rc = pb_fail_v(status, format, args);
+	va_end(args);
+	return rc;
+}
+
+int pb_fail_in(int rc, const char *format, ...)
+{
+	char context[1024], rest[sizeof error_text];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(context, sizeof context, format, args);
+	va_end(args);
+	memcpy(rest, error_text, sizeof rest);
+	const char *text = rest[0] ? rest : pb_status_text(rc);
+	size_t used = (size_t)snprintf(error_text, sizeof error_text, "%s: ", context);
+	size_t length = strlen(text), room = sizeof error_text - used - 1;
+	if (length > room)
+		length = room;
+	memcpy(error_text + used, text, length);
+	error_text[used + length] = '\0';
+	return rc;
+}
+
+int pb_fail_nomem(size_t size, const char *what)
+{
+	return pb_fail(PB_E_NOMEM, "out of memory (%zu bytes for %s)", size, what);
+}
+
+const char *pb_error_text(void)
+{
+	return error_text;
+}
+
+void pb_error_clear(void)
+{
+	error_text[0] = '\0';
+}
+
+const char *pb_status_name(int rc)
+{
+	switch (-rc) {
+	case PB_OK: return "OK";
+#define NAME(name, value, text) \
+	case value: return #name;
+		PB_STATUS_MAP(NAME)
+#undef NAME
+	default: return "UNKNOWN";
+	}
+}
+
+const char *pb_status_text(int rc)
+{
+	switch (-rc) {
+	case PB_OK: return "no error";
+#define TEXT(name, value, text) \
+	case value: return text;
+		PB_STATUS_MAP(TEXT)
+#undef TEXT
+	default: return "unknown error";
+	}
+}
+
+int pb_status_exit_code(int rc)
+{
+	switch (-rc) {
+	case PB_OK: return 0;
+	case PB_E_FORMAT:
+	case PB_E_CONFIG:
+	case PB_E_USAGE:
+	case PB_E_SHAPE:
+	case PB_E_RANGE:
+	case PB_E_NOTFOUND:
+	case PB_E_UNSUPPORTED:
+	case PB_E_ABI: return 2;
+	case PB_E_INTERRUPTED: return 130;
+	default: return 1;
+	}
+}

@@ -1,0 +1,79 @@
+/* registry.h: finds, checks, loads and instantiates plugins.
+ *
+ * Plugins are looked for in PATCHBAY_PLUGIN_PATH (colon-separated), then $XDG_DATA_HOME/patchbay/plugins (or
+ * ~/.local/share/...), then the system's folder (given at build time; in a build tree, the build's own plugins).
+ * Never where an experiment file says. Loaded objects stay until the registry is destroyed.
+ */
+#ifndef PB_HOST_REGISTRY_H
+#define PB_HOST_REGISTRY_H
+
+#include <patchbay/dataset.h>
+#include <patchbay/metric.h>
+#include <patchbay/plugin.h>
+#include <patchbay/setter.h>
+
+#include "base/schema.h"
+
+struct pb_device;
+
+/* One plugin file. A file that did not load stays in the list with its reason. */
+struct pb_loaded {
+	const char *path;
+	const char *name;               /* plugin->name, or the file's base name when it did not load */
+	const struct pb_plugin *plugin; /* NULL: did not load */
+	const char *reason;             /* why not */
+	const struct pb_loaded *shadowed_by; /* an earlier folder has the same kind and name */
+};
+
+struct pb_registry;
+
+/* Reads the folders; a folder or a plugin that fails is no error here. */
+int pb_registry_create(struct pb_registry **ret_registry);
+void pb_registry_destroy(struct pb_registry *registry); /* NULL allowed; all instances must be destroyed before */
+size_t pb_registry_count(const struct pb_registry *registry);
+const struct pb_loaded *pb_registry_at(const struct pb_registry *registry, size_t i);
+/* The plugin to use. On failure records at `at` (a node of yaml; both may be NULL) what was looked for, the nearest name
+ * of that kind, why a file of that name did not load, and where plugins are looked for. */
+int pb_registry_find(struct pb_registry *registry, enum pb_kind kind, const char *name, struct pb_yaml *yaml,
+		     const struct pb_yaml_node *at, const struct pb_loaded **ret_loaded);
+const char *pb_kind_name(enum pb_kind kind); /* "setter" */
+
+/* Reads and compares the ABI note without loading the file. On failure the text lists every differing field, host
+ * against plugin, and what to rebuild. */
+int pb_abi_check_file(const char *path);
+
+/* One configured plugin. */
+struct pb_instance {
+	const struct pb_loaded *loaded;
+	struct pb_host host; /* what the plugin sees */
+	void *params;
+	void *self;
+	struct pb_instance_impl *impl;
+};
+
+/* `params` is a map whose keys `skip` belong to others, or NULL for defaults. base_dir: where read_file looks.
+ * device runs the view operations; it may be NULL for datasets and metrics. A mistake in params is recorded in yaml. */
+int pb_instance_create(const struct pb_loaded *loaded, struct pb_yaml *yaml, const struct pb_yaml_node *params,
+		       const char *const *skip, uint64_t seed, const char *base_dir, struct pb_device *device,
+		       struct pb_instance **ret_instance);
+void pb_instance_destroy(struct pb_instance *instance); /* NULL allowed */
+
+/* Calls through these, never through ops directly: they turn a plugin's failure into an error text that names plugin,
+ * call and reason, and notice a failure without a reason. `rc` is what the plugin's call returned. */
+int pb_instance_result(const struct pb_instance *instance, const char *call, int rc);
+void pb_instance_begin(struct pb_instance *instance); /* forgets the last reason; before each call */
+
+static inline const struct pb_setter_ops *pb_setter_ops(const struct pb_instance *i)
+{
+	return i->loaded->plugin->ops;
+}
+static inline const struct pb_metric_ops *pb_metric_ops(const struct pb_instance *i)
+{
+	return i->loaded->plugin->ops;
+}
+static inline const struct pb_dataset_ops *pb_dataset_ops(const struct pb_instance *i)
+{
+	return i->loaded->plugin->ops;
+}
+
+#endif

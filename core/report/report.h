@@ -1,0 +1,51 @@
+/* report.h: a run's results as files and as pictures in a terminal. May use base/ and ckpt/ (for .npz) only. */
+#ifndef PB_REPORT_REPORT_H
+#define PB_REPORT_REPORT_H
+
+#include <stdio.h>
+
+#include "base/text.h"
+#include "report/result.h"
+
+/* Files; each appears whole or not at all. */
+int pb_report_write_sweep(const char *dir, const struct pb_result_sweep *sweep); /* sweeps/FILE.{csv,json,npz} */
+int pb_report_write_stage(const char *dir, const struct pb_result_stage *stage); /* curves/NAME.csv */
+int pb_report_write_units(const char *dir, const struct pb_result_units *units, const char *name); /* NAME.csv */
+int pb_report_write_run(const char *dir, const struct pb_result_run *run); /* results.json: everything */
+int pb_report_write_html(const char *path, const struct pb_result_run *run); /* one self-contained page */
+
+/* What the terminal can do. */
+struct pb_terminal {
+	FILE *out;
+	bool tty;   /* cursor movement allowed */
+	int colors; /* 0, 256 or 1<<24 */
+	int width;  /* columns */
+	bool unicode;
+};
+
+/* Looks at isatty, NO_COLOR, COLORTERM, TERM, COLUMNS, LANG. */
+void pb_terminal_init(struct pb_terminal *terminal, FILE *out);
+void pb_terminal_sweep(struct pb_terminal *terminal, const struct pb_result_sweep *sweep); /* heat map + audit */
+void pb_terminal_summary(struct pb_terminal *terminal, const struct pb_result_run *run, const char *dir);
+
+/* A progress line: redrawn in place on a tty, a plain line at each tenth otherwise. */
+struct pb_progress {
+	struct pb_terminal *terminal; /* NULL: quiet */
+	const char *what;             /* "X1", "z by head" */
+	int64_t total;                /* 0: unknown */
+	double started, drawn;        /* seconds, monotonic */
+	int tenths;
+	bool shown;
+};
+
+void pb_progress_begin(struct pb_progress *progress, struct pb_terminal *terminal, const char *what, int64_t total);
+/* `detail` is short free text ("loss 0.031  acc 0.97"), may be NULL. Cheap: draws at most ten times a second. */
+void pb_progress_at(struct pb_progress *progress, int64_t done, const char *detail);
+void pb_progress_end(struct pb_progress *progress, const char *result); /* leaves one final line */
+
+/* Diverging red-white-blue (low red, high blue, as in plotly's RdBu), t in [-1, 1]; writes r, g, b in 0..255. */
+void pb_color_diverging(double t, int ret_rgb[3]);
+/* The colour scale's half width: the greatest |value - neutral|, at least a rounding error's worth. */
+double pb_scale_half_width(const struct pb_result_sweep *sweep);
+
+#endif

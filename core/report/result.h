@@ -1,0 +1,120 @@
+/* result.h: what a run found, as plain data. exp/ fills it, report/ writes it; nobody else knows it.
+ *
+ * All pointers belong to the run's arena and outlive the report.
+ */
+#ifndef PB_REPORT_RESULT_H
+#define PB_REPORT_RESULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One axis of a sweep. */
+struct pb_result_axis {
+	const char *name;          /* "layer", "pos", "head", "dest_pos", "src_pos", "hook", "set", "cell" */
+	int64_t n;
+	const char *const *labels; /* [n]: "0", "71 (2)", "embed..block0" */
+};
+
+/* What the audit saw of one direction's patch in one cell. */
+struct pb_result_hook {
+	int64_t fired;     /* how often the hook ran */
+	double max_change; /* largest |new - old| it made */
+};
+
+/* One cell; NaN where a number was not computed. */
+struct pb_result_cell {
+	const int64_t *index; /* [n_axes]: position on each axis */
+	double metric;        /* after the update (or of the patched logits) */
+	double score;         /* normalised: 0 corrupted, 1 clean */
+	double loss;          /* of the patched forward pass */
+	double grad_norm;     /* before clipping */
+	struct pb_result_hook forward, backward;
+	bool graph_cut;
+	int64_t params_without_grad;
+};
+
+struct pb_result_sweep {
+	const char *name;    /* as the user wrote it */
+	const char *file;    /* name made fit for a file name: [a-z0-9_-] */
+	const char *kind;    /* "gradient", "activation" or "params" */
+	const char *hook;    /* "z", or NULL for params */
+	const char *setter;  /* plugin name, or "params" */
+	const char *base, *forward, *backward; /* "clean", "corrupted", "none", "ablate" */
+	const char *gradient;                  /* "pass" or "torch" */
+	const char *metric, *unit;
+	size_t n_axes;
+	const struct pb_result_axis *axes;
+	size_t n_cells;
+	const struct pb_result_cell *cells; /* row-major over the axes, each index once */
+	double metric_clean, metric_corrupted; /* the two ends of the score */
+	double neutral;                        /* the score that means "nothing happened": the middle of the colour scale */
+	bool score_defined;                    /* false: the two ends coincide, score is NaN, show the metric */
+	size_t n_notes;
+	const char *const *notes; /* the audit in plain words */
+	double seconds;
+};
+
+/* One training stage's curves. */
+struct pb_result_series {
+	const char *name;     /* "loss", "accuracy Dt3" */
+	const double *values; /* [n_points], NaN: not measured there */
+};
+
+struct pb_result_stage {
+	const char *name;
+	const char *x_label; /* "epoch" or "step" */
+	size_t n_points;
+	const double *x;
+	size_t n_series;
+	const struct pb_result_series *series;
+	const char *stopped; /* why it ended: "500 epochs", "loss below 0.005" */
+	double seconds;
+};
+
+/* Per-unit values before and after (e.g. accuracy under model_1 and model_2). */
+struct pb_result_unit {
+	const char *name, *set;
+	double before, after;
+};
+
+struct pb_result_units {
+	const char *metric, *label_before, *label_after;
+	size_t n_units;
+	const struct pb_result_unit *units;
+	int64_t selected; /* index, -1: none */
+};
+
+struct pb_result_pair {
+	const char *name, *value;
+};
+
+/* The probe and its two updates. */
+struct pb_result_probe {
+	const char *unit;
+	const char *clean, *corrupted; /* token texts: "R alias(71) 71 P" */
+	double metric_before;          /* base weights */
+	double metric_clean, metric_corrupted;
+	double loss_clean, loss_corrupted;
+	double grad_norm_clean, grad_norm_corrupted;
+};
+
+struct pb_result_run {
+	const char *name, *question;
+	const char *version, *date; /* ISO 8601 */
+	const char *config;         /* the resolved experiment as YAML */
+	size_t n_environment;
+	const struct pb_result_pair *environment; /* host, compiler, threads, seed, plugin versions, ... */
+	size_t n_stages;
+	const struct pb_result_stage *stages;
+	size_t n_units;
+	const struct pb_result_units *units;
+	const struct pb_result_probe *probe; /* NULL: no probe */
+	size_t n_sweeps;
+	const struct pb_result_sweep *sweeps;
+	size_t n_notes;
+	const char *const *notes; /* of the run as a whole */
+	double seconds;
+};
+
+#endif

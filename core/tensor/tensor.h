@@ -1,0 +1,75 @@
+/* tensor.h: devices, device memory and views. May use base/ and kernels/kernels.h.
+ *
+ * A tensor is a struct pb_view (patchbay/view.h); its memory belongs to a pool or to whoever made it.
+ */
+#ifndef PB_TENSOR_TENSOR_H
+#define PB_TENSOR_TENSOR_H
+
+#include <patchbay/view.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "kernels.h"
+
+/* Where tensors live and what computes on them. */
+struct pb_device {
+	const char *name; /* "cpu" */
+	const struct pbk_table *tables[3]; /* by enum pb_dtype */
+	struct pbk_context *context;
+};
+
+int pb_device_open_cpu(int threads, struct pb_device *ret_device); /* threads 0: all cores */
+void pb_device_close(struct pb_device *device);
+/* 0, or the device's first failure since the last call (launch, memory, gemm), as an error. */
+int pb_device_status(struct pb_device *device);
+static inline const struct pbk_table *pb_kernels(const struct pb_device *device, uint32_t dtype)
+{
+	return device->tables[dtype];
+}
+
+/* Device memory that is freed all at once: an arena of blocks from the device's allocator. */
+struct pb_pool_block;
+struct pb_pool {
+	struct pb_device *device;
+	struct pb_pool_block *first, *current;
+	size_t used, peak; /* bytes */
+};
+
+void pb_pool_init(struct pb_pool *pool, struct pb_device *device);
+void pb_pool_finish(struct pb_pool *pool);
+void pb_pool_reset(struct pb_pool *pool); /* keeps the memory for reuse */
+void *pb_pool_alloc(struct pb_pool *pool, size_t size); /* 64-byte aligned, not cleared; NULL: recorded */
+
+/* A new contiguous tensor, not cleared. */
+int pb_tensor_new(struct pb_pool *pool, uint32_t dtype, int rank, const int64_t *shape, struct pb_view *ret_view);
+int pb_tensor_zeros(struct pb_pool *pool, uint32_t dtype, int rank, const int64_t *shape, struct pb_view *ret_view);
+int pb_tensor_clone(struct pb_pool *pool, const struct pb_view *source, struct pb_view *ret_view); /* contiguous */
+
+size_t pb_dtype_size(uint32_t dtype);
+const char *pb_dtype_name(uint32_t dtype); /* "float32" */
+/* A contiguous view over memory that the caller owns. */
+struct pb_view pb_view_over(void *data, uint32_t dtype, int rank, const int64_t *shape);
+int64_t pb_view_count(const struct pb_view *view);
+bool pb_view_is_contiguous(const struct pb_view *view);
+bool pb_view_same_shape(const struct pb_view *a, const struct pb_view *b);
+/* [begin, begin+count) of one axis. -PB_E_RANGE, recorded. */
+int pb_view_slice(const struct pb_view *view, int axis, int64_t begin, int64_t count, struct pb_view *ret_view);
+/* Narrows the axis tagged `axis` to one index. -PB_E_NOTFOUND if the view has no such axis. */
+int pb_view_select(const struct pb_view *view, enum pb_axis axis, int64_t index, struct pb_view *ret_view);
+int pb_view_find_axis(const struct pb_view *view, enum pb_axis axis); /* -1: none */
+void *pb_view_at(const struct pb_view *view, int64_t offset);         /* address of data[offset elements] */
+
+/* Elementwise work on windows of any strides, on the device. Shapes and dtypes equal, or -PB_E_SHAPE. */
+int pb_view_copy(struct pb_device *device, const struct pb_view *dst, const struct pb_view *src);
+int pb_view_axpy(struct pb_device *device, const struct pb_view *dst, double a, const struct pb_view *src);
+int pb_view_scale(struct pb_device *device, const struct pb_view *dst, double a);
+int pb_view_fill(struct pb_device *device, const struct pb_view *dst, double a);
+int pb_view_noise(struct pb_device *device, const struct pb_view *dst, double mean, double std, uint64_t seed,
+		  uint64_t stream);
+int pb_view_read(struct pb_device *device, const struct pb_view *src, double *dst);  /* row-major; waits */
+int pb_view_write(struct pb_device *device, const struct pb_view *dst, const double *src);
+/* Largest |a - b|; NaN counts as infinite, equal infinities as 0. */
+int pb_view_max_difference(struct pb_device *device, const struct pb_view *a, const struct pb_view *b,
+			   double *ret_difference);
+
+#endif

@@ -1,0 +1,147 @@
+/* kernels.h: everything that computes, as one table of functions per device and element type.
+ *
+ * A table is filled with plain C first; faster entries are written over it (kernels/cpu/table.c), each tested against
+ * the plain one. The CUDA table has the same entries. `void *` operands point to elements of the table's type, in the
+ * memory of the table's device; matrices are row-major; `ld` is the distance between rows in elements. Operands of one
+ * call must not overlap, except where a comment says in place.
+ *
+ * Calls are ordered but may be asynchronous. A failure is remembered in the context; `sync` waits and returns it. Pure
+ * functions of their arguments: neither the number of threads nor other rows change a row's bits, gemm's rounding apart.
+ */
+#ifndef PBK_KERNELS_H
+#define PBK_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PBK_MAX_RANK 6
+
+enum pbk_error {
+	PBK_OK = 0,
+	PBK_E_NOMEM,
+	PBK_E_DEVICE,
+};
+
+enum pbk_act {
+	PBK_RELU = 0,
+	PBK_GELU,     /* x * Phi(x), by erf: PyTorch's gelu */
+	PBK_GELU_NEW, /* tanh form: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
+	PBK_SILU,     /* x / (1 + exp(-x)) */
+};
+
+struct pbk_context; /* threads, streams, workspace, the remembered failure */
+
+/* An N-dimensional loop; strides in elements. */
+struct pbk_nd {
+	int rank;
+	int64_t shape[PBK_MAX_RANK];
+	int64_t dst_stride[PBK_MAX_RANK];
+	int64_t src_stride[PBK_MAX_RANK]; /* unused with one operand */
+};
+
+/* Constants of one optimizer step. PyTorch's definitions, in its order of operations. */
+struct pbk_adam {
+	double lr, beta1, beta2, eps, weight_decay;
+	double bias1, bias2; /* 1 - beta1^t, 1 - beta2^t */
+	bool decoupled;      /* AdamW: p *= 1 - lr*wd first; Adam: g += wd*p */
+	double grad_scale;   /* the clip coefficient, multiplied into g */
+};
+
+struct pbk_sgd {
+	double lr, momentum, dampening, weight_decay, grad_scale;
+	bool nesterov, first; /* first: the momentum buffer is set to g */
+};
+
+typedef struct pbk_context pbk_context;
+
+struct pbk_table {
+	const char *name; /* "cpu f32" */
+	size_t real_size;
+
+	/* Memory, 64-byte aligned. NULL when there is none. */
+	void *(*alloc)(pbk_context *, size_t size);
+	void (*free)(pbk_context *, void *);
+	void (*zero)(pbk_context *, void *dst, size_t size);
+	void (*copy)(pbk_context *, void *dst, const void *src, size_t size);     /* device to device */
+	void (*upload)(pbk_context *, void *dst, const void *src, size_t size);   /* host to device; waits */
+	void (*download)(pbk_context *, void *dst, const void *src, size_t size); /* device to host; waits */
+	int (*sync)(pbk_context *); /* enum pbk_error since the last sync */
+
+	/* C[m,n] = alpha * op(A)[m,k] * op(B)[k,n] + beta * C. beta 0: C is not read. */
+	void (*gemm)(pbk_context *, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
+		     int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc);
+	/* `count` of them, operands `stride_*` elements apart (0: shared). */
+	void (*gemm_batch)(pbk_context *, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha,
+			   const void *a, int64_t lda, int64_t stride_a, const void *b, int64_t ldb, int64_t stride_b,
+			   double beta, void *c, int64_t ldc, int64_t stride_c, int64_t count);
+
+	/* Strided windows. */
+	void (*nd_copy)(pbk_context *, const struct pbk_nd *, void *dst, const void *src);
+	void (*nd_axpy)(pbk_context *, const struct pbk_nd *, void *dst, double a, const void *src);
+	void (*nd_scale)(pbk_context *, const struct pbk_nd *, void *dst, double a);
+	void (*nd_fill)(pbk_context *, const struct pbk_nd *, void *dst, double a);
+	/* Row-major element i = mean + std * normal(seed, stream, i), the generator of core/base/rng.h. */
+	void (*nd_noise)(pbk_context *, const struct pbk_nd *, void *dst, double mean, double std, uint64_t seed,
+			 uint64_t stream);
+	void (*nd_read)(pbk_context *, const struct pbk_nd *, double *host_dst, const void *src); /* waits */
+	void (*nd_write)(pbk_context *, const struct pbk_nd *, void *dst, const double *host_src);
+	/* Largest |dst - src|; a NaN on one side only gives infinity, equal infinities give 0. Waits. */
+	double (*nd_max_difference)(pbk_context *, const struct pbk_nd *, const void *dst, const void *src);
+
+	/* Whole vectors. */
+	void (*add)(pbk_context *, int64_t n, void *y, const void *a, const void *b); /* y = a + b; y may be a or b */
+	void (*axpy)(pbk_context *, int64_t n, double a, const void *x, void *y);     /* y += a*x */
+	double (*sum_squares)(pbk_context *, int64_t n, const void *x);               /* in double; waits */
+
+	/* Rows: x [rows, n]. */
+	void (*bias_add)(pbk_context *, int64_t rows, int64_t n, void *y, const void *bias);     /* y += bias */
+	void (*sum_rows)(pbk_context *, int64_t rows, int64_t n, const void *x, void *out);      /* out += sum */
+	void (*sum_rows_product)(pbk_context *, int64_t rows, int64_t n, const void *x, const void *y,
+				 void *out); /* out[j] += sum_r x[r,j]*y[r,j] */
+	void (*gather_rows)(pbk_context *, int64_t rows, int64_t n, const void *table, const int32_t *host_ids,
+			    void *y); /* y[r] = table[ids[r]] */
+	void (*scatter_add_rows)(pbk_context *, int64_t rows, int64_t n, void *table, const int32_t *host_ids,
+				 const void *x); /* table[ids[r]] += x[r], in the order of r */
+
+	/* Layer norm in TransformerLens' steps. Backward kernels add to dx (and dscale). */
+	void (*center)(pbk_context *, int64_t rows, int64_t n, const void *x, void *y); /* y = x - mean(x) */
+	void (*center_backward)(pbk_context *, int64_t rows, int64_t n, const void *dy, void *dx);
+	void (*rms)(pbk_context *, int64_t rows, int64_t n, double eps, const void *x,
+		    void *scale); /* scale[r] = sqrt(mean(x^2) + eps) */
+	void (*rms_backward)(pbk_context *, int64_t rows, int64_t n, const void *x, const void *scale,
+			     const void *dscale, void *dx); /* dx += dscale * x / (n*scale) */
+	void (*divide)(pbk_context *, int64_t rows, int64_t n, const void *x, const void *scale, void *y);
+	void (*divide_backward)(pbk_context *, int64_t rows, int64_t n, const void *x, const void *scale,
+				const void *dy, void *dx, void *dscale);
+	void (*affine)(pbk_context *, int64_t rows, int64_t n, const void *x, const void *w, const void *b,
+		       void *y); /* y = x*w + b */
+	void (*affine_backward)(pbk_context *, int64_t rows, int64_t n, const void *w, const void *dy,
+				void *dx); /* dx += dy*w */
+
+	/* Elementwise, attention. */
+	void (*act)(pbk_context *, enum pbk_act, int64_t n, const void *x, void *y);
+	void (*act_backward)(pbk_context *, enum pbk_act, int64_t n, const void *x, const void *dy, void *dx); /* adds */
+	/* scores [count, p, p]: -inf where key > query, in place. */
+	void (*causal_mask)(pbk_context *, int64_t count, int64_t p, void *scores);
+	/* scores' gradient: 0 where key > query, in place. */
+	void (*causal_zero)(pbk_context *, int64_t count, int64_t p, void *dscores);
+	void (*softmax)(pbk_context *, int64_t rows, int64_t n, const void *x, void *y); /* -inf gives exactly 0 */
+	void (*softmax_backward)(pbk_context *, int64_t rows, int64_t n, const void *y, const void *dy,
+				 void *dx); /* dx += y*(dy - sum(y*dy)) */
+
+	/* Optimizers, in place on p and the state; g is only read. */
+	void (*adam)(pbk_context *, const struct pbk_adam *, int64_t n, void *p, const void *g, void *m, void *v);
+	void (*sgd)(pbk_context *, const struct pbk_sgd *, int64_t n, void *p, const void *g,
+		    void *buffer); /* buffer may be NULL without momentum */
+};
+
+pbk_context *pbk_cpu_open(int threads); /* 0: all cores; NULL: out of memory */
+void pbk_cpu_close(pbk_context *);
+/* The tables with everything this CPU can do, and with plain C only (the reference of the tests). */
+const struct pbk_table *pbk_cpu_f32(void);
+const struct pbk_table *pbk_cpu_f64(void);
+const struct pbk_table *pbk_cpu_f32_plain(void);
+const struct pbk_table *pbk_cpu_f64_plain(void);
+
+#endif

@@ -1,0 +1,54 @@
+/* support.c: runs suites, finds golden files, makes scratch folders. */
+#include "support/support.h"
+
+#include <ftw.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static char scratch[64];
+
+int pb_test_run(Suite *first, ...)
+{
+	SRunner *runner = srunner_create(first);
+	va_list args;
+	va_start(args, first);
+	for (Suite *s; (s = va_arg(args, Suite *));)
+		srunner_add_suite(runner, s);
+	va_end(args);
+	srunner_set_tap(runner, "-");
+	srunner_run_all(runner, CK_SILENT);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+const char *pb_test_golden(const char *name)
+{
+	static char path[4096];
+	snprintf(path, sizeof path, "%s/%s", PB_GOLDEN_DIR, name);
+	return path;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path);
+}
+
+static void remove_scratch(void)
+{
+	nftw(scratch, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+const char *pb_test_dir(void)
+{
+	if (!*scratch) {
+		snprintf(scratch, sizeof scratch, "/tmp/patchbay-test-XXXXXX");
+		if (!mkdtemp(scratch))
+			abort();
+		atexit(remove_scratch);
+	}
+	return scratch;
+}
