@@ -1,0 +1,33 @@
+/* op_act.c: relu, gelu, gelu_new, silu. */
+#include "tape/op.h"
+
+struct act_saved {
+	enum pbk_act act;
+};
+
+static int act_backward(struct pb_tape *tape, struct pb_var *y)
+{
+	const struct act_saved *saved = y->saved;
+	struct pb_view dx;
+	int rc = pb_var_grad(tape, y->in[0], &dx);
+	if (!rc)
+		pb_kernels(tape->device, tape->dtype)
+			->act_backward(tape->device->context, saved->act, pb_view_count(&dx), y->in[0]->value.data,
+				       y->grad.data, dx.data);
+	return rc;
+}
+
+static const struct pb_op act_op = {"act", act_backward};
+
+struct pb_var *pb_op_act(struct pb_tape *tape, enum pbk_act act, struct pb_var *x)
+{
+	struct act_saved *saved = pb_arena_alloc(&tape->arena, sizeof *saved);
+	struct pb_var *y = saved ? pb_tape_node(tape, &act_op, false, x, NULL, x->value.rank, x->value.shape) : NULL;
+	if (!y)
+		return NULL;
+	saved->act = act;
+	y->saved = saved;
+	pb_kernels(tape->device, tape->dtype)
+		->act(tape->device->context, act, pb_view_count(&y->value), x->value.data, y->value.data);
+	return y;
+}

@@ -1,0 +1,43 @@
+/* sink.h: where gradients of parameters go.
+ *
+ * Ops never form a parameter's gradient; they hand over its factors. The dense sink multiplies them out and adds them
+ * up; a sink that keeps the factors (for per-cell norms, products and updates) needs no change in any op.
+ */
+#ifndef PB_TAPE_SINK_H
+#define PB_TAPE_SINK_H
+
+#include "tensor/tensor.h"
+
+struct pb_grad_sink;
+
+/* Each call adds to the gradient of parameter `id`. Views are valid until the tape's reset. Row r of the factors comes
+ * from row r of the batch's [examples * positions]. */
+struct pb_grad_sink_ops {
+	/* dW[g] += X[g]^T dY[g]; x [g, rows, k], dy [g, rows, n], innermost stride 1 */
+	int (*outer)(struct pb_grad_sink *sink, int id, const struct pb_view *x, const struct pb_view *dy);
+	/* db += sum over rows; dy [rows, n], contiguous */
+	int (*sum)(struct pb_grad_sink *sink, int id, const struct pb_view *dy);
+	/* dw += sum over rows of x * dy; both [rows, n], contiguous */
+	int (*product)(struct pb_grad_sink *sink, int id, const struct pb_view *x, const struct pb_view *dy);
+	/* dW[ids[r]] += dy[r]; dy [rows, n], contiguous; ids in host memory */
+	int (*scatter)(struct pb_grad_sink *sink, int id, const int32_t *ids, const struct pb_view *dy);
+};
+
+struct pb_grad_sink {
+	const struct pb_grad_sink_ops *ops;
+};
+
+/* Materialised gradients. */
+struct pb_dense_sink {
+	struct pb_grad_sink base;
+	struct pb_device *device;
+	int n_params;
+	const struct pb_view *grads; /* [n_params], contiguous, each shaped as its parameter; memory is the caller's */
+	bool *present;               /* [n_params]: a gradient arrived. Absent is not zero: the optimizer skips it */
+};
+
+/* Clears `present`; a gradient is cleared when its first contribution arrives. */
+void pb_dense_sink_init(struct pb_dense_sink *sink, struct pb_device *device, int n_params,
+			const struct pb_view *grads, bool *present);
+
+#endif

@@ -1,0 +1,89 @@
+/* tape.c: the list of nodes and the walk back over it. */
+#include "tape/tape.h"
+
+#include <stdlib.h>
+
+#include "base/status.h"
+
+void pb_tape_init(struct pb_tape *tape, struct pb_device *device, uint32_t dtype)
+{
+	*tape = (struct pb_tape){.device = device, .dtype = dtype};
+	pb_arena_init(&tape->arena);
+	pb_pool_init(&tape->pool, device);
+}
+
+void pb_tape_finish(struct pb_tape *tape)
+{
+	if (tape->device)
+		pb_pool_finish(&tape->pool);
+	pb_arena_finish(&tape->arena);
+	free(tape->nodes);
+	*tape = (struct pb_tape){0};
+}
+
+void pb_tape_reset(struct pb_tape *tape, struct pb_grad_sink *sink)
+{
+	pb_arena_reset(&tape->arena);
+	pb_pool_reset(&tape->pool);
+	tape->n_nodes = 0;
+	tape->sink = sink;
+}
+
+struct pb_var *pb_tape_node_over(struct pb_tape *tape, const struct pb_op *op, bool has_params, struct pb_var *a,
+				 struct pb_var *b, const struct pb_view *value)
+{
+	struct pb_var *var = pb_arena_alloc(&tape->arena, sizeof *var);
+	if (!var)
+		return NULL;
+	var->value = *value;
+	if (!tape->sink || !(has_params || pb_var_wants_grad(a) || pb_var_wants_grad(b)))
+		return var;
+	if (tape->n_nodes == tape->room) {
+		size_t room = tape->room ? tape->room * 2 : 256;
+		struct pb_var **nodes = realloc(tape->nodes, room * sizeof *nodes);
+		if (!nodes) {
+			pb_fail_nomem(room * sizeof *nodes, "the tape");
+			return NULL;
+		}
+		tape->nodes = nodes;
+		tape->room = room;
+	}
+	var->op = op;
+	var->in[0] = a;
+	var->in[1] = b;
+	tape->nodes[tape->n_nodes++] = var;
+	return var;
+}
+
+struct pb_var *pb_tape_node(struct pb_tape *tape, const struct pb_op *op, bool has_params, struct pb_var *a,
+			    struct pb_var *b, int rank, const int64_t *shape)
+{
+	struct pb_view value;
+	if (pb_tensor_new(&tape->pool, tape->dtype, rank, shape, &value) < 0)
+		return NULL;
+	return pb_tape_node_over(tape, op, has_params, a, b, &value);
+}
+
+int pb_var_grad(struct pb_tape *tape, struct pb_var *var, struct pb_view *ret_grad)
+{
+	int rc = 0;
+	if (!var->grad.data)
+		rc = pb_tensor_zeros(&tape->pool, tape->dtype, var->value.rank, var->value.shape, &var->grad);
+	if (!rc)
+		*ret_grad = var->grad;
+	return rc;
+}
+
+int pb_tape_backward(struct pb_tape *tape, struct pb_var *y, const struct pb_view *seed)
+{
+	if (!pb_var_wants_grad(y))
+		return 0; /* nothing behind it has a gradient */
+	struct pb_view grad;
+	int rc = pb_var_grad(tape, y, &grad);
+	if (!rc)
+		rc = pb_view_copy(tape->device, &grad, seed);
+	for (size_t i = tape->n_nodes; !rc && i-- > 0;)
+		if (tape->nodes[i]->grad.data)
+			rc = tape->nodes[i]->op->backward(tape, tape->nodes[i]);
+	return rc ? rc : pb_device_status(tape->device);
+}

@@ -1,0 +1,71 @@
+/* tape.h: records what was computed and runs it backwards. May use base/, tensor/ and kernels.h.
+ *
+ * A forward function (op.h) computes at once and leaves a node behind; pb_tape_backward visits the nodes in reverse
+ * order. Gradients of activations are added up: a node's gradient is made and cleared at its first contribution, and a node
+ * nobody contributed to is not visited. Gradients of parameters go to the tape's sink and are never formed here.
+ */
+#ifndef PB_TAPE_TAPE_H
+#define PB_TAPE_TAPE_H
+
+#include "base/arena.h"
+#include "tape/sink.h"
+#include "tensor/tensor.h"
+
+struct pb_tape;
+struct pb_var;
+
+struct pb_op {
+	const char *name;
+	/* y->grad holds dLoss/dy. Adds to the gradients of y's inputs and gives parameters' to the sink. */
+	int (*backward)(struct pb_tape *tape, struct pb_var *y);
+};
+
+/* One activation. Lives until the tape's reset. */
+struct pb_var {
+	struct pb_view value;
+	struct pb_view grad;    /* data NULL: no gradient arrived */
+	const struct pb_op *op; /* NULL: a constant, nothing behind it */
+	struct pb_var *in[2];
+	const void *saved; /* what the op needs again, from the tape's arena */
+};
+
+/* A parameter as an op sees it. */
+struct pb_weight {
+	int id; /* the sink's name for it */
+	struct pb_view value;
+};
+
+struct pb_tape {
+	struct pb_device *device;
+	uint32_t dtype;
+	struct pb_grad_sink *sink; /* NULL: forward only, nothing is recorded; not owned */
+	struct pb_arena arena;     /* nodes */
+	struct pb_pool pool;       /* tensors */
+	struct pb_var **nodes;
+	size_t n_nodes, room;
+};
+
+void pb_tape_init(struct pb_tape *tape, struct pb_device *device, uint32_t dtype);
+void pb_tape_finish(struct pb_tape *tape);
+/* Forgets all nodes, keeps the memory, and records for `sink` from now on. */
+void pb_tape_reset(struct pb_tape *tape, struct pb_grad_sink *sink);
+
+/* A node with an uninitialised value of this shape. NULL: out of memory, recorded. Without a sink, or where no
+ * input wants a gradient and the op has no parameters, the node is a constant. */
+struct pb_var *pb_tape_node(struct pb_tape *tape, const struct pb_op *op, bool has_params, struct pb_var *a,
+			    struct pb_var *b, int rank, const int64_t *shape);
+/* The same over a value that exists. */
+struct pb_var *pb_tape_node_over(struct pb_tape *tape, const struct pb_op *op, bool has_params, struct pb_var *a,
+				 struct pb_var *b, const struct pb_view *value);
+
+static inline bool pb_var_wants_grad(const struct pb_var *var)
+{
+	return var && var->op;
+}
+/* Where to add dLoss/dvar, contiguous, same shape as the value. */
+int pb_var_grad(struct pb_tape *tape, struct pb_var *var, struct pb_view *ret_grad);
+
+/* Runs back from y, seeded with dLoss/dy (contiguous, y's shape). */
+int pb_tape_backward(struct pb_tape *tape, struct pb_var *y, const struct pb_view *seed);
+
+#endif
