@@ -1,0 +1,99 @@
+/* act.c: activation functions, in PyTorch's definitions. The backward kernel adds to dx. */
+#include "real.h"
+
+static const real HALF = (real)0.5;
+static const real SQRT_HALF = (real)0.70710678118654752440;
+static const real INV_SQRT_2PI = (real)0.39894228040143267794;
+static const real SQRT_2_OVER_PI = (real)0.79788456080286535588;
+static const real CUBIC = (real)0.044715;
+
+/* Written so that a NaN passes. */
+static inline real relu(real x)
+{
+	return x < 0 ? 0 : x;
+}
+
+static inline real relu_slope(real x)
+{
+	return x <= 0 ? 0 : 1;
+}
+
+static inline real gelu(real x)
+{
+	return HALF * x * (1 + erf(x * SQRT_HALF));
+}
+
+static inline real gelu_slope(real x)
+{
+	return HALF * (1 + erf(x * SQRT_HALF)) + x * INV_SQRT_2PI * exp(-HALF * x * x);
+}
+
+static inline real gelu_new(real x)
+{
+	return HALF * x * (1 + tanh(SQRT_2_OVER_PI * (x + CUBIC * x * x * x)));
+}
+
+static inline real gelu_new_slope(real x)
+{
+	const real t = tanh(SQRT_2_OVER_PI * (x + CUBIC * x * x * x));
+	return HALF * (1 + t) + HALF * x * (1 - t * t) * SQRT_2_OVER_PI * (1 + 3 * CUBIC * x * x);
+}
+
+static inline real silu(real x)
+{
+	return x / (1 + exp(-x));
+}
+
+static inline real silu_slope(real x)
+{
+	const real s = 1 / (1 + exp(-x));
+	return s * (1 + x * (1 - s));
+}
+
+#define DEFINE_RANGES(function)                                                                                        \
+	static void function##_range(int64_t n, const real *restrict x, real *restrict y)                              \
+	{                                                                                                              \
+		for (int64_t i = 0; i < n; i++)                                                                        \
+			y[i] = function(x[i]);                                                                         \
+	}                                                                                                              \
+	static void function##_backward_range(int64_t n, const real *restrict x, const real *restrict dy,              \
+	                                      real *restrict dx)                                                       \
+	{                                                                                                              \
+		for (int64_t i = 0; i < n; i++)                                                                        \
+			dx[i] += dy[i] * function##_slope(x[i]);                                                       \
+	}
+DEFINE_RANGES(relu)
+DEFINE_RANGES(gelu)
+DEFINE_RANGES(gelu_new)
+DEFINE_RANGES(silu)
+
+/* By enum pbk_act. `cost` is the work of an element against a copy's. */
+static const struct {
+	int64_t cost;
+	void (*forward)(int64_t n, const real *restrict x, real *restrict y);
+	void (*backward)(int64_t n, const real *restrict x, const real *restrict dy, real *restrict dx);
+} functions[] = {
+        [PBK_RELU] = {1, relu_range, relu_backward_range},
+        [PBK_GELU] = {16, gelu_range, gelu_backward_range},
+        [PBK_GELU_NEW] = {16, gelu_new_range, gelu_new_backward_range},
+        [PBK_SILU] = {16, silu_range, silu_backward_range},
+};
+
+static void act(pbk_context *context, enum pbk_act kind, int64_t n, const void *x, void *y)
+{
+	PBK_PARALLEL(context, n, n * functions[kind].cost,
+	             functions[kind].forward(end - begin, (const real *)x + begin, (real *)y + begin));
+}
+
+static void act_backward(pbk_context *context, enum pbk_act kind, int64_t n, const void *x, const void *dy, void *dx)
+{
+	PBK_PARALLEL(context, n, n * functions[kind].cost,
+	             functions[kind].backward(end - begin, (const real *)x + begin, (const real *)dy + begin,
+	                                      (real *)dx + begin));
+}
+
+void PBK_NAME(pbk_fill_act)(struct pbk_table *table)
+{
+	table->act = act;
+	table->act_backward = act_backward;
+}

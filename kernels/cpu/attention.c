@@ -1,0 +1,70 @@
+/* attention.c: the causal mask and softmax. */
+#include "real.h"
+
+/* Writes `value` above the diagonal of matrices [begin, end), each [p, p]. */
+static void fill_upper(int64_t begin, int64_t end, int64_t p, real *x, real value)
+{
+	for (int64_t row = begin * p; row < end * p; row++)
+		for (int64_t j = row % p + 1; j < p; j++)
+			x[row * p + j] = value;
+}
+
+static void causal_mask(pbk_context *context, int64_t count, int64_t p, void *scores)
+{
+	PBK_PARALLEL(context, count, count * p * p, fill_upper(begin, end, p, scores, -(real)INFINITY));
+}
+
+static void causal_zero(pbk_context *context, int64_t count, int64_t p, void *dscores)
+{
+	PBK_PARALLEL(context, count, count * p * p, fill_upper(begin, end, p, dscores, 0));
+}
+
+static real largest_of(int64_t n, const real *x)
+{
+	real largest = x[0];
+#pragma omp simd reduction(max : largest)
+	for (int64_t i = 0; i < n; i++)
+		largest = x[i] > largest ? x[i] : largest;
+	return largest;
+}
+
+/* exp(-inf) is 0, so a masked entry becomes exactly 0. */
+static void softmax_row(int64_t n, const real *restrict x, real *restrict y)
+{
+	const real largest = largest_of(n, x);
+	for (int64_t i = 0; i < n; i++)
+		y[i] = exp(x[i] - largest);
+	const real total = sum(n, y);
+	for (int64_t i = 0; i < n; i++)
+		y[i] /= total;
+}
+
+static void softmax_backward_row(int64_t n, const real *restrict y, const real *restrict dy, real *restrict dx)
+{
+	const real mean = dot(n, y, dy);
+	for (int64_t i = 0; i < n; i++)
+		dx[i] += y[i] * (dy[i] - mean);
+}
+
+static void softmax(pbk_context *context, int64_t rows, int64_t n, const void *x, void *y)
+{
+	if (n > 0)
+		PBK_PARALLEL(context, rows, rows * n * 16,
+		             for (int64_t r = begin; r < end; r++)
+		                     softmax_row(n, (const real *)x + r * n, (real *)y + r * n));
+}
+
+static void softmax_backward(pbk_context *context, int64_t rows, int64_t n, const void *y, const void *dy, void *dx)
+{
+	PBK_PARALLEL(context, rows, rows * n * 2,
+	             for (int64_t r = begin; r < end; r++) softmax_backward_row(
+	                     n, (const real *)y + r * n, (const real *)dy + r * n, (real *)dx + r * n));
+}
+
+void PBK_NAME(pbk_fill_attention)(struct pbk_table *table)
+{
+	table->causal_mask = causal_mask;
+	table->causal_zero = causal_zero;
+	table->softmax = softmax;
+	table->softmax_backward = softmax_backward;
+}

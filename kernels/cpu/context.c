@@ -1,0 +1,44 @@
+/* context.c: threads of the CPU kernels. */
+#include <stdlib.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "cpu.h"
+
+/* Elements below which a second thread does not pay: waking it costs some microseconds. */
+enum { WORK_PER_THREAD = 1 << 16 };
+
+pbk_context *pbk_cpu_open(int threads)
+{
+	pbk_context *context = calloc(1, sizeof *context);
+	if (!context)
+		return NULL;
+#ifdef _OPENMP
+	context->threads = threads > 0 ? threads : omp_get_num_procs();
+#else
+	context->threads = 1;
+	(void)threads;
+#endif
+	return context;
+}
+
+void pbk_cpu_close(pbk_context *context)
+{
+	free(context);
+}
+
+int pbk_threads(const pbk_context *context, int64_t count, int64_t work)
+{
+#ifdef _OPENMP
+	if (context->threads == 1 || count < 2 || work < 2 * WORK_PER_THREAD || omp_in_parallel())
+		return 1;
+	int64_t threads = work / WORK_PER_THREAD;
+	if (threads > count)
+		threads = count;
+	return threads < context->threads ? (int)threads : context->threads;
+#else
+	(void)context, (void)count, (void)work;
+	return 1;
+#endif
+}

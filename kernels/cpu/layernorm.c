@@ -1,0 +1,109 @@
+/* layernorm.c: layer norm in TransformerLens' steps. Backward kernels add to their outputs. */
+#include "real.h"
+
+static void center_row(int64_t n, const real *restrict x, real *restrict y)
+{
+	const real mean = sum(n, x) / (real)n;
+	for (int64_t i = 0; i < n; i++)
+		y[i] = x[i] - mean;
+}
+
+static void center_backward_row(int64_t n, const real *restrict dy, real *restrict dx)
+{
+	const real mean = sum(n, dy) / (real)n;
+	for (int64_t i = 0; i < n; i++)
+		dx[i] += dy[i] - mean;
+}
+
+static void add_scaled_row(int64_t n, real a, const real *restrict x, real *restrict y)
+{
+	for (int64_t i = 0; i < n; i++)
+		y[i] += a * x[i];
+}
+
+static void divide_row(int64_t n, const real *restrict x, real scale, real *restrict y)
+{
+	for (int64_t i = 0; i < n; i++)
+		y[i] = x[i] / scale;
+}
+
+static void divide_backward_row(int64_t n, const real *x, real scale, const real *restrict dy, real *restrict dx,
+                                real *dscale)
+{
+	for (int64_t i = 0; i < n; i++)
+		dx[i] += dy[i] / scale;
+	*dscale -= dot(n, x, dy) / scale / scale;
+}
+
+static void affine_row(int64_t n, const real *restrict x, const real *restrict w, const real *restrict b,
+                       real *restrict y)
+{
+	for (int64_t i = 0; i < n; i++)
+		y[i] = x[i] * w[i] + b[i];
+}
+
+static void affine_backward_row(int64_t n, const real *restrict w, const real *restrict dy, real *restrict dx)
+{
+	for (int64_t i = 0; i < n; i++)
+		dx[i] += dy[i] * w[i];
+}
+
+/* Runs `body` for each row r of a [rows, n] matrix. */
+#define EACH_ROW(body)  PBK_PARALLEL(context, rows, rows *n, for (int64_t r = begin; r < end; r++) body)
+#define ROW(matrix)     ((const real *)(matrix) + r * n)
+#define OUT_ROW(matrix) ((real *)(matrix) + r * n)
+#define AT(vector)      (((const real *)(vector))[r])
+
+static void center(pbk_context *context, int64_t rows, int64_t n, const void *x, void *y)
+{
+	EACH_ROW(center_row(n, ROW(x), OUT_ROW(y)));
+}
+
+static void center_backward(pbk_context *context, int64_t rows, int64_t n, const void *dy, void *dx)
+{
+	EACH_ROW(center_backward_row(n, ROW(dy), OUT_ROW(dx)));
+}
+
+static void rms(pbk_context *context, int64_t rows, int64_t n, double eps, const void *x, void *scale)
+{
+	EACH_ROW(((real *)scale)[r] = sqrt(dot(n, ROW(x), ROW(x)) / (real)n + (real)eps));
+}
+
+static void rms_backward(pbk_context *context, int64_t rows, int64_t n, const void *x, const void *scale,
+                         const void *dscale, void *dx)
+{
+	EACH_ROW(add_scaled_row(n, AT(dscale) / ((real)n * AT(scale)), ROW(x), OUT_ROW(dx)));
+}
+
+static void divide(pbk_context *context, int64_t rows, int64_t n, const void *x, const void *scale, void *y)
+{
+	EACH_ROW(divide_row(n, ROW(x), AT(scale), OUT_ROW(y)));
+}
+
+static void divide_backward(pbk_context *context, int64_t rows, int64_t n, const void *x, const void *scale,
+                            const void *dy, void *dx, void *dscale)
+{
+	EACH_ROW(divide_backward_row(n, ROW(x), AT(scale), ROW(dy), OUT_ROW(dx), (real *)dscale + r));
+}
+
+static void affine(pbk_context *context, int64_t rows, int64_t n, const void *x, const void *w, const void *b, void *y)
+{
+	EACH_ROW(affine_row(n, ROW(x), w, b, OUT_ROW(y)));
+}
+
+static void affine_backward(pbk_context *context, int64_t rows, int64_t n, const void *w, const void *dy, void *dx)
+{
+	EACH_ROW(affine_backward_row(n, w, ROW(dy), OUT_ROW(dx)));
+}
+
+void PBK_NAME(pbk_fill_layernorm)(struct pbk_table *table)
+{
+	table->center = center;
+	table->center_backward = center_backward;
+	table->rms = rms;
+	table->rms_backward = rms_backward;
+	table->divide = divide;
+	table->divide_backward = divide_backward;
+	table->affine = affine;
+	table->affine_backward = affine_backward;
+}

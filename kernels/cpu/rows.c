@@ -1,0 +1,118 @@
+/* rows.c: whole vectors, and sums, gathers and scatters over the rows of a matrix. */
+#include <string.h>
+
+#include "real.h"
+
+/* No `restrict`: y may be a or b, element for element. */
+static void add_range(int64_t n, real *y, const real *a, const real *b)
+{
+#pragma omp simd
+	for (int64_t i = 0; i < n; i++)
+		y[i] = a[i] + b[i];
+}
+
+static void axpy_range(int64_t n, real a, const real *restrict x, real *restrict y)
+{
+	for (int64_t i = 0; i < n; i++)
+		y[i] += a * x[i];
+}
+
+static void add(pbk_context *context, int64_t n, void *y, const void *a, const void *b)
+{
+	PBK_PARALLEL(context, n, n,
+	             add_range(end - begin, (real *)y + begin, (const real *)a + begin, (const real *)b + begin));
+}
+
+static void axpy(pbk_context *context, int64_t n, double a, const void *x, void *y)
+{
+	PBK_PARALLEL(context, n, n, axpy_range(end - begin, (real)a, (const real *)x + begin, (real *)y + begin));
+}
+
+static double squares_range(int64_t n, const real *restrict x)
+{
+	double lane[LANES] = {0}, total = 0;
+	int64_t i = 0;
+	for (; i + LANES <= n; i += LANES)
+		for (int l = 0; l < LANES; l++)
+			lane[l] += (double)x[i + l] * (double)x[i + l];
+	for (int l = 0; i + l < n; l++)
+		lane[l] += (double)x[i + l] * (double)x[i + l];
+	for (int l = 0; l < LANES; l++)
+		total += lane[l];
+	return total;
+}
+
+/* By a fixed number of parts, so that the number of threads does not change the sum. */
+static double sum_squares(pbk_context *context, int64_t n, const void *x)
+{
+	enum { PARTS = 64 };
+	double part[PARTS], total = 0;
+	PBK_PARALLEL(
+	        context, PARTS, n, for (int64_t i = begin; i < end; i++) {
+		        const int64_t from = n / PARTS * i, to = i == PARTS - 1 ? n : n / PARTS * (i + 1);
+		        part[i] = squares_range(to - from, (const real *)x + from);
+	        });
+	for (int i = 0; i < PARTS; i++)
+		total += part[i];
+	return total;
+}
+
+static void bias_add(pbk_context *context, int64_t rows, int64_t n, void *y, const void *bias)
+{
+	PBK_PARALLEL(context, rows, rows * n,
+	             for (int64_t r = begin; r < end; r++) axpy_range(n, 1, bias, (real *)y + r * n));
+}
+
+/* Columns [begin, end) of all rows, in the order of the rows. */
+static void sum_columns(int64_t rows, int64_t n, int64_t begin, int64_t end, const real *x, real *out)
+{
+	for (int64_t r = 0; r < rows; r++)
+		axpy_range(end - begin, 1, x + r * n + begin, out + begin);
+}
+
+static void sum_columns_product(int64_t rows, int64_t n, int64_t begin, int64_t end, const real *restrict x,
+                                const real *restrict y, real *restrict out)
+{
+	for (int64_t r = 0; r < rows; r++)
+		for (int64_t j = begin; j < end; j++)
+			out[j] += x[r * n + j] * y[r * n + j];
+}
+
+static void sum_rows(pbk_context *context, int64_t rows, int64_t n, const void *x, void *out)
+{
+	PBK_PARALLEL(context, n, rows * n, sum_columns(rows, n, begin, end, x, out));
+}
+
+static void sum_rows_product(pbk_context *context, int64_t rows, int64_t n, const void *x, const void *y, void *out)
+{
+	PBK_PARALLEL(context, n, rows * n, sum_columns_product(rows, n, begin, end, x, y, out));
+}
+
+static void gather_rows(pbk_context *context, int64_t rows, int64_t n, const void *table, const int32_t *host_ids,
+                        void *y)
+{
+	PBK_PARALLEL(context, rows, rows * n,
+	             for (int64_t r = begin; r < end; r++) memcpy(
+	                     (real *)y + r * n, (const real *)table + host_ids[r] * n, (size_t)n * sizeof(real)));
+}
+
+/* Threads share the columns, since two rows may go to the same place. */
+static void scatter_add_rows(pbk_context *context, int64_t rows, int64_t n, void *table, const int32_t *host_ids,
+                             const void *x)
+{
+	PBK_PARALLEL(context, n, rows * n,
+	             for (int64_t r = 0; r < rows; r++) axpy_range(end - begin, 1, (const real *)x + r * n + begin,
+	                                                           (real *)table + host_ids[r] * n + begin));
+}
+
+void PBK_NAME(pbk_fill_rows)(struct pbk_table *table)
+{
+	table->add = add;
+	table->axpy = axpy;
+	table->sum_squares = sum_squares;
+	table->bias_add = bias_add;
+	table->sum_rows = sum_rows;
+	table->sum_rows_product = sum_rows_product;
+	table->gather_rows = gather_rows;
+	table->scatter_add_rows = scatter_add_rows;
+}
