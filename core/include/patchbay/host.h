@@ -95,6 +95,10 @@ struct pb_host {
 	uint64_t (*random)(const struct pb_host *host, uint64_t seed, uint64_t stream, uint64_t counter);
 	/* Fisher-Yates shuffle of `items` by that generator; a pure function of seed, stream and count. */
 	void (*shuffle)(const struct pb_host *host, uint64_t seed, uint64_t stream, int64_t *items, size_t count);
+
+	/* dst += what `noise` would have written. */
+	int (*add_noise)(const struct pb_host *host, const struct pb_view *dst, double mean, double std, uint64_t seed,
+			 uint64_t stream);
 };
 
 #ifdef __cplusplus

@@ -43,6 +43,8 @@ struct pb_metric_ops {
 	int (*adjoint)(void *self, const struct pb_host *host, const struct pb_metric_batch *batch,
 		       const double *weight, double *ret_dlogits);
 	void (*destroy)(const struct pb_host *host, void *self);
+	/* The instance's unit where it depends on the parameters; valid until destroy. May be NULL: `unit`. */
+	const char *(*instance_unit)(void *self);
 };
 
 #ifdef __cplusplus

@@ -71,10 +71,11 @@ struct pb_setter_ops {
 	const uint8_t *axes;  /* enum pb_axis, in the order of `index`; NULL with PB_SETTER_FREE_AXES */
 	uint32_t n_axes;
 	uint32_t reserved;
-	/* Makes an instance from parsed parameters. On failure *ret_self is left alone. May be NULL: self is NULL. */
+	/* Makes an instance from parsed parameters. On failure *ret_self is left alone. May be NULL: self is NULL.
+	 * `host` and `params` stay valid until after destroy. */
 	int (*create)(const struct pb_host *host, const void *params, void **ret_self);
 	/* Checks that the setter fits. May be NULL. */
-	int (*prepare)(void *self, const struct pb_setter_shape *shape);
+	int (*prepare)(void *self, const struct pb_host *host, const struct pb_setter_shape *shape);
 	/* Writes call->target, all of it or a part. Allocates nothing. Any thread, unless PB_SETTER_SERIAL. */
 	int (*apply)(void *self, const struct pb_host *host, const struct pb_setter_call *call);
 	/* PB_EFFECT_LINEAR: target holds a gradient; multiplies it by the transpose of A. Else NULL. */
