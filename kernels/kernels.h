@@ -113,7 +113,7 @@ struct pbk_table {
 			     const void *dscale, void *dx); /* dx += dscale * x / (n*scale) */
 	void (*divide)(pbk_context *, int64_t rows, int64_t n, const void *x, const void *scale, void *y);
 	void (*divide_backward)(pbk_context *, int64_t rows, int64_t n, const void *x, const void *scale,
-				const void *dy, void *dx, void *dscale);
+				const void *dy, void *dx, void *dscale); /* dx or dscale may be NULL */
 	void (*affine)(pbk_context *, int64_t rows, int64_t n, const void *x, const void *w, const void *b,
 		       void *y); /* y = x*w + b */
 	void (*affine_backward)(pbk_context *, int64_t rows, int64_t n, const void *w, const void *dy,
