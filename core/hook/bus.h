@@ -1,0 +1,80 @@
+/* bus.h: hooks on activations and gradients, and the audit of what they did.
+ *
+ * A model passes every hook point's activation through pb_bus_site. Forward hooks see it and may change it; backward hooks see
+ * dLoss/d(the value that went on) and may change the gradient that continues upstream. Hooks on one point run in the order
+ * in which they were added, each on what the one before left. A hook belongs to a range of the batch's examples, so that many cells
+ * can share one pass. Hooks live in a scope and are gone when it ends.
+ */
+#ifndef PB_HOOK_BUS_H
+#define PB_HOOK_BUS_H
+
+#include <patchbay/setter.h>
+
+#include "hook/site.h"
+#include "tape/tape.h"
+
+/* What a forward hook means for the gradient. */
+enum pb_hook_effect {
+	PB_HOOK_READ = 0, /* changes nothing; its view is read-only */
+	PB_HOOK_PASS,     /* changes the value, the gradient passes as if it had not */
+	PB_HOOK_CONSTANT, /* `region` holds constants now: their gradient is zero upstream */
+	PB_HOOK_CUT,      /* the tensor was replaced: nothing upstream gets a gradient */
+	PB_HOOK_ADJOINT,  /* a linear map was applied: `adjoint` maps the gradient back */
+};
+/* A backward hook that changes the gradient decides alone what continues upstream for its examples: CONSTANT and ADJOINT at the same
+ * point no longer apply to them, as with PyTorch's full backward hooks. Behind a CUT no backward hook fires. */
+
+struct pb_hook_call {
+	int site_id;
+	const struct pb_site *site;
+	enum pb_direction direction;
+	struct pb_view value; /* the hook's examples; [examples, ...], contiguous, axes tagged */
+};
+
+struct pb_hook {
+	int site_id;
+	enum pb_direction direction;
+	enum pb_hook_effect effect;      /* backward hooks: READ or anything else */
+	int64_t first_example, examples; /* examples 0: all of the batch */
+	void *user;
+	/* May change call->value unless READ. */
+	int (*run)(void *user, const struct pb_hook_call *call);
+	/* CONSTANT: the part of the value that became constant. */
+	int (*region)(void *user, const struct pb_hook_call *call, struct pb_view *ret_region);
+	/* ADJOINT: call->value is the gradient, to be mapped in place. */
+	int (*adjoint)(void *user, const struct pb_hook_call *call);
+};
+
+struct pb_hook_audit {
+	int64_t fired;     /* how often it ran */
+	double max_change; /* largest |new - old| over all its runs; 0 for READ */
+	bool cut;          /* the graph was cut here */
+};
+
+struct pb_bus {
+	const struct pb_sites *sites;
+	struct pb_bus_entry *entries; /* owned */
+	size_t n, room;
+	int emitting;
+	int next_id;
+};
+
+void pb_bus_init(struct pb_bus *bus, const struct pb_sites *sites);
+void pb_bus_finish(struct pb_bus *bus);
+
+/* Everything added after pb_bus_begin is gone after pb_bus_end(mark). Scopes nest. */
+size_t pb_bus_begin(struct pb_bus *bus);
+void pb_bus_end(struct pb_bus *bus, size_t mark);
+/* Copies the hook. ret_id may be NULL. Fails on a point that the model does not have. */
+int pb_bus_add(struct pb_bus *bus, const struct pb_hook *hook, int *ret_id);
+/* A hook may remove itself or others while it runs. */
+void pb_bus_remove(struct pb_bus *bus, int id);
+const struct pb_hook_audit *pb_bus_audit(const struct pb_bus *bus, int id); /* NULL: gone */
+
+bool pb_bus_wants(const struct pb_bus *bus, int site_id); /* any hook there */
+/* Passes an activation through its point: x itself where nobody changes it. bus may be NULL. NULL on failure. */
+struct pb_var *pb_bus_site(struct pb_bus *bus, struct pb_tape *tape, int site_id, struct pb_var *x);
+/* -PB_E_NOTFOUND, naming the point, if a forward hook's point was never reached since it was added. */
+int pb_bus_check_reached(const struct pb_bus *bus);
+
+#endif
