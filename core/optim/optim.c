@@ -194,9 +194,9 @@ int pb_optim_step(struct pb_optim *opt, void *params, const void *grads, const b
 		const double norm = pb_optim_grad_norm(opt, grads, present);
 		if (!isfinite(norm))
 			return pb_fail(PB_E_NUMERIC,
-				       "optimizer: the gradient's norm is %g at step %lld; lower the learning rate or "
-				       "lengthen the warm-up",
-				       norm, (long long)opt->calls + 1);
+			               "optimizer: the gradient's norm is %g at step %lld; lower the learning rate or "
+			               "lengthen the warm-up",
+			               norm, (long long)opt->calls + 1);
 		grad_scale = pb_optim_clip_factor(norm, c->max_grad_norm);
 		if (ret_grad_norm)
 			*ret_grad_norm = norm;
