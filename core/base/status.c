@@ -6,11 +6,12 @@
 
 /* Long enough for a full diagnostic with its excerpt; a longer text is cut, never overrun. */
 static _Thread_local char error_text[8192];
+static _Thread_local int error_status;
 
 int pb_fail_v(int status, const char *format, va_list args)
 {
 	vsnprintf(error_text, sizeof error_text, format, args);
-	return -status;
+	return error_status = -status;
 }
 
 int pb_fail(int status, const char *format, ...)
@@ -37,7 +38,7 @@ int pb_fail_in(int rc, const char *format, ...)
 		length = room;
 	memcpy(error_text + used, text, length);
 	error_text[used + length] = '\0';
-	return rc;
+	return error_status = rc;
 }
 
 int pb_fail_nomem(size_t size, const char *what)
@@ -50,8 +51,14 @@ const char *pb_error_text(void)
 	return error_text;
 }
 
+int pb_error_status(void)
+{
+	return error_status;
+}
+
 void pb_error_clear(void)
 {
+	error_status = 0;
 	error_text[0] = '\0';
 }
 

@@ -20,6 +20,7 @@ int pb_fail_nomem(size_t size, const char *what);
 
 /* The thread's last error text, "" when there is none; valid until the next failure on this thread. */
 const char *pb_error_text(void);
+int pb_error_status(void); /* its -PB_E_*, 0 when there is none: for a caller that was only told NULL */
 void pb_error_clear(void);
 
 const char *pb_status_name(int rc); /* "NOMEM" for -PB_E_NOMEM */

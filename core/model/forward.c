@@ -1,0 +1,165 @@
+/* forward.c: the forward pass, point by point in TransformerLens' order. */
+#include <stdio.h>
+
+#include "base/status.h"
+#include "model/model.h"
+#include "tape/op.h"
+
+/* Once a step has failed (NULL), later steps pass the NULL on; the error text is the first one's. */
+struct walk {
+	const struct pb_model *model;
+	const struct pb_forward *pass;
+	int layer;
+};
+
+static struct pb_var *site(const struct walk *w, enum pb_site_kind kind, struct pb_var *x)
+{
+	int layer = kind >= PB_SITE_RESID_PRE && kind <= PB_SITE_RESID_POST ? w->layer : -1;
+	return x ? pb_bus_site(w->pass->bus, w->pass->tape, pb_sites_id(&w->model->sites, kind, layer), x) : NULL;
+}
+
+/* The table is fixed by the config: a name that the walk asks for exists. */
+static struct pb_weight weight(const struct walk *w, const char *name)
+{
+	char full[128];
+	struct pb_weight weight = {0};
+	if (w->layer >= 0)
+		snprintf(full, sizeof full, "blocks.%d.%s", w->layer, name);
+	else
+		snprintf(full, sizeof full, "%s", name);
+	weight.id = pb_param_find(&w->model->table, full);
+	if (w->pass->weights->get(w->pass->weights, weight.id, &weight.value) < 0)
+		weight.value.data = NULL;
+	return weight;
+}
+
+static struct pb_var *add(const struct walk *w, struct pb_var *a, struct pb_var *b)
+{
+	return a && b ? pb_op_add(w->pass->tape, a, b) : NULL;
+}
+
+static struct pb_var *linear(const struct walk *w, struct pb_var *x, const char *name, const char *bias)
+{
+	struct pb_weight wt = weight(w, name), b = weight(w, bias);
+	return x && wt.value.data && b.value.data ? pb_op_linear(w->pass->tape, x, &wt, &b) : NULL;
+}
+
+static struct pb_var *heads(const struct walk *w, struct pb_var *x, const char *name, const char *bias)
+{
+	struct pb_weight wt = weight(w, name), b = weight(w, bias);
+	return x && wt.value.data && b.value.data ? pb_op_heads(w->pass->tape, x, &wt, &b) : NULL;
+}
+
+/* Layer norm around its two points; `scale` is the point's kind and `scale` + 1 that of normalized. */
+static struct pb_var *norm(const struct walk *w, struct pb_var *x, enum pb_site_kind scale, const char *gain,
+			   const char *bias)
+{
+	const struct pb_model_config *c = &w->model->config;
+	struct pb_tape *tape = w->pass->tape;
+	if (!x || c->normalization == PB_NORM_NONE)
+		return x;
+	struct pb_var *centred = pb_op_center(tape, x);
+	struct pb_var *rms = site(w, scale, centred ? pb_op_rms(tape, centred, c->eps) : NULL);
+	struct pb_var *y = site(w, scale + 1, rms ? pb_op_divide(tape, centred, rms) : NULL);
+	if (!y || c->normalization == PB_NORM_LNPRE)
+		return y;
+	struct pb_weight g = weight(w, gain), b = weight(w, bias);
+	return g.value.data && b.value.data ? pb_op_affine(tape, y, &g, &b) : NULL;
+}
+
+/* What the heads write: the sum of hook_result where somebody asks for it, else one product. */
+static struct pb_var *attn_out(const struct walk *w, struct pb_var *z)
+{
+	struct pb_tape *tape = w->pass->tape;
+	if (!z || !pb_bus_wants(w->pass->bus, pb_sites_id(&w->model->sites, PB_SITE_RESULT, w->layer)))
+		return linear(w, z, "attn.W_O", "attn.b_O");
+	struct pb_weight wt = weight(w, "attn.W_O"), b = weight(w, "attn.b_O");
+	if (!wt.value.data || !b.value.data)
+		return NULL;
+	struct pb_var *result = site(w, PB_SITE_RESULT, pb_op_result(tape, z, &wt));
+	return result ? pb_op_sum_heads(tape, result, &b) : NULL;
+}
+
+static struct pb_var *attention(const struct walk *w, struct pb_var *x)
+{
+	struct pb_tape *tape = w->pass->tape;
+	struct pb_var *q = site(w, PB_SITE_Q, heads(w, x, "attn.W_Q", "attn.b_Q"));
+	struct pb_var *k = site(w, PB_SITE_K, heads(w, x, "attn.W_K", "attn.b_K"));
+	struct pb_var *v = site(w, PB_SITE_V, heads(w, x, "attn.W_V", "attn.b_V"));
+	struct pb_var *scores = site(w, PB_SITE_ATTN_SCORES, q && k ? pb_op_attn_scores(tape, q, k) : NULL);
+	struct pb_var *pattern = site(w, PB_SITE_PATTERN, scores ? pb_op_softmax(tape, scores) : NULL);
+	struct pb_var *z = site(w, PB_SITE_Z, pattern && v ? pb_op_attn_mix(tape, pattern, v) : NULL);
+	return site(w, PB_SITE_ATTN_OUT, attn_out(w, z));
+}
+
+static struct pb_var *mlp(const struct walk *w, struct pb_var *x)
+{
+	struct pb_var *pre = site(w, PB_SITE_MLP_PRE, linear(w, x, "mlp.W_in", "mlp.b_in"));
+	struct pb_var *post =
+		site(w, PB_SITE_MLP_POST, pre ? pb_op_act(w->pass->tape, w->model->config.act_fn, pre) : NULL);
+	return site(w, PB_SITE_MLP_OUT, linear(w, post, "mlp.W_out", "mlp.b_out"));
+}
+
+static struct pb_var *block(const struct walk *w, struct pb_var *resid)
+{
+	resid = site(w, PB_SITE_RESID_PRE, resid);
+	struct pb_var *out = attention(w, norm(w, resid, PB_SITE_LN1_SCALE, "ln1.w", "ln1.b"));
+	resid = add(w, resid, out);
+	if (!w->model->config.attn_only) {
+		resid = site(w, PB_SITE_RESID_MID, resid);
+		resid = add(w, resid, mlp(w, norm(w, resid, PB_SITE_LN2_SCALE, "ln2.w", "ln2.b")));
+	}
+	return site(w, PB_SITE_RESID_POST, resid);
+}
+
+static struct pb_var *embed(const struct walk *w)
+{
+	const struct pb_forward *pass = w->pass;
+	struct pb_weight e = weight(w, "embed.W_E"), pos = weight(w, "pos_embed.W_pos");
+	int32_t *positions = pb_arena_array(&pass->tape->arena, (size_t)(pass->b * pass->p), sizeof *positions);
+	if (!positions || !e.value.data || !pos.value.data)
+		return NULL;
+	for (int64_t i = 0; i < pass->b * pass->p; i++)
+		positions[i] = (int32_t)(i % pass->p);
+	struct pb_var *tokens = site(w, PB_SITE_EMBED, pb_op_embed(pass->tape, &e, pass->tokens, pass->b, pass->p));
+	return add(w, tokens,
+		   site(w, PB_SITE_POS_EMBED, pb_op_embed(pass->tape, &pos, positions, pass->b, pass->p)));
+}
+
+static int check_tokens(const struct pb_model *model, const struct pb_forward *pass)
+{
+	if (pass->p < 1 || pass->p > model->config.n_ctx)
+		return pb_fail(PB_E_RANGE, "examples of %lld tokens do not fit n_ctx %lld", (long long)pass->p,
+			       (long long)model->config.n_ctx);
+	for (int64_t i = 0; i < pass->b * pass->p; i++)
+		if (pass->tokens[i] < 0 || pass->tokens[i] >= model->config.d_vocab)
+			return pb_fail(PB_E_RANGE, "token %d (example %lld, position %lld) is outside the vocabulary of %lld",
+				       (int)pass->tokens[i], (long long)(i / pass->p), (long long)(i % pass->p),
+				       (long long)model->config.d_vocab);
+	return 0;
+}
+
+int pb_model_forward(const struct pb_model *model, const struct pb_forward *pass, struct pb_var **ret_logits)
+{
+	int rc = check_tokens(model, pass);
+	if (rc)
+		return rc;
+	pb_error_clear();
+	struct walk w = {model, pass, -1};
+	struct pb_var *resid = embed(&w);
+	for (w.layer = 0; resid && w.layer < model->config.n_layers; w.layer++)
+		resid = block(&w, resid);
+	w.layer = -1;
+	resid = norm(&w, resid, PB_SITE_LN_FINAL_SCALE, "ln_final.w", "ln_final.b");
+	if (resid && pass->rows)
+		resid = pb_op_rows(pass->tape, resid, pass->rows, pass->n_rows);
+	struct pb_var *logits = linear(&w, resid, "unembed.W_U", "unembed.b_U");
+	if (!logits)
+		return pb_error_status() ? pb_error_status() : pb_fail(PB_E_INTERNAL, "the forward pass failed");
+	rc = pb_bus_check_reached(pass->bus);
+	if (!rc)
+		rc = pb_device_status(pass->tape->device);
+	if (!rc)
+		*ret_logits = logits;
+	return rc;
+}

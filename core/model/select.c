@@ -1,0 +1,150 @@
+/* select.c: set algebra over parameter names. A recursive descent over the expression's text. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "model/model.h"
+
+enum { MAX_DEPTH = 32, MAX_TERM = 256 };
+
+struct parser {
+	const struct pb_param_table *table;
+	const char *all, *at;
+	int depth;
+};
+
+static int fail_syntax(const struct parser *p, const char *expected)
+{
+	return pb_fail(PB_E_CONFIG, "parameter set `%s`, at character %d: expected %s", p->all,
+		       (int)(p->at - p->all) + 1, expected);
+}
+
+static void skip_space(struct parser *p)
+{
+	while (isspace((unsigned char)*p->at))
+		p->at++;
+}
+
+/* Does the glob match the name or a run of whole dotted parts of it? */
+static bool matches(const char *glob, const char *name)
+{
+	char part[MAX_TERM];
+	if (pb_glob_match(glob, name))
+		return true;
+	for (const char *from = name; from; from = strchr(from, '.') ? strchr(from, '.') + 1 : NULL) {
+		for (const char *to = from + 1; *to; to++) {
+			if (*to != '.')
+				continue;
+			memcpy(part, from, (size_t)(to - from));
+			part[to - from] = '\0';
+			if (pb_glob_match(glob, part))
+				return true;
+		}
+		if (pb_glob_match(glob, from))
+			return true;
+	}
+	return false;
+}
+
+static int fail_no_match(const struct parser *p, const char *term)
+{
+	const char **names = calloc((size_t)p->table->n, sizeof *names);
+	for (int i = 0; names && i < p->table->n; i++)
+		names[i] = p->table->items[i].name;
+	const char *nearest = names ? pb_nearest(term, names, (size_t)p->table->n) : NULL;
+	free(names);
+	if (nearest)
+		return pb_fail(PB_E_NOTFOUND, "`%s` matches no parameter; did you mean `%s`?", term, nearest);
+	return pb_fail(PB_E_NOTFOUND, "`%s` matches no parameter of this model (they are named as `%s`)", term,
+		       p->table->items[p->table->n / 2].name);
+}
+
+/* One glob: up to a space or an operator outside braces and brackets. */
+static int parse_glob(struct parser *p, bool *set)
+{
+	char term[MAX_TERM];
+	size_t length = 0;
+	int braces = 0, brackets = 0;
+	for (; *p->at; p->at++) {
+		char c = *p->at;
+		if (!braces && !brackets && (isspace((unsigned char)c) || strchr("+-&!()", c)))
+			break;
+		braces += (c == '{') - (c == '}');
+		brackets += (c == '[') - (c == ']');
+		if (length + 1 >= sizeof term || length >= 120)
+			return fail_syntax(p, "a shorter name");
+		term[length++] = c;
+	}
+	term[length] = '\0';
+	if (!length)
+		return fail_syntax(p, "a parameter's name or a pattern");
+	bool any = false;
+	for (int i = 0; i < p->table->n; i++)
+		any |= set[i] = matches(term, p->table->items[i].name);
+	return any ? 0 : fail_no_match(p, term);
+}
+
+static int parse_sum(struct parser *p, bool *set);
+
+static int parse_term(struct parser *p, bool *set)
+{
+	int rc;
+	skip_space(p);
+	if (p->depth >= MAX_DEPTH)
+		return fail_syntax(p, "fewer parentheses");
+	p->depth++;
+	if (*p->at == '!') {
+		p->at++;
+		rc = parse_term(p, set);
+		for (int i = 0; !rc && i < p->table->n; i++)
+			set[i] = !set[i];
+	} else if (*p->at == '(') {
+		p->at++;
+		rc = parse_sum(p, set);
+		skip_space(p);
+		if (!rc && *p->at != ')')
+			rc = fail_syntax(p, "`)`");
+		p->at += !rc;
+	} else {
+		rc = parse_glob(p, set);
+	}
+	p->depth--;
+	return rc;
+}
+
+static int parse_sum(struct parser *p, bool *set)
+{
+	int rc = parse_term(p, set);
+	bool *right = rc ? NULL : calloc((size_t)p->table->n, sizeof *right);
+	if (!rc && !right)
+		rc = pb_fail_nomem((size_t)p->table->n, "a parameter set");
+	for (skip_space(p); !rc && *p->at && strchr("+-&", *p->at); skip_space(p)) {
+		char operator = *p->at++;
+		rc = parse_term(p, right);
+		for (int i = 0; !rc && i < p->table->n; i++)
+			set[i] = operator == '+' ? set[i] || right[i]
+				 : operator == '-' ? set[i] && !right[i]
+						   : set[i] && right[i];
+	}
+	free(right);
+	return rc;
+}
+
+int pb_param_select(const struct pb_param_table *table, const char *expression, bool *ret_set)
+{
+	struct parser p = {table, expression, expression, 0};
+	bool *set = calloc((size_t)table->n, sizeof *set);
+	if (!set)
+		return pb_fail_nomem((size_t)table->n, "a parameter set");
+	int rc = 0;
+	skip_space(&p);
+	if (*p.at)
+		rc = parse_sum(&p, set);
+	if (!rc && *p.at)
+		rc = fail_syntax(&p, "`+`, `-`, `&` or the end");
+	if (!rc)
+		memcpy(ret_set, set, (size_t)table->n * sizeof *set);
+	free(set);
+	return rc;
+}
