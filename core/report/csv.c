@@ -1,0 +1,49 @@
+/* csv.c: writes RFC 4180 tables. */
+#include "report/csv.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+static void begin_field(struct pb_csv *csv)
+{
+	if (csv->more)
+		pb_text_add_bytes(&csv->text, ",", 1);
+	csv->more = true;
+}
+
+void pb_csv_string(struct pb_csv *csv, const char *value)
+{
+	begin_field(csv);
+	if (!value)
+		return;
+	if (!value[strcspn(value, ",\"\r\n")]) {
+		pb_text_add_bytes(&csv->text, value, strlen(value));
+		return;
+	}
+	pb_text_add_bytes(&csv->text, "\"", 1);
+	for (; *value; value++)
+		pb_text_add_bytes(&csv->text, *value == '"' ? "\"\"" : value, *value == '"' ? 2 : 1);
+	pb_text_add_bytes(&csv->text, "\"", 1);
+}
+
+void pb_csv_real(struct pb_csv *csv, double value)
+{
+	begin_field(csv);
+	if (isinf(value))
+		pb_text_add(&csv->text, value > 0 ? "inf" : "-inf");
+	else if (!isnan(value))
+		pb_text_add_real(&csv->text, value);
+}
+
+void pb_csv_int(struct pb_csv *csv, int64_t value)
+{
+	begin_field(csv);
+	pb_text_add(&csv->text, "%" PRId64, value);
+}
+
+void pb_csv_end_row(struct pb_csv *csv)
+{
+	pb_text_add_bytes(&csv->text, "\r\n", 2);
+	csv->more = false;
+}

@@ -1,0 +1,166 @@
+/* results.c: curves and units as .csv, and the whole run as results.json. */
+#include "report/column.h"
+#include "report/csv.h"
+#include "report/output.h"
+#include "report/report.h"
+#include "report/table.h"
+
+int pb_report_write_stage(const char *dir, const struct pb_result_stage *stage)
+{
+	struct pb_csv csv = {0};
+	pb_csv_string(&csv, stage->x_label);
+	for (size_t s = 0; s < stage->n_series; s++)
+		pb_csv_string(&csv, stage->series[s].name);
+	pb_csv_end_row(&csv);
+	for (size_t i = 0; i < stage->n_points; i++) {
+		pb_csv_real(&csv, stage->x[i]);
+		for (size_t s = 0; s < stage->n_series; s++)
+			pb_csv_real(&csv, stage->series[s].values[i]);
+		pb_csv_end_row(&csv);
+	}
+	int rc = pb_output_save(&csv.text, dir, "curves", stage->name, "csv");
+	pb_text_finish(&csv.text);
+	return rc;
+}
+
+int pb_report_write_units(const char *dir, const struct pb_result_units *units, const char *name)
+{
+	struct pb_csv csv = {0};
+	const char *header[] = {"unit", "set", units->label_before, units->label_after, "selected"};
+	for (size_t i = 0; i < sizeof header / sizeof *header; i++)
+		pb_csv_string(&csv, header[i]);
+	pb_csv_end_row(&csv);
+	for (size_t i = 0; i < units->n_units; i++) {
+		const struct pb_result_unit *unit = &units->units[i];
+		pb_csv_string(&csv, unit->name);
+		pb_csv_string(&csv, unit->set);
+		pb_csv_real(&csv, unit->before);
+		pb_csv_real(&csv, unit->after);
+		pb_csv_int(&csv, (int64_t)i == units->selected);
+		pb_csv_end_row(&csv);
+	}
+	int rc = pb_output_save(&csv.text, dir, NULL, name, "csv");
+	pb_text_finish(&csv.text);
+	return rc;
+}
+
+static void add_reals(struct pb_json *json, const char *key, const double *values, size_t count)
+{
+	pb_json_open_row(json, key);
+	for (size_t i = 0; i < count; i++)
+		pb_json_real(json, NULL, values[i]);
+	pb_json_close_row(json);
+}
+
+static void add_stage(struct pb_json *json, const struct pb_result_stage *stage)
+{
+	pb_json_open(json, NULL, '{');
+	pb_json_string(json, "name", stage->name);
+	pb_json_string(json, "x_label", stage->x_label);
+	pb_json_string(json, "stopped", stage->stopped);
+	pb_json_real(json, "seconds", stage->seconds);
+	add_reals(json, "x", stage->x, stage->n_points);
+	pb_json_open(json, "series", '[');
+	for (size_t s = 0; s < stage->n_series; s++) {
+		pb_json_open(json, NULL, '{');
+		pb_json_string(json, "name", stage->series[s].name);
+		add_reals(json, "values", stage->series[s].values, stage->n_points);
+		pb_json_close(json, '}');
+	}
+	pb_json_close(json, ']');
+	pb_json_close(json, '}');
+}
+
+static void add_units(struct pb_json *json, const struct pb_result_units *units)
+{
+	pb_json_open(json, NULL, '{');
+	pb_json_string(json, "metric", units->metric);
+	pb_json_string(json, "label_before", units->label_before);
+	pb_json_string(json, "label_after", units->label_after);
+	pb_json_int(json, "selected", units->selected);
+	pb_json_open(json, "units", '[');
+	for (size_t i = 0; i < units->n_units; i++) {
+		const struct pb_result_unit *unit = &units->units[i];
+		pb_json_open(json, NULL, '{');
+		pb_json_string(json, "name", unit->name);
+		pb_json_string(json, "set", unit->set);
+		pb_json_real(json, "before", unit->before);
+		pb_json_real(json, "after", unit->after);
+		pb_json_close(json, '}');
+	}
+	pb_json_close(json, ']');
+	pb_json_close(json, '}');
+}
+
+static void add_probe(struct pb_json *json, const struct pb_result_probe *probe)
+{
+	if (!probe) {
+		pb_json_string(json, "probe", NULL);
+		return;
+	}
+	pb_json_open(json, "probe", '{');
+	pb_json_string(json, "unit", probe->unit);
+	pb_json_string(json, "clean", probe->clean);
+	pb_json_string(json, "corrupted", probe->corrupted);
+	pb_json_real(json, "metric_before", probe->metric_before);
+	pb_json_real(json, "metric_clean", probe->metric_clean);
+	pb_json_real(json, "metric_corrupted", probe->metric_corrupted);
+	pb_json_real(json, "loss_clean", probe->loss_clean);
+	pb_json_real(json, "loss_corrupted", probe->loss_corrupted);
+	pb_json_real(json, "grad_norm_clean", probe->grad_norm_clean);
+	pb_json_real(json, "grad_norm_corrupted", probe->grad_norm_corrupted);
+	pb_json_close(json, '}');
+}
+
+static void add_environment(struct pb_json *json, const struct pb_result_run *run)
+{
+	pb_json_open(json, "environment", '[');
+	for (size_t i = 0; i < run->n_environment; i++) {
+		pb_json_open_row(json, NULL);
+		pb_json_string(json, NULL, run->environment[i].name);
+		pb_json_string(json, NULL, run->environment[i].value);
+		pb_json_close_row(json);
+	}
+	pb_json_close(json, ']');
+}
+
+void pb_table_add_run(struct pb_json *json, const char *key, const struct pb_result_run *run)
+{
+	pb_json_open(json, key, '{');
+	pb_json_string(json, "name", run->name);
+	pb_json_string(json, "question", run->question);
+	pb_json_string(json, "version", run->version);
+	pb_json_string(json, "date", run->date);
+	pb_json_real(json, "seconds", run->seconds);
+	pb_table_add_strings(json, "notes", run->notes, run->n_notes);
+	add_probe(json, run->probe);
+	pb_json_open(json, "sweeps", '[');
+	for (size_t i = 0; i < run->n_sweeps; i++)
+		pb_table_add_sweep(json, NULL, &run->sweeps[i]);
+	pb_json_close(json, ']');
+	pb_json_open(json, "stages", '[');
+	for (size_t i = 0; i < run->n_stages; i++)
+		add_stage(json, &run->stages[i]);
+	pb_json_close(json, ']');
+	pb_json_open(json, "units", '[');
+	for (size_t i = 0; i < run->n_units; i++)
+		add_units(json, &run->units[i]);
+	pb_json_close(json, ']');
+	pb_json_string(json, "config", run->config);
+	add_environment(json, run);
+	pb_json_close(json, '}');
+}
+
+int pb_report_write_run(const char *dir, const struct pb_result_run *run)
+{
+	int rc = 0;
+	for (size_t i = 0; !rc && i < run->n_sweeps; i++)
+		rc = pb_column_check(&run->sweeps[i]);
+	struct pb_json json = {0};
+	pb_table_add_run(&json, NULL, run);
+	pb_text_add(&json.text, "\n");
+	if (!rc)
+		rc = pb_output_save(&json.text, dir, NULL, "results", "json");
+	pb_text_finish(&json.text);
+	return rc;
+}

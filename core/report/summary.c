@@ -1,0 +1,142 @@
+/* summary.c: what a run found, in a screenful. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "report/draw.h"
+#include "report/scale.h"
+
+enum { STRONGEST = 3 };
+
+static void draw_heading(struct pb_text *out, const struct pb_terminal *terminal, const char *heading)
+{
+	pb_draw_style(out, terminal, PB_STYLE_BOLD);
+	pb_draw_words(out, terminal, "", heading);
+	pb_draw_style(out, terminal, PB_STYLE_PLAIN);
+}
+
+static void draw_probe(struct pb_text *out, const struct pb_terminal *terminal, const struct pb_result_run *run)
+{
+	const struct pb_result_probe *probe = run->probe;
+	const char *metric = run->n_sweeps ? run->sweeps[0].metric : "metric";
+	struct pb_text words = {0};
+	pb_text_add(&words, "clean \"%s\", corrupted \"%s\"; %s: ", probe->clean, probe->corrupted, metric);
+	pb_draw_number(&words, probe->metric_before);
+	pb_text_add(&words, " before, ");
+	pb_draw_number(&words, probe->metric_clean);
+	pb_text_add(&words, " clean, ");
+	pb_draw_number(&words, probe->metric_corrupted);
+	pb_text_add(&words, " corrupted");
+	struct pb_text lead = {0};
+	pb_text_add(&lead, "  probe %s: ", probe->unit);
+	if (!words.failed && !lead.failed)
+		pb_draw_words(out, terminal, lead.data, words.data);
+	pb_text_finish(&lead);
+	pb_text_finish(&words);
+}
+
+/* The cells farthest from where nothing happens, farthest first; returns how many there are. */
+static size_t find_strongest(const struct pb_scale *scale, size_t ret_cells[STRONGEST])
+{
+	size_t count = 0;
+	for (size_t c = 0; c < scale->sweep->n_cells; c++) {
+		double distance = fabs(pb_scale_place(scale, pb_scale_value(scale->sweep, c)));
+		/* A hundredth of the greatest is not among the strongest; neither is a rounding error. */
+		if (isnan(distance) || distance < 0.01 || scale->half <= pb_scale_rounding(scale->neutral))
+			continue;
+		size_t at = count < STRONGEST ? count++ : STRONGEST;
+		for (; at > 0; at--) {
+			double above = pb_scale_value(scale->sweep, ret_cells[at - 1]);
+			if (fabs(pb_scale_place(scale, above)) >= distance)
+				break;
+			if (at < STRONGEST)
+				ret_cells[at] = ret_cells[at - 1];
+		}
+		if (at < STRONGEST)
+			ret_cells[at] = c;
+	}
+	return count;
+}
+
+static void add_cell(struct pb_text *words, const struct pb_scale *scale, size_t cell)
+{
+	const struct pb_result_sweep *sweep = scale->sweep;
+	char number[PB_SCALE_TEXT];
+	pb_scale_write(scale, pb_scale_value(sweep, cell), number);
+	for (size_t a = 0; a < sweep->n_axes; a++)
+		pb_text_add(words, "%s%s %s", a ? " " : "", sweep->axes[a].name,
+		            sweep->axes[a].labels[pb_grid_index(sweep, cell, a)]);
+	pb_text_add(words, "%s%s", sweep->n_axes ? ": " : "", number);
+}
+
+static void draw_sweep(struct pb_text *out, const struct pb_terminal *terminal, const struct pb_result_sweep *sweep)
+{
+	struct pb_scale scale;
+	size_t cells[STRONGEST];
+	struct pb_text words = {0}, lead = {0};
+	pb_scale_init(&scale, sweep);
+	size_t count = find_strongest(&scale, cells);
+	pb_text_add(&lead, "  %s: ", sweep->name);
+	for (size_t i = 0; i < count; i++) {
+		pb_text_add(&words, i ? "; " : "");
+		add_cell(&words, &scale, cells[i]);
+	}
+	if (!count)
+		pb_text_add(&words, "no cell differs from %.4g, where nothing happens", scale.neutral);
+	if (!words.failed && !lead.failed)
+		pb_draw_words(out, terminal, lead.data, words.data);
+	pb_text_finish(&lead);
+	pb_text_finish(&words);
+	for (size_t i = 0; i < sweep->n_notes; i++)
+		pb_draw_words(out, terminal, "    ! ", sweep->notes[i]);
+}
+
+static void draw_stage(struct pb_text *out, const struct pb_terminal *terminal, const struct pb_result_stage *stage)
+{
+	struct pb_text words = {0}, lead = {0};
+	pb_text_add(&lead, "  %s: ", stage->name);
+	pb_text_add(&words, "%s", stage->stopped ? stage->stopped : "");
+	for (size_t s = 0; stage->n_points && s < stage->n_series; s++) {
+		size_t last = stage->n_points - 1;
+		while (last && isnan(stage->series[s].values[last]))
+			last--;
+		pb_text_add(&words, "%s%s ", words.length ? ", " : "", stage->series[s].name);
+		pb_draw_number(&words, stage->series[s].values[last]);
+	}
+	if (!words.failed && !lead.failed)
+		pb_draw_words(out, terminal, lead.data, words.data ? words.data : "");
+	pb_text_finish(&lead);
+	pb_text_finish(&words);
+}
+
+static void draw_notes(struct pb_text *out, const struct pb_terminal *terminal, const struct pb_result_run *run)
+{
+	if (run->n_notes)
+		draw_heading(out, terminal, "Notes");
+	for (size_t i = 0; i < run->n_notes; i++)
+		pb_draw_words(out, terminal, "  ! ", run->notes[i]);
+}
+
+void pb_terminal_summary(struct pb_terminal *terminal, const struct pb_result_run *run, const char *dir)
+{
+	struct pb_text out = {0};
+	draw_heading(&out, terminal, run->name);
+	if (run->question && *run->question)
+		pb_draw_words(&out, terminal, "  ", run->question);
+	if (run->probe)
+		draw_probe(&out, terminal, run);
+	if (run->n_stages)
+		draw_heading(&out, terminal, "Training");
+	for (size_t i = 0; i < run->n_stages; i++)
+		draw_stage(&out, terminal, &run->stages[i]);
+	if (run->n_sweeps)
+		draw_heading(&out, terminal, "Strongest cells");
+	for (size_t i = 0; i < run->n_sweeps; i++)
+		draw_sweep(&out, terminal, &run->sweeps[i]);
+	draw_notes(&out, terminal, run);
+	struct pb_text place = {0};
+	pb_text_add(&place, "%s/report.html", dir);
+	pb_draw_words(&out, terminal, "Report: ", place.data ? place.data : "");
+	pb_text_finish(&place);
+	pb_draw_flush(terminal, &out);
+}

@@ -1,0 +1,12 @@
+/* table.h: results as JSON values, shared by the files and the page. */
+#ifndef PB_REPORT_TABLE_H
+#define PB_REPORT_TABLE_H
+
+#include "report/json.h"
+#include "report/result.h"
+
+void pb_table_add_sweep(struct pb_json *json, const char *key, const struct pb_result_sweep *sweep);
+void pb_table_add_run(struct pb_json *json, const char *key, const struct pb_result_run *run);
+void pb_table_add_strings(struct pb_json *json, const char *key, const char *const *strings, size_t count);
+
+#endif

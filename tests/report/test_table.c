@@ -1,0 +1,285 @@
+/* test_table.c: the files of a run, read back: numbers, order, NaN, quoting. */
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "example.h"
+#include "report/report.h"
+#include "support/support.h"
+
+static struct pb_arena arena;
+
+static char *path_of(const char *name)
+{
+	return pb_arena_printf(&arena, "%s/%s", pb_test_dir(), name);
+}
+
+static char *read_text(const char *name)
+{
+	void *data;
+	size_t size;
+	ck_assert_ok(pb_file_read(path_of(name), 1 << 26, &data, &size));
+	char *text = pb_arena_strndup(&arena, data, size);
+	free(data);
+	return text;
+}
+
+static json_t *read_json(const char *name)
+{
+	json_error_t error;
+	json_t *json = json_loads(read_text(name), 0, &error);
+	ck_assert_msg(json, "%s:%d: %s", name, error.line, error.text);
+	return json;
+}
+
+/* A reader of its own for RFC 4180; one table at a time. */
+struct csv {
+	char *field[600][16];
+	size_t rows, columns[600];
+};
+
+static char *read_field(char **at)
+{
+	char *out = *at, *start = out, *c = *at;
+	bool quoted = *c == '"';
+	c += quoted;
+	for (; *c && (quoted || (*c != ',' && *c != '\r')); c++) {
+		if (quoted && *c == '"' && *++c != '"')
+			break;
+		*out++ = *c;
+	}
+	*at = c;
+	return pb_arena_strndup(&arena, start, (size_t)(out - start));
+}
+
+static struct csv *read_csv(const char *name)
+{
+	struct csv *csv = pb_arena_alloc(&arena, sizeof *csv);
+	char *at = read_text(name);
+	while (*at) {
+		size_t *n = &csv->columns[csv->rows];
+		do {
+			at += *n > 0;
+			csv->field[csv->rows][(*n)++] = read_field(&at);
+		} while (*at == ',');
+		ck_assert_msg(at[0] == '\r' && at[1] == '\n', "%s: row %zu ends in \"%.4s\"", name, csv->rows, at);
+		at += 2;
+		ck_assert_uint_eq(*n, csv->columns[0]);
+		csv->rows++;
+	}
+	return csv;
+}
+
+static void setup(void)
+{
+	pb_arena_init(&arena);
+}
+
+static void teardown(void)
+{
+	pb_arena_finish(&arena);
+}
+
+static const struct pb_result_sweep *heads(void)
+{
+	return pb_example_sweep(&arena, "z by head", 2, (const char *[]){"layer", "head"}, (int64_t[]){3, 2}, 0.4);
+}
+
+START_TEST(csv_has_one_row_per_cell_in_order)
+{
+	const struct pb_result_sweep *sweep = heads();
+	ck_assert_ok(pb_report_write_sweep(pb_test_dir(), sweep));
+	struct csv *csv = read_csv("sweeps/z_by_head.csv");
+	static const char *const header[] = {"layer",          "head",
+	                                     "metric",         "score",
+	                                     "loss",           "grad_norm",
+	                                     "forward_fired",  "forward_max_change",
+	                                     "backward_fired", "backward_max_change",
+	                                     "graph_cut",      "params_without_grad"};
+	ck_assert_uint_eq(csv->columns[0], 12);
+	for (size_t i = 0; i < 12; i++)
+		ck_assert_str_eq(csv->field[0][i], header[i]);
+	ck_assert_uint_eq(csv->rows, 1 + 6);
+	ck_assert_str_eq(csv->field[4][0], "1");
+	ck_assert_str_eq(csv->field[4][1], "1");
+	/* Exactly, not nearly: the decimal is to read back as the same double. */
+	for (size_t c = 0; c < 6; c++) {
+		ck_assert(strtod(csv->field[c + 1][2], NULL) == sweep->cells[c].metric);
+		ck_assert(strtod(csv->field[c + 1][3], NULL) == sweep->cells[c].score);
+		ck_assert(strtod(csv->field[c + 1][5], NULL) == sweep->cells[c].grad_norm);
+	}
+	ck_assert_str_eq(csv->field[1][6], "1");
+	ck_assert_str_eq(csv->field[1][8], "0");
+	ck_assert_str_eq(csv->field[1][10], "1");
+	ck_assert_str_eq(csv->field[1][11], "12");
+}
+END_TEST
+
+START_TEST(csv_quotes_labels_and_leaves_nan_empty)
+{
+	static const char *const labels[] = {"a,b", "say \"hi\"", "two\nlines", "", "plain"};
+	static const double scores[] = {NAN, INFINITY, -INFINITY, 0.1, -0.0};
+	ck_assert_ok(
+	        pb_report_write_sweep(pb_test_dir(), pb_example_strip(&arena, "q", "set, of all", 5, labels, scores)));
+	struct csv *csv = read_csv("sweeps/q.csv");
+	ck_assert_str_eq(csv->field[0][0], "set, of all");
+	for (size_t i = 0; i < 5; i++)
+		ck_assert_str_eq(csv->field[i + 1][0], labels[i]);
+	ck_assert_str_eq(csv->field[1][2], "");
+	ck_assert_str_eq(csv->field[2][2], "inf");
+	ck_assert_str_eq(csv->field[3][2], "-inf");
+	ck_assert_str_eq(csv->field[4][2], "0.1");
+}
+END_TEST
+
+START_TEST(json_holds_axes_cells_and_metadata)
+{
+	const struct pb_result_sweep *sweep = heads();
+	ck_assert_ok(pb_report_write_sweep(pb_test_dir(), sweep));
+	json_t *json = read_json("sweeps/z_by_head.json"), *axis, *cells = json_object_get(json, "cells");
+	ck_assert_str_eq(json_string_value(json_object_get(json, "hook")), "z");
+	ck_assert_str_eq(json_string_value(json_object_get(json, "gradient")), "torch");
+	ck_assert(json_real_value(json_object_get(json, "metric_clean")) == sweep->metric_clean);
+	ck_assert(json_is_true(json_object_get(json, "score_defined")));
+	ck_assert_uint_eq(json_array_size(json_object_get(json, "axes")), 2);
+	axis = json_array_get(json_object_get(json, "axes"), 1);
+	ck_assert_str_eq(json_string_value(json_object_get(axis, "name")), "head");
+	ck_assert_uint_eq(json_array_size(json_object_get(axis, "labels")), 2);
+	for (size_t c = 0; c < 6; c++) {
+		ck_assert(json_real_value(json_array_get(json_object_get(cells, "score"), c)) == sweep->cells[c].score);
+		ck_assert(json_real_value(json_array_get(json_object_get(cells, "forward_max_change"), c)) ==
+		          sweep->cells[c].forward.max_change);
+		ck_assert_int_eq(json_integer_value(json_array_get(json_object_get(cells, "params_without_grad"), c)),
+		                 12);
+		ck_assert(json_is_true(json_array_get(json_object_get(cells, "graph_cut"), c)));
+	}
+	json_decref(json);
+}
+END_TEST
+
+START_TEST(json_survives_what_is_awkward)
+{
+	const struct pb_result_run *run = pb_example_edges(&arena);
+	ck_assert_ok(pb_report_write_run(pb_test_dir(), run));
+	json_t *json = read_json("results.json"), *sweeps = json_object_get(json, "sweeps");
+	ck_assert_str_eq(json_string_value(json_object_get(json, "name")), run->name);
+	ck_assert(json_is_null(json_object_get(json, "seconds")));
+	ck_assert(json_is_null(json_object_get(json, "probe")));
+	ck_assert_uint_eq(json_array_size(sweeps), run->n_sweeps);
+	json_t *nothing = json_object_get(json_object_get(json_array_get(sweeps, 1), "cells"), "score");
+	ck_assert(json_is_null(json_array_get(nothing, 3)));
+	json_t *named = json_array_get(sweeps, 3), *score = json_object_get(json_object_get(named, "cells"), "score");
+	ck_assert_str_eq(json_string_value(json_array_get(score, 1)), "Infinity");
+	ck_assert_str_eq(json_string_value(json_array_get(score, 2)), "-Infinity");
+	json_t *labels = json_object_get(json_array_get(json_object_get(named, "axes"), 0), "labels");
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_str_eq(json_string_value(json_array_get(labels, i)), run->sweeps[3].axes[0].labels[i]);
+	ck_assert_str_eq(json_string_value(json_array_get(labels, 4)), "bad \xef\xbf\xbd\xef\xbf\xbd bytes");
+	ck_assert_str_eq(json_string_value(json_array_get(labels, 5)), run->sweeps[3].axes[0].labels[5]);
+	json_decref(json);
+}
+END_TEST
+
+START_TEST(results_hold_the_whole_run)
+{
+	const struct pb_result_run *run = pb_example_run(&arena);
+	ck_assert_ok(pb_report_write_run(pb_test_dir(), run));
+	json_t *json = read_json("results.json");
+	json_t *stage = json_array_get(json_object_get(json, "stages"), 1);
+	json_t *series = json_array_get(json_object_get(stage, "series"), 3);
+	ck_assert_str_eq(json_string_value(json_object_get(series, "name")), "accuracy Dt3");
+	ck_assert(json_is_null(json_array_get(json_object_get(series, "values"), 0)));
+	ck_assert(json_real_value(json_array_get(json_object_get(series, "values"), 499)) ==
+	          run->stages[1].series[3].values[499]);
+	json_t *units = json_array_get(json_object_get(json, "units"), 0);
+	ck_assert_int_eq(json_integer_value(json_object_get(units, "selected")), 8);
+	ck_assert_uint_eq(json_array_size(json_object_get(units, "units")), 60);
+	json_t *probe = json_object_get(json, "probe");
+	ck_assert(json_real_value(json_object_get(probe, "metric_before")) == 3.909);
+	json_t *pair = json_array_get(json_object_get(json, "environment"), 3);
+	ck_assert_str_eq(json_string_value(json_array_get(pair, 1)), "42");
+	ck_assert_str_eq(json_string_value(json_object_get(json, "config")), run->config);
+	json_decref(json);
+}
+END_TEST
+
+START_TEST(empty_run_is_written)
+{
+	ck_assert_ok(pb_report_write_run(pb_test_dir(), pb_example_empty(&arena)));
+	json_t *json = read_json("results.json");
+	ck_assert_uint_eq(json_array_size(json_object_get(json, "sweeps")), 0);
+	ck_assert(json_is_null(json_object_get(json, "question")));
+	json_decref(json);
+}
+END_TEST
+
+START_TEST(curves_and_units_are_tables)
+{
+	const struct pb_result_run *run = pb_example_run(&arena);
+	ck_assert_ok(pb_report_write_stage(pb_test_dir(), &run->stages[2]));
+	ck_assert_ok(pb_report_write_units(pb_test_dir(), &run->units[0], "units"));
+	struct csv *csv = read_csv("curves/X2.csv");
+	ck_assert_uint_eq(csv->rows, 52);
+	ck_assert_str_eq(csv->field[0][0], "epoch");
+	ck_assert_str_eq(csv->field[0][5], "accuracy Df4");
+	ck_assert_str_eq(csv->field[1][5], "");
+	ck_assert(strtod(csv->field[51][5], NULL) == run->stages[2].series[4].values[50]);
+	csv = read_csv("units.csv");
+	ck_assert_str_eq(csv->field[0][3], "model_2");
+	ck_assert_str_eq(csv->field[9][4], "1");
+	ck_assert_str_eq(csv->field[10][4], "0");
+	ck_assert(strtod(csv->field[3][3], NULL) == run->units->units[2].after);
+}
+END_TEST
+
+START_TEST(names_cannot_leave_the_folder)
+{
+	struct pb_result_stage stage = pb_example_run(&arena)->stages[2];
+	stage.name = "../../../tmp/x y";
+	ck_assert_ok(pb_report_write_stage(pb_test_dir(), &stage));
+	read_csv("curves/_._.._.._tmp_x_y.csv");
+}
+END_TEST
+
+START_TEST(cells_out_of_order_are_refused)
+{
+	struct pb_result_sweep sweep = *heads();
+	struct pb_result_cell cells[6];
+	memcpy(cells, sweep.cells, sizeof cells);
+	sweep.cells = cells;
+	cells[2].index = (const int64_t[]){2, 1};
+	ck_assert_int_eq(pb_report_write_sweep(pb_test_dir(), &sweep), -PB_E_SHAPE);
+	ck_assert_ptr_nonnull(strstr(pb_error_text(), "z by head"));
+	sweep.n_cells = 5;
+	ck_assert_int_eq(pb_report_write_sweep(pb_test_dir(), &sweep), -PB_E_SHAPE);
+}
+END_TEST
+
+START_TEST(unwritable_folder_is_an_error)
+{
+	ck_assert_int_lt(pb_report_write_run("/proc/nowhere", pb_example_empty(&arena)), 0);
+	ck_assert_ptr_nonnull(strstr(pb_error_text(), "/proc/nowhere"));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("table");
+	TCase *files = tcase_create("files");
+	tcase_add_checked_fixture(files, setup, teardown);
+	tcase_add_test(files, csv_has_one_row_per_cell_in_order);
+	tcase_add_test(files, csv_quotes_labels_and_leaves_nan_empty);
+	tcase_add_test(files, json_holds_axes_cells_and_metadata);
+	tcase_add_test(files, json_survives_what_is_awkward);
+	tcase_add_test(files, results_hold_the_whole_run);
+	tcase_add_test(files, empty_run_is_written);
+	tcase_add_test(files, curves_and_units_are_tables);
+	tcase_add_test(files, names_cannot_leave_the_folder);
+	tcase_add_test(files, cells_out_of_order_are_refused);
+	tcase_add_test(files, unwritable_folder_is_an_error);
+	suite_add_tcase(suite, files);
+	return pb_test_run(suite, NULL);
+}
