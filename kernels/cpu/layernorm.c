@@ -27,12 +27,15 @@ static void divide_row(int64_t n, const real *restrict x, real scale, real *rest
 		y[i] = x[i] / scale;
 }
 
+/* Either output may be NULL. */
 static void divide_backward_row(int64_t n, const real *x, real scale, const real *restrict dy, real *restrict dx,
                                 real *dscale)
 {
-	for (int64_t i = 0; i < n; i++)
-		dx[i] += dy[i] / scale;
-	*dscale -= dot(n, x, dy) / scale / scale;
+	if (dx)
+		for (int64_t i = 0; i < n; i++)
+			dx[i] += dy[i] / scale;
+	if (dscale)
+		*dscale -= dot(n, x, dy) / scale / scale;
 }
 
 static void affine_row(int64_t n, const real *restrict x, const real *restrict w, const real *restrict b,
@@ -83,7 +86,8 @@ static void divide(pbk_context *context, int64_t rows, int64_t n, const void *x,
 static void divide_backward(pbk_context *context, int64_t rows, int64_t n, const void *x, const void *scale,
                             const void *dy, void *dx, void *dscale)
 {
-	EACH_ROW(divide_backward_row(n, ROW(x), AT(scale), ROW(dy), OUT_ROW(dx), (real *)dscale + r));
+	EACH_ROW(divide_backward_row(n, ROW(x), AT(scale), ROW(dy), dx ? OUT_ROW(dx) : NULL,
+	                             dscale ? (real *)dscale + r : NULL));
 }
 
 static void affine(pbk_context *context, int64_t rows, int64_t n, const void *x, const void *w, const void *b, void *y)
