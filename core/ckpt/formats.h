@@ -1,0 +1,12 @@
+/* formats.h: one reader per format. Each is given a ckpt with its arena and path, and fills the rest; what it took
+ * from the arena before a failure goes with the arena. */
+#ifndef PB_CKPT_FORMATS_H
+#define PB_CKPT_FORMATS_H
+
+#include "ckpt/archive.h"
+
+int pb_pt_read_zip(struct pb_ckpt *ckpt, struct pb_archive *archive);
+bool pb_pt_is_legacy(const unsigned char head[16]);
+int pb_pt_read_legacy(struct pb_ckpt *ckpt);
+
+#endif
