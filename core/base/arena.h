@@ -6,8 +6,8 @@
 #ifndef PB_BASE_ARENA_H
 #define PB_BASE_ARENA_H
 
-#include <stddef.h>
 #include <patchbay/host.h>
+#include <stddef.h>
 
 struct pb_arena_block;
 

@@ -46,7 +46,7 @@ int pb_file_read(const char *path, size_t max_size, void **ret_data, size_t *ret
 		rc = pb_fail(PB_E_FORMAT, "%s is not a regular file", path);
 	} else if ((uint64_t)st.st_size > max_size) {
 		rc = pb_fail(PB_E_FORMAT, "%s has %lld bytes; at most %zu are read", path, (long long)st.st_size,
-			     max_size);
+		             max_size);
 	} else if (!(data = malloc((size_t)st.st_size + 1))) {
 		rc = pb_fail_nomem((size_t)st.st_size, path);
 	} else {

@@ -1,8 +1,8 @@
 /* rng.h: the one random generator of patchbay.
  *
- * Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011), counter-based: every
- * value is a pure function of (seed, stream, counter), so results depend neither on the order of calls nor on threads
- * or device. The key is the seed (low word, high word); the counter block is (counter low, counter high, stream
+ * Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011), counter-based:
+ * every value is a pure function of (seed, stream, counter), so results depend neither on the order of calls nor on
+ * threads or device. The key is the seed (low word, high word); the counter block is (counter low, counter high, stream
  * low, stream high); a 64-bit draw is the first two words of the block, low word first.
  */
 #ifndef PB_BASE_RNG_H

@@ -9,9 +9,9 @@
 /* Fills `out` (zeroed by the caller) from a map; node NULL: defaults only. Lists and strings come from yaml's arena.
  * Keys named in `skip` (ended by NULL, may itself be NULL) belong to somebody else. Every mistake is recorded with
  * pb_yaml_error: unknown key (nearest name), wrong type, out of range, missing key; decoding goes on after each.
- * `where` says whose keys these are ("plugin oocl", "sweep"). Returns 0, -PB_E_CONFIG or -PB_E_NOMEM. */
+ * `where` says whose keys these are ("plugin oocl", "a sweep"). Returns 0, -PB_E_CONFIG or -PB_E_NOMEM. */
 int pb_schema_decode(struct pb_yaml *yaml, const struct pb_yaml_node *node, const struct pb_param *table,
-		     size_t n_table, const char *const *skip, const char *where, void *out);
+                     size_t n_table, const char *const *skip, const char *where, void *out);
 
 /* What is wrong with a table itself (blank doc, bad name, default that does not parse, offset past params_size,
  * overlapping members, enum without choices), as an error text; 0 if nothing is. */

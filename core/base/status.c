@@ -4,13 +4,18 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Long enough for a full diagnostic with its excerpt; a longer text is cut, never overrun. */
-static _Thread_local char error_text[8192];
+/* Long enough for twenty diagnostics with their excerpts; a longer text is cut, never overrun. */
+static _Thread_local char error_text[32768], draft[sizeof error_text];
 static _Thread_local int error_status;
 
 int pb_fail_v(int status, const char *format, va_list args)
 {
-	vsnprintf(error_text, sizeof error_text, format, args);
+	/* By way of a draft, as the old text may be among the arguments. */
+	int length = vsnprintf(draft, sizeof draft, format, args);
+	if (length >= (int)sizeof draft)
+		length = (int)sizeof draft - 1;
+	memcpy(error_text, draft, length < 0 ? 0 : (size_t)length);
+	error_text[length < 0 ? 0 : length] = '\0';
 	return error_status = -status;
 }
 
@@ -25,19 +30,20 @@ int pb_fail(int status, const char *format, ...)
 
 int pb_fail_in(int rc, const char *format, ...)
 {
-	char context[1024], rest[sizeof error_text];
+	char context[1024];
 	va_list args;
 	va_start(args, format);
 	vsnprintf(context, sizeof context, format, args);
 	va_end(args);
-	memcpy(rest, error_text, sizeof rest);
-	const char *text = rest[0] ? rest : pb_status_text(rc);
-	size_t used = (size_t)snprintf(error_text, sizeof error_text, "%s: ", context);
-	size_t length = strlen(text), room = sizeof error_text - used - 1;
+	if (!error_text[0])
+		snprintf(error_text, sizeof error_text, "%s", pb_status_text(rc));
+	size_t used = strlen(context) + 2, length = strlen(error_text), room = sizeof error_text - used - 1;
 	if (length > room)
 		length = room;
-	memcpy(error_text + used, text, length);
+	memmove(error_text + used, error_text, length);
 	error_text[used + length] = '\0';
+	memcpy(error_text, context, used - 2);
+	memcpy(error_text + used - 2, ": ", 2);
 	return error_status = rc;
 }
 
@@ -66,7 +72,7 @@ const char *pb_status_name(int rc)
 {
 	switch (-rc) {
 	case PB_OK: return "OK";
-#define NAME(name, value, text) \
+#define NAME(name, value, text)                                                                                        \
 	case value: return #name;
 		PB_STATUS_MAP(NAME)
 #undef NAME
@@ -78,7 +84,7 @@ const char *pb_status_text(int rc)
 {
 	switch (-rc) {
 	case PB_OK: return "no error";
-#define TEXT(name, value, text) \
+#define TEXT(name, value, text)                                                                                        \
 	case value: return text;
 		PB_STATUS_MAP(TEXT)
 #undef TEXT

@@ -2,9 +2,9 @@
 #ifndef PB_BASE_TEXT_H
 #define PB_BASE_TEXT_H
 
+#include <patchbay/host.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <patchbay/host.h>
 
 /* A growing buffer, always NUL-terminated once anything was added. Running out of memory is remembered in `failed`
  * and later additions do nothing, so that a writer checks once, at its end. Zero-initialise it. */
