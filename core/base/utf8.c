@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-int32_t pb_utf8_next(const char **at, const char *end)
+int32_t pb_utf8_read(const char **at, const char *end)
 {
 	static const int32_t least[] = {0, 0x80, 0x800, 0x10000};
 	const unsigned char *s = (const unsigned char *)*at;
@@ -27,7 +27,7 @@ int32_t pb_utf8_next(const char **at, const char *end)
 	return code;
 }
 
-int pb_utf8_columns(int32_t code)
+int pb_utf8_cells(int32_t code)
 {
 	static const struct {
 		int32_t first, last;
@@ -50,7 +50,7 @@ const char *pb_utf8_shown(const char *text, char *ret_buffer, size_t size)
 	size_t used = 0, fits = 0; /* fits: the length up to which "..." still has room behind it */
 	while (at < end) {
 		const char *from = at;
-		int32_t code = pb_utf8_next(&at, end);
+		int32_t code = pb_utf8_read(&at, end);
 		bool space = code == '\n' || code == '\r' || code == '\t';
 		bool bad = code < 0x20 || (code >= 0x7f && code < 0xa0);
 		size_t bytes = space || bad ? 1 : (size_t)(at - from);

@@ -7,9 +7,9 @@
 
 /* Reads the code point at *at (before end) and moves *at behind it. -1, and *at moved by one byte, where the bytes are
  * not UTF-8 (overlong forms, surrogates and values past U+10FFFF included). */
-int32_t pb_utf8_next(const char **at, const char *end);
+int32_t pb_utf8_read(const char **at, const char *end);
 /* Columns that a code point takes on a terminal: 0, 1 or 2. */
-int pb_utf8_columns(int32_t code);
+int pb_utf8_cells(int32_t code);
 /* A text from outside made fit for one line of a message: control characters and bad bytes become `?`, line breaks and
  * tabs spaces, and what does not fit into size (at least 8) bytes becomes "...". Returns the buffer. */
 const char *pb_utf8_shown(const char *text, char *ret_buffer, size_t size);

@@ -45,7 +45,7 @@ static void add_escaped(struct pb_text *out, const char *text)
 	pb_text_add_bytes(out, "\"", 1);
 	for (const char *at = text, *end = text + strlen(text); at < end;) {
 		const char *from = at;
-		int32_t code = pb_utf8_next(&at, end);
+		int32_t code = pb_utf8_read(&at, end);
 		if (code == '"' || code == '\\')
 			pb_text_add(out, "\\%c", (char)code);
 		else if (code == '\n')

@@ -47,7 +47,7 @@ static void find_line(const char *source, int line, const char **ret_begin, cons
 static const char *skip_characters(const char *s, const char *end, int count)
 {
 	while (count-- > 0 && s < end)
-		pb_utf8_next(&s, end);
+		pb_utf8_read(&s, end);
 	return s;
 }
 
@@ -57,7 +57,7 @@ static void add_below(struct pb_text *out, int32_t code, char mark)
 	if (code == '\t' && mark == ' ')
 		pb_text_add_bytes(out, "\t", 1);
 	else
-		for (int i = code < 0 ? 1 : pb_utf8_columns(code); i > 0; i--)
+		for (int i = code < 0 ? 1 : pb_utf8_cells(code); i > 0; i--)
 			pb_text_add_bytes(out, &mark, 1);
 }
 
@@ -83,7 +83,7 @@ static void write_excerpt(const char *source, const struct pb_yaml_mistake *m, s
 	pb_text_add(&below, "\n  %*s | %*s", digits, "", (int)strlen(before), "");
 	for (int column = first; from < to; column++) {
 		const char *at = from;
-		int32_t code = pb_utf8_next(&from, to);
+		int32_t code = pb_utf8_read(&from, to);
 		bool marked = column >= m->column && (m->width < 0 || column < m->column + m->width);
 		add_character(out, at, from, code);
 		if (column < m->column)

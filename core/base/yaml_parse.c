@@ -299,7 +299,7 @@ static int refuse_bytes(const struct parse *p, const char *source, size_t size)
 	yaml_mark_t mark = {0};
 	for (const char *at = source, *end = source + size; at < end;) {
 		const char *from = at;
-		int32_t code = pb_utf8_next(&at, end);
+		int32_t code = pb_utf8_read(&at, end);
 		if (code < 0)
 			return FAIL_AT(p, mark, "the byte 0x%02x is not UTF-8; save the file as UTF-8",
 			               (unsigned char)*from);

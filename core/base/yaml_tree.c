@@ -163,7 +163,7 @@ static int split_path(const char *origin, char *path, char *names[PB_YAML_MAX_DE
 static bool printable(const char *text)
 {
 	for (const char *end = text + strlen(text); text < end;) {
-		int32_t code = pb_utf8_next(&text, end);
+		int32_t code = pb_utf8_read(&text, end);
 		if (code < 0x20 || (code >= 0x7f && code < 0xa0))
 			return false;
 	}
