@@ -11,7 +11,7 @@
 int pb_report_write_sweep(const char *dir, const struct pb_result_sweep *sweep); /* sweeps/FILE.{csv,json,npz} */
 int pb_report_write_stage(const char *dir, const struct pb_result_stage *stage); /* curves/NAME.csv */
 int pb_report_write_units(const char *dir, const struct pb_result_units *units, const char *name); /* NAME.csv */
-int pb_report_write_run(const char *dir, const struct pb_result_run *run); /* results.json: everything */
+int pb_report_write_run(const char *dir, const struct pb_result_run *run);   /* results.json: everything */
 int pb_report_write_html(const char *path, const struct pb_result_run *run); /* one self-contained page */
 
 /* What the terminal can do. */
@@ -33,15 +33,18 @@ struct pb_progress {
 	struct pb_terminal *terminal; /* NULL: quiet */
 	const char *what;             /* "X1", "z by head" */
 	int64_t total;                /* 0: unknown */
-	double started, drawn;        /* seconds, monotonic */
+	int64_t from;                 /* done before it began (a resumed run): set it after begin; 0 otherwise */
+	int64_t done;
+	double started, drawn; /* seconds, monotonic */
 	int tenths;
-	bool shown;
+	int columns; /* of the line on the screen, to be wiped by the next one */
 };
 
 void pb_progress_begin(struct pb_progress *progress, struct pb_terminal *terminal, const char *what, int64_t total);
 /* `detail` is short free text ("loss 0.031  acc 0.97"), may be NULL. Cheap: draws at most ten times a second. */
 void pb_progress_at(struct pb_progress *progress, int64_t done, const char *detail);
-void pb_progress_end(struct pb_progress *progress, const char *result); /* leaves one final line */
+/* Leaves one final line; `result` as `detail`. */
+void pb_progress_end(struct pb_progress *progress, const char *result);
 
 /* Diverging red-white-blue (low red, high blue, as in plotly's RdBu), t in [-1, 1]; writes r, g, b in 0..255. */
 void pb_color_diverging(double t, int ret_rgb[3]);

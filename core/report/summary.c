@@ -58,6 +58,14 @@ static size_t find_strongest(const struct pb_scale *scale, size_t ret_cells[STRO
 	return count;
 }
 
+static bool has_value(const struct pb_result_sweep *sweep)
+{
+	for (size_t c = 0; c < sweep->n_cells; c++)
+		if (!isnan(pb_scale_value(sweep, c)))
+			return true;
+	return false;
+}
+
 static void add_cell(struct pb_text *words, const struct pb_scale *scale, size_t cell)
 {
 	const struct pb_result_sweep *sweep = scale->sweep;
@@ -81,7 +89,9 @@ static void draw_sweep(struct pb_text *out, const struct pb_terminal *terminal, 
 		pb_text_add(&words, i ? "; " : "");
 		add_cell(&words, &scale, cells[i]);
 	}
-	if (!count)
+	if (!count && !has_value(sweep))
+		pb_text_add(&words, "no cell has a value");
+	else if (!count)
 		pb_text_add(&words, "no cell differs from %.4g, where nothing happens", scale.neutral);
 	if (!words.failed && !lead.failed)
 		pb_draw_words(out, terminal, lead.data, words.data);
