@@ -7,7 +7,7 @@
 #include "report/draw.h"
 #include "report/utf8.h"
 
-enum { MAX_BAR = 24, MIN_BAR = 6, MAX_NAME = 24 };
+enum { MAX_BAR = 24, MIN_BAR = 6, MAX_NAME = 24, NUMBERS = 30 };
 
 static const double frame = 0.1;  /* seconds between two drawings */
 static const double silence = 30; /* seconds between plain lines where there are no tenths */
@@ -100,8 +100,10 @@ static void add_line(struct pb_text *out, const struct pb_progress *progress, co
 	struct pb_text numbers = {0};
 	add_numbers(&numbers, progress, now() - progress->started);
 	int room = room_of(terminal) - (int)numbers.length - 2;
+	/* The bar's width must not jump with every digit of the numbers. */
+	int spare = (int)numbers.length < NUMBERS ? NUMBERS - (int)numbers.length : 0;
 	room -= pb_utf8_add(out, progress->what, room < MAX_NAME ? room : MAX_NAME, terminal->unicode);
-	int bar = room / 3 < MAX_BAR ? room / 3 : MAX_BAR;
+	int bar = (room - spare) / 2 < MAX_BAR ? (room - spare) / 2 : MAX_BAR;
 	if (terminal->tty && progress->total > 0 && bar >= MIN_BAR) {
 		pb_text_add(out, "  ");
 		add_bar(out, progress, bar);
