@@ -66,7 +66,7 @@ struct pb_dataset_ops {
 	int (*split)(void *self, int64_t i, struct pb_split *ret_split); /* valid until destroy */
 	/* The examples of one epoch; valid until the next call for the same split, or destroy. */
 	int (*examples)(void *self, int64_t i_split, int64_t epoch, struct pb_examples *ret_examples);
-	int64_t (*n_units)(void *self); /* 0: a dataset for training only */
+	int64_t (*n_units)(void *self); /* 0: a dataset for training only; `unit` and `probe` may then be NULL */
 	int (*unit)(void *self, int64_t i, struct pb_unit *ret_unit);    /* valid until destroy */
 	/* Valid until the next probe call, or destroy. */
 	int (*probe)(void *self, int64_t i_unit, struct pb_probe *ret_probe);
