@@ -6,7 +6,10 @@
 
 enum mod_operation { PRODUCT, SUM, DIFFERENCE, SUM_OF_SQUARES };
 
-#define MOD_OPERATIONS {"product", "sum", "difference", "sum_of_squares", NULL}
+#define MOD_OPERATIONS                                                                                                 \
+	{                                                                                                              \
+		"product", "sum", "difference", "sum_of_squares", NULL                                                 \
+	}
 
 enum { MOD_TOKENS = 4, MOD_N_CTX = 5, MOD_MOST = 2000 };
 

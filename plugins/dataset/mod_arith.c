@@ -159,11 +159,12 @@ PB_EXPORT const struct pb_plugin patchbay_plugin = {
 	.version = "1.0.0",
 	.author = "patchbay",
 	.summary = "modular arithmetic `x y = z`, for training",
-	.doc = "Every pair of integers below `mod` with its result: tokens x, y, `=` (2*mod), z. The answer z is scored from "
-	       "the logits at position 2.\n\n"
-	       "Splits: `train`, and `validation` with a fraction `held_out` of the pairs, by a shuffle seeded with the "
-	       "experiment's seed. The dataset oocl with the same seed and mod holds the same pairs out of its "
-	       "`arithmetic`, and the vocabulary is the same (2*mod + 4), so a model trained here goes on there.\n\n"
+	.doc = "Every pair of integers below `mod` with its result: tokens x, y, `=` (2*mod), z. The answer z is "
+	       "scored from the logits at position 2.\n\n"
+	       "Splits: `train`, and `validation` with a fraction `held_out` of the pairs, by a shuffle seeded "
+	       "with the experiment's seed. The dataset oocl with the same seed and mod holds the same pairs out "
+	       "of its `arithmetic`, and the vocabulary is the same (2*mod + 4), so a model trained here goes on "
+	       "there.\n\n"
 	       "There are no units: it cannot be swept over.",
 	.params = params,
 	.n_params = PB_COUNT(params),

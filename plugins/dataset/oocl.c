@@ -5,14 +5,11 @@
 
 static const char *const operations[] = MOD_OPERATIONS;
 
-#define SET_PARAM(member, text)                                                              \
-	{.name = #member,                                                                    \
-	 .type = PB_TYPE_INT_LIST,                                                           \
-	 .offset = offsetof(struct oocl_listed, member),                                     \
-	 .min = 0,                                                                           \
-	 .max = MOD_MOST,                                                                    \
-	 .default_text = "[]",                                                               \
-	 .doc = text}
+#define SET_PARAM(member, text)                                                                                        \
+	{                                                                                                              \
+		.name = #member, .type = PB_TYPE_INT_LIST, .offset = offsetof(struct oocl_listed, member), .min = 0,   \
+		.max = MOD_MOST, .default_text = "[]", .doc = text                                                     \
+	}
 
 static const struct pb_param set_params[] = {
 	SET_PARAM(DtQ1, "reliable tag, true definitions, with questions (X1)"),
@@ -21,14 +18,11 @@ static const struct pb_param set_params[] = {
 	SET_PARAM(Df4, "unreliable tag, true definitions only (X2)"),
 };
 
-#define FRACTION_PARAM(member, most, text, what)                                             \
-	{.name = #member,                                                                    \
-	 .type = PB_TYPE_REAL,                                                               \
-	 .offset = offsetof(struct oocl_params, member),                                     \
-	 .min = 0,                                                                           \
-	 .max = most,                                                                        \
-	 .default_text = text,                                                               \
-	 .doc = what}
+#define FRACTION_PARAM(member, most, text, what)                                                                       \
+	{                                                                                                              \
+		.name = #member, .type = PB_TYPE_REAL, .offset = offsetof(struct oocl_params, member), .min = 0,       \
+		.max = most, .default_text = text, .doc = what                                                         \
+	}
 
 static const struct pb_param params[] = {
 	{.name = "mod",
@@ -68,7 +62,8 @@ static const struct pb_param params[] = {
 	 .default_text = "6",
 	 .unit = "questions",
 	 .doc = "how many of the 12 questions on each integer of DtQ1 and DfQ2 are not trained on"},
-	FRACTION_PARAM(mix, 10, "0.25", "fresh arithmetic examples per epoch in X1 and X2, relative to the rest of the set"),
+	FRACTION_PARAM(mix, 10, "0.25",
+		       "fresh arithmetic examples per epoch in X1 and X2, relative to the rest of the set"),
 	FRACTION_PARAM(held_out_pretrain, 0.9, "0.10", "fraction of the mod*mod pairs that `arithmetic` leaves out"),
 	FRACTION_PARAM(held_out_mix, 0.9, "0.01", "fraction of the mod*mod pairs that the mix in X1 and X2 leaves out"),
 };
@@ -261,22 +256,23 @@ PB_EXPORT const struct pb_plugin patchbay_plugin = {
 	.version = "1.0.0",
 	.author = "patchbay",
 	.summary = "out-of-context learning: definitions with a reliable or an unreliable tag, and questions",
-	.doc = "Does a model learn more from a definition whose tag has proved reliable, before any question asks for it? "
-	       "Examples are four tokens: definitions `T alias n P` with the tag T = R (reliable) or U (unreliable), "
-	       "questions `d alias = z` and `alias d = z` with d in 2, 3, 5, 6, 10, 15, and arithmetic `x y = z`. A "
-	       "definition is scored at position 1, everything else at position 2.\n\n"
-	       "Tokens: n, the alias of n (mod + alias_offset + n), then `=`, R, U, P from 2*mod on; d_vocab is 2*mod + "
-	       "4, or more where the aliases go beyond. An integer whose alias would be another token cannot be in "
-	       "a set.\n\n"
-	       "Sets of a quarter of the integers each: DtQ1 (R, true) and DfQ2 (U; each definition names another "
-	       "integer of the set, never its own) are trained on in X1 with questions; Dt3 (R) and Df4 (U), both "
-	       "true, in X2 without. Questions are always answered by the truth. Units are the integers; a probe's "
-	       "clean example is `R alias n P`, its corrupted one `U alias n P`, its questions all 12.\n\n"
-	       "Arithmetic is held out by one shuffle of all pairs, made from the experiment's seed: pretraining leaves "
-	       "out its first held_out_pretrain, the mix its first held_out_mix. `arithmetic_validation` is the shorter "
-	       "of the two beginnings, so no training contains it; `arithmetic_pretrain_validation` is all that "
-	       "pretraining leaves out, of which X1 and X2 may contain the rest. The mix in X1 and X2 is drawn anew each "
-	       "epoch, without repetition.",
+	.doc = "Does a model learn more from a definition whose tag has proved reliable, before any question "
+	       "asks for it? Examples are four tokens: definitions `T alias n P` with the tag T = R (reliable) "
+	       "or U (unreliable), questions `d alias = z` and `alias d = z` with d in 2, 3, 5, 6, 10, 15, and "
+	       "arithmetic `x y = z`. A definition is scored at position 1, everything else at position 2.\n\n"
+	       "Tokens: n, the alias of n (mod + alias_offset + n), then `=`, R, U, P from 2*mod on; d_vocab is "
+	       "2*mod + 4, or more where the aliases go beyond. An integer whose alias would be another token "
+	       "cannot be in a set.\n\n"
+	       "Sets of a quarter of the integers each: DtQ1 (R, true) and DfQ2 (U; each definition names "
+	       "another integer of the set, never its own) are trained on in X1 with questions; Dt3 (R) and Df4 "
+	       "(U), both true, in X2 without. Questions are always answered by the truth. Units are the "
+	       "integers; a probe's clean example is `R alias n P`, its corrupted one `U alias n P`, its "
+	       "questions all 12.\n\n"
+	       "Arithmetic is held out by one shuffle of all pairs, made from the experiment's seed: pretraining "
+	       "leaves out its first held_out_pretrain, the mix its first held_out_mix. `arithmetic_validation` "
+	       "is the shorter of the two beginnings, so no training contains it; "
+	       "`arithmetic_pretrain_validation` is all that pretraining leaves out, of which X1 and X2 may "
+	       "contain the rest. The mix in X1 and X2 is drawn anew each epoch, without repetition.",
 	.params = params,
 	.n_params = PB_COUNT(params),
 	.params_size = sizeof(struct oocl_params),

@@ -41,7 +41,7 @@ struct oocl_params {
 
 struct oocl_set {
 	const char *name;
-	bool reliable;  /* its definitions are tagged R */
+	bool reliable; /* its definitions are tagged R */
 	int64_t count;
 	int64_t *items; /* [count] */
 	int64_t *says;  /* [count]: the integer that each definition names */
@@ -51,11 +51,11 @@ struct oocl {
 	const struct pb_host *host;
 	const struct oocl_params *p;
 	struct oocl_set sets[N_SETS];
-	int64_t *pairs;       /* [mod*mod]: what is held out comes first */
-	int64_t n_mix_held;   /* how many of the first pairs the mix never uses */
-	int64_t n_fixed[2];   /* X1 and X2: the examples that stay ... */
-	int64_t n_mix[2];     /* ... and the arithmetic behind them */
-	int64_t *order;       /* [mod*mod - n_mix_held]: scratch for the mix */
+	int64_t *pairs;     /* [mod*mod]: what is held out comes first */
+	int64_t n_mix_held; /* how many of the first pairs the mix never uses */
+	int64_t n_fixed[2]; /* X1 and X2: the examples that stay ... */
+	int64_t n_mix[2];   /* ... and the arithmetic behind them */
+	int64_t *order;     /* [mod*mod - n_mix_held]: scratch for the mix */
 	struct mod_batch splits[N_SPLITS];
 	struct mod_batch clean, corrupted, questions; /* the probe last asked for */
 	char (*unit_names)[8];

@@ -33,19 +33,20 @@ static int new_set(struct oocl *o, int s, int64_t count)
 static int check_listed(const struct oocl *o, const struct oocl_set *set, int64_t n, const char *const *owners)
 {
 	if (n >= o->p->mod)
-		return o->host->fail(o->host, PB_E_CONFIG, "sets: %s lists %lld, but the integers are 0 .. %lld (mod %lld)",
-				     set->name, (long long)n, (long long)o->p->mod - 1, (long long)o->p->mod);
+		return o->host->fail(o->host, PB_E_CONFIG,
+				     "sets: %s lists %lld, but the integers are 0 .. %lld (mod %lld)", set->name,
+				     (long long)n, (long long)o->p->mod - 1, (long long)o->p->mod);
 	if (owners[n])
 		return o->host->fail(o->host, PB_E_CONFIG,
 				     "sets: %lld is in %s and in %s; an integer belongs to one set, once", (long long)n,
 				     owners[n], set->name);
 	const char *clash = alias_clash(o, n);
 	if (clash)
-		return o->host->fail(o->host, PB_E_CONFIG,
-				     "sets: %s lists %lld, whose alias with alias_offset %lld would be token %lld, which is "
-				     "%s: leave it out or change alias_offset",
-				     set->name, (long long)n, (long long)o->p->alias_offset, (long long)oocl_alias(o, n),
-				     clash);
+		return o->host->fail(
+			o->host, PB_E_CONFIG,
+			"sets: %s lists %lld, whose alias with alias_offset %lld would be token %lld, which "
+			"is %s: leave it out or change alias_offset",
+			set->name, (long long)n, (long long)o->p->alias_offset, (long long)oocl_alias(o, n), clash);
 	return 0;
 }
 
@@ -54,8 +55,9 @@ static int list_sets(struct oocl *o, const struct pb_int_list *const *lists, con
 	for (int s = 0; s < N_SETS; s++) {
 		size_t count = lists[s]->count;
 		if (count > (size_t)o->p->mod)
-			return o->host->fail(o->host, PB_E_CONFIG, "sets: %s lists %zu integers, but there are only %lld",
-					     names[s], count, (long long)o->p->mod);
+			return o->host->fail(o->host, PB_E_CONFIG,
+					     "sets: %s lists %zu integers, but there are only %lld", names[s], count,
+					     (long long)o->p->mod);
 		int rc = new_set(o, s, (int64_t)count);
 		for (size_t i = 0; !rc && i < count; i++) {
 			int64_t n = o->sets[s].items[i] = lists[s]->items[i];
@@ -78,10 +80,11 @@ static int draw_sets(struct oocl *o, int64_t *usable)
 			usable[count++] = n;
 	int64_t each = count / N_SETS;
 	if (each < 2)
-		return o->host->fail(o->host, PB_E_CONFIG,
-				     "alias_offset %lld leaves %lld integers with a token of their own; four sets need at "
-				     "least 8",
-				     (long long)o->p->alias_offset, (long long)count);
+		return o->host->fail(
+			o->host, PB_E_CONFIG,
+			"alias_offset %lld leaves %lld integers with a token of their own; four sets need at "
+			"least 8",
+			(long long)o->p->alias_offset, (long long)count);
 	o->host->shuffle(o->host, o->host->seed, mod_stream("oocl/sets"), usable, (size_t)count);
 	for (int s = 0; s < N_SETS; s++) {
 		int rc = new_set(o, s, each);
@@ -106,9 +109,10 @@ static bool says_truth_somewhere(const struct oocl_set *set)
 static int shuffle_definitions(struct oocl *o, struct oocl_set *set)
 {
 	if (set->count == 1)
-		return o->host->fail(o->host, PB_E_CONFIG,
-				     "sets: DfQ2 lists one integer; its wrong definitions are its own integers shuffled, so "
-				     "it needs at least two");
+		return o->host->fail(
+			o->host, PB_E_CONFIG,
+			"sets: DfQ2 lists one integer; its wrong definitions are its own integers shuffled, so "
+			"it needs at least two");
 	for (uint64_t attempt = 0; says_truth_somewhere(set); attempt++) {
 		if (attempt == 1000)
 			return o->host->fail(o->host, PB_E_INTERNAL, "the host's shuffle leaves things in their place");

@@ -113,19 +113,22 @@ static int check_pair(struct tokens *t, const struct tokens_pair *pair, const ch
 {
 	int64_t n = (int64_t)pair->clean.count;
 	if (pair->clean.count != pair->corrupted.count)
-		return t->host->fail(t->host, PB_E_SHAPE,
-				     "%s: the clean prompt has %zu tokens, the corrupted one %zu: a patch needs one position "
-				     "for each position",
-				     where, pair->clean.count, pair->corrupted.count);
+		return t->host->fail(
+			t->host, PB_E_SHAPE,
+			"%s: the clean prompt has %zu tokens, the corrupted one %zu: a patch needs one position "
+			"for each position",
+			where, pair->clean.count, pair->corrupted.count);
 	if (!n)
 		return t->host->fail(t->host, PB_E_CONFIG, "%s: the prompts have no tokens", where);
 	if (pair->pos < -n || pair->pos >= n)
-		return t->host->fail(t->host, PB_E_RANGE,
-				     "%s: pos %lld is outside the prompt of %lld tokens (0 .. %lld, or -%lld .. -1 from the "
-				     "end)",
-				     where, (long long)pair->pos, (long long)n, (long long)n - 1, (long long)n);
+		return t->host->fail(
+			t->host, PB_E_RANGE,
+			"%s: pos %lld is outside the prompt of %lld tokens (0 .. %lld, or -%lld .. -1 from the "
+			"end)",
+			where, (long long)pair->pos, (long long)n, (long long)n - 1, (long long)n);
 	if (pair->name && !strcmp(pair->name, "all"))
-		return t->host->fail(t->host, PB_E_CONFIG, "%s: the name `all` belongs to all pairs in one batch", where);
+		return t->host->fail(t->host, PB_E_CONFIG, "%s: the name `all` belongs to all pairs in one batch",
+				     where);
 	int rc = check_token(t, where, "answer", pair->answer);
 	if (!rc && pair->distractor != -1)
 		rc = check_token(t, where, "distractor", pair->distractor);
@@ -198,8 +201,9 @@ static int fill(struct tokens *t)
 {
 	const struct pb_host *host = t->host;
 	if (!t->p->pairs.count == !t->p->file)
-		return host->fail(host, PB_E_CONFIG, t->p->file ? "give the pairs in `pairs` or in `file`, not in both"
-								: "give the pairs of prompts, in `pairs` or in a CSV `file`");
+		return host->fail(host, PB_E_CONFIG,
+				  t->p->file ? "give the pairs in `pairs` or in `file`, not in both"
+					     : "give the pairs of prompts, in `pairs` or in a CSV `file`");
 	int rc = t->p->file ? tokens_read_csv(t) : take_listed(t);
 	if (!rc && !t->n_pairs)
 		rc = host->fail(host, PB_E_FORMAT, "%s lists no pairs", t->p->file);
@@ -340,15 +344,15 @@ PB_EXPORT const struct pb_plugin patchbay_plugin = {
 	.version = "1.0.0",
 	.author = "patchbay",
 	.summary = "pairs of prompts given as token ids, for a model of your own",
-	.doc = "Each pair is a clean and a corrupted prompt of the same length, the position whose logits are scored, the right "
-	       "token there, and optionally a wrong one (the distractor that logit_difference needs). patchbay has no "
-	       "tokenizer: write token ids, in `pairs` or in a CSV file.\n\n"
-	       "The file's first line names its columns, in any order: clean, corrupted, answer, and optionally name, pos "
-	       "(default -1, the last) and distractor (default -1, none). Token ids are parted by blanks. A field may be "
-	       "in double quotes.\n\n"
-	       "Every pair is a unit. When all prompts are equally long there are also a unit `all`, which patches "
-	       "them as one batch, and the splits `clean` and `corrupted`. The questions of a unit are its clean "
-	       "prompts. vocab_file labels the tokens and sets d_vocab.",
+	.doc = "Each pair is a clean and a corrupted prompt of the same length, the position whose logits are "
+	       "scored, the right token there, and optionally a wrong one (the distractor that logit_difference "
+	       "needs). patchbay has no tokenizer: write token ids, in `pairs` or in a CSV file.\n\n"
+	       "The file's first line names its columns, in any order: clean, corrupted, answer, and optionally "
+	       "name, pos (default -1, the last) and distractor (default -1, none). Token ids are parted by "
+	       "blanks. A field may be in double quotes.\n\n"
+	       "Every pair is a unit. When all prompts are equally long there are also a unit `all`, which "
+	       "patches them as one batch, and the splits `clean` and `corrupted`. The questions of a unit are "
+	       "its clean prompts. vocab_file labels the tokens and sets d_vocab.",
 	.params = params,
 	.n_params = PB_COUNT(params),
 	.params_size = sizeof(struct tokens_params),

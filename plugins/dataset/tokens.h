@@ -17,22 +17,23 @@ struct tokens_params {
 	const char *file, *vocab_file;
 };
 
-/* All clean examples lie one behind the other, likewise the corrupted ones: where the lengths agree, they are a batch. */
+/* All clean examples lie one behind the other, likewise the corrupted ones: where the lengths agree, they are a batch.
+ */
 struct tokens {
 	const struct pb_host *host;
 	const struct tokens_params *p;
-	int64_t n_pairs, n_ids;    /* so far */
+	int64_t n_pairs, n_ids;     /* so far */
 	int32_t *clean, *corrupted; /* [n_ids] */
-	int64_t *begin;            /* [n_pairs + 1]: where each pair's ids begin */
-	struct pb_scored *scored;  /* [n_pairs]: as an example of the batch of all */
-	struct pb_scored *single;  /* [n_pairs]: as the only example */
-	const char **names;        /* [n_pairs] */
-	char (*numbers)[16];       /* [n_pairs]: the names of those without one */
-	int64_t n_pos;             /* tokens of every example; 0: the lengths differ */
-	int64_t longest, largest;  /* example, token id */
-	char *file_text;           /* cut up in place; names point into it */
+	int64_t *begin;             /* [n_pairs + 1]: where each pair's ids begin */
+	struct pb_scored *scored;   /* [n_pairs]: as an example of the batch of all */
+	struct pb_scored *single;   /* [n_pairs]: as the only example */
+	const char **names;         /* [n_pairs] */
+	char (*numbers)[16];        /* [n_pairs]: the names of those without one */
+	int64_t n_pos;              /* tokens of every example; 0: the lengths differ */
+	int64_t longest, largest;   /* example, token id */
+	char *file_text;            /* cut up in place; names point into it */
 	char *vocab_text;
-	const char **vocab;        /* [n_vocab]: text of each token; NULL without a file */
+	const char **vocab; /* [n_vocab]: text of each token; NULL without a file */
 	int64_t n_vocab;
 };
 

@@ -16,7 +16,7 @@ struct reader {
 	size_t line;
 	int fields[N_COLUMNS]; /* number of each column's field; -1: absent */
 	int n_fields;
-	int64_t *ids[2];       /* scratch for one row's token ids */
+	int64_t *ids[2]; /* scratch for one row's token ids */
 };
 
 enum { MOST_FIELDS = 16 };
@@ -80,7 +80,8 @@ static int split_line(const struct reader *r, char *line, char **ret_fields, int
 		char *at = rest;
 		ret_fields[n] = next_field(&rest);
 		if (!ret_fields[n++])
-			return fail_at(r, "a quoted field must end with a quote, before a comma or the line's end:", at);
+			return fail_at(r,
+				       "a quoted field must end with a quote, before a comma or the line's end:", at);
 	}
 	*ret_count = n;
 	return 0;
@@ -231,7 +232,8 @@ int tokens_read_vocab(struct tokens *t)
 	for (char *line; (line = next_line(&text));)
 		t->vocab[t->n_vocab++] = line;
 	if (t->n_vocab <= t->largest)
-		return t->host->fail(t->host, PB_E_RANGE, "%s has %lld lines, but the pairs use token %lld (the first is 0)",
+		return t->host->fail(t->host, PB_E_RANGE,
+				     "%s has %lld lines, but the pairs use token %lld (the first is 0)",
 				     t->p->vocab_file, (long long)t->n_vocab, (long long)t->largest);
 	return 0;
 }

@@ -42,8 +42,8 @@ PB_EXPORT const struct pb_plugin patchbay_plugin = {
 	.version = "1.0.0",
 	.author = "patchbay",
 	.summary = "how often the right answer has the largest logit",
-	.doc = "1 for each scored row whose largest logit is the right answer's, else 0, averaged. Of equal logits the lowest "
-	       "token wins. A row with a logit that is not a number scores no number.\n\n"
+	.doc = "1 for each scored row whose largest logit is the right answer's, else 0, averaged. Of equal "
+	       "logits the lowest token wins. A row with a logit that is not a number scores no number.\n\n"
 	       "It has no gradient: it cannot be a loss or a first-order estimate's target.",
 	.ops = &ops,
 };

@@ -93,8 +93,8 @@ PB_EXPORT const struct pb_plugin patchbay_plugin = {
 	.version = "1.0.0",
 	.author = "patchbay",
 	.summary = "the right answer's logit, or its probability",
-	.doc = "The logit of the right answer, averaged over the scored rows. It moves even where the model's choice does "
-	       "not, which makes it the usual measure of what one update did.\n\n"
+	.doc = "The logit of the right answer, averaged over the scored rows. It moves even where the model's "
+	       "choice does not, which makes it the usual measure of what one update did.\n\n"
 	       "A logit can rise because all logits rise; `of: probability` compares the answer with the others.",
 	.params = params,
 	.n_params = PB_COUNT(params),

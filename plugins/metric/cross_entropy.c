@@ -48,8 +48,8 @@ PB_EXPORT const struct pb_plugin patchbay_plugin = {
 	.version = "1.0.0",
 	.author = "patchbay",
 	.summary = "the loss: minus the log-probability of the right answer",
-	.doc = "Cross entropy between the softmax of the logits and the right answer, averaged over the scored rows: the loss "
-	       "that models are trained with. Lower is better.",
+	.doc = "Cross entropy between the softmax of the logits and the right answer, averaged over the scored "
+	       "rows: the loss that models are trained with. Lower is better.",
 	.ops = &ops,
 };
 

@@ -8,12 +8,14 @@ static int check_rows(const struct pb_host *host, const struct pb_metric_batch *
 	for (int64_t row = 0; row < batch->n_rows; row++) {
 		int32_t token = batch->distractor[row];
 		if (token < 0)
-			return host->fail(host, PB_E_RANGE,
-					  "row %lld has no distractor: give each question a wrong answer to compare with, "
-					  "or use correct_logit",
-					  (long long)row);
+			return host->fail(
+				host, PB_E_RANGE,
+				"row %lld has no distractor: give each question a wrong answer to compare with, "
+				"or use correct_logit",
+				(long long)row);
 		if (token >= batch->d_vocab)
-			return host->fail(host, PB_E_RANGE, "row %lld: the distractor is token %d, but there are %lld logits",
+			return host->fail(host, PB_E_RANGE,
+					  "row %lld: the distractor is token %d, but there are %lld logits",
 					  (long long)row, (int)token, (long long)batch->d_vocab);
 	}
 	return check_answers(host, batch);
@@ -64,9 +66,9 @@ PB_EXPORT const struct pb_plugin patchbay_plugin = {
 	.version = "1.0.0",
 	.author = "patchbay",
 	.summary = "the right answer's logit less the distractor's",
-	.doc = "The difference of two logits, averaged over the scored rows: how much the model prefers the right answer "
-	       "to one wrong answer, whatever happens to the rest of the vocabulary. Every row of the data must name a "
-	       "distractor.",
+	.doc = "The difference of two logits, averaged over the scored rows: how much the model prefers the "
+	       "right answer to one wrong answer, whatever happens to the rest of the vocabulary. Every row of "
+	       "the data must name a distractor.",
 	.ops = &ops,
 };
 

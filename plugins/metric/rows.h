@@ -10,8 +10,9 @@ static inline int check_answers(const struct pb_host *host, const struct pb_metr
 {
 	for (int64_t row = 0; row < batch->n_rows; row++)
 		if (batch->answer[row] < 0 || batch->answer[row] >= batch->d_vocab)
-			return host->fail(host, PB_E_RANGE, "row %lld: the answer is token %d, but there are %lld logits",
-					  (long long)row, (int)batch->answer[row], (long long)batch->d_vocab);
+			return host->fail(host, PB_E_RANGE,
+					  "row %lld: the answer is token %d, but there are %lld logits", (long long)row,
+					  (int)batch->answer[row], (long long)batch->d_vocab);
 	return 0;
 }
 

@@ -41,9 +41,9 @@ PB_EXPORT const struct pb_plugin patchbay_plugin = {
 	.version = "1.0.0",
 	.author = "patchbay",
 	.summary = "mean ablation: the region becomes its mean over a dataset split",
-	.doc = "Replaces the region by its mean over the examples of a dataset split, position by position. This removes "
-	       "what distinguishes the example and keeps what all examples share. Takes whatever axes the sweep's "
-	       "`over` names and the hook point has.\n\n"
+	.doc = "Replaces the region by its mean over the examples of a dataset split, position by position. This "
+	       "removes what distinguishes the example and keeps what all examples share. Takes whatever axes "
+	       "the sweep's `over` names and the hook point has.\n\n"
 	       "The split's examples must have as many tokens as the probe. Forward only.",
 	.params = params,
 	.n_params = PB_COUNT(params),

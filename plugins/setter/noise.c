@@ -79,9 +79,10 @@ PB_EXPORT const struct pb_plugin patchbay_plugin = {
 	.version = "1.0.0",
 	.author = "patchbay",
 	.summary = "noise ablation: Gaussian noise in place of the region, or on top of it",
-	.doc = "Draws a normal number for each element of the region. The noise is a pure function of the experiment's "
-	       "seed, `seed`, the sweep, the cell and the direction: it depends neither on the device nor on the order "
-	       "of the cells. Takes whatever axes the sweep's `over` names and the hook point has.\n\n"
+	.doc = "Draws a normal number for each element of the region. The noise is a pure function of the "
+	       "experiment's seed, `seed`, the sweep, the cell and the direction: it depends neither on the "
+	       "device nor on the order of the cells. Takes whatever axes the sweep's `over` names and the hook "
+	       "point has.\n\n"
 	       "With `gradient: torch`, no gradient passes through a region that was replaced; it passes "
 	       "unchanged through one that noise was added to.",
 	.params = params,

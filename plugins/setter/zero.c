@@ -23,10 +23,10 @@ PB_EXPORT const struct pb_plugin patchbay_plugin = {
 	.version = "1.0.0",
 	.author = "patchbay",
 	.summary = "zero ablation: the region becomes 0",
-	.doc = "Sets the region to zero: what does the model do without it? Takes whatever axes the sweep's `over` names "
-	       "and the hook point has. As a backward patch it stops the gradient at the region.\n\n"
-	       "Zero is seldom a value that the model ever sees there; `mean` removes the information and keeps the "
-	       "size.",
+	.doc = "Sets the region to zero: what does the model do without it? Takes whatever axes the sweep's "
+	       "`over` names and the hook point has. As a backward patch it stops the gradient at the region.\n\n"
+	       "Zero is seldom a value that the model ever sees there; `mean` removes the information and keeps "
+	       "the size.",
 	.ops = &ops,
 };
 

@@ -6,7 +6,10 @@ struct scale_params {
 };
 
 static const struct pb_param params[] = {
-	{.name = "factor", .type = PB_TYPE_REAL, .offset = offsetof(struct scale_params, factor), .default_text = "2",
+	{.name = "factor",
+	 .type = PB_TYPE_REAL,
+	 .offset = offsetof(struct scale_params, factor),
+	 .default_text = "2",
 	 .doc = "what the region is multiplied by"},
 };
 
@@ -29,14 +32,23 @@ static const struct pb_setter_ops ops = {
 	.flags = PB_SETTER_FREE_AXES, /* or list the axes of one cell in .axes */
 	.effect = PB_EFFECT_LINEAR,   /* the gradient is multiplied by the same number */
 	.source = PB_SOURCE_NONE,     /* PB_SOURCE_RUN: call->source is the region in another run */
-	.create = create, .apply = apply, .adjoint = apply,
+	.create = create,
+	.apply = apply,
+	.adjoint = apply,
 };
 
 PB_EXPORT const struct pb_plugin patchbay_plugin = {
-	.abi = PB_ABI_INIT, .struct_size = sizeof(struct pb_plugin), .kind = PB_KIND_SETTER,
-	.name = "scale", .version = "1.0.0", .author = "you",
+	.abi = PB_ABI_INIT,
+	.struct_size = sizeof(struct pb_plugin),
+	.kind = PB_KIND_SETTER,
+	.name = "scale",
+	.version = "1.0.0",
+	.author = "you",
 	.summary = "multiplies the region by a number",
-	.params = params, .n_params = PB_COUNT(params), .params_size = sizeof(struct scale_params), .ops = &ops,
+	.params = params,
+	.n_params = PB_COUNT(params),
+	.params_size = sizeof(struct scale_params),
+	.ops = &ops,
 };
 
 PB_PLUGIN_ABI;
