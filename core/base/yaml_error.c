@@ -69,10 +69,13 @@ static void add_character(struct pb_text *out, const char *from, const char *to,
 		pb_text_add_bytes(out, from, (size_t)(to - from));
 }
 
+/* Nothing for an empty line: there is nothing to see. */
 static void write_excerpt(const char *source, const struct pb_yaml_mistake *m, struct pb_text *out)
 {
 	const char *begin, *end;
 	find_line(source, m->line, &begin, &end);
+	if (begin == end)
+		return;
 	/* Of a long line, the part around the caret. */
 	int first = m->column > EXCERPT_BEFORE + 20 ? m->column - EXCERPT_BEFORE : 1;
 	const char *from = skip_characters(begin, end, first - 1), *to = skip_characters(from, end, EXCERPT_LENGTH);

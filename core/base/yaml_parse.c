@@ -1,5 +1,4 @@
 /* yaml_parse.c: the tree from libyaml's events, refusing what experiment files do not need. */
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -21,64 +20,19 @@ struct parse {
 
 static int parse_node(struct parse *p, struct pb_yaml_node **ret_node);
 
-/* A place in the text being parsed; nothing more than the origin where that is not the file. */
-static struct pb_yaml_node place(const struct parse *p, yaml_mark_t mark, int width)
-{
-	if (p->origin)
-		return (struct pb_yaml_node){.origin = p->origin};
-	return (struct pb_yaml_node){.line = (int)mark.line + 1, .column = (int)mark.column + 1, .width = width};
-}
+/* Fails at the current event. */
+#define FAIL_HERE(p, ...) pb_yaml_fail_at((p)->yaml, &(struct pb_yaml_node[]){place(p, 0)}[0], __VA_ARGS__)
 
-#define FAIL_HERE(p, ...)     FAIL_AT(p, (p)->event.start_mark, __VA_ARGS__)
-#define FAIL_AT(p, mark, ...) pb_yaml_fail_at((p)->yaml, &(struct pb_yaml_node[]){place(p, mark, 0)}[0], __VA_ARGS__)
-
-/* What to do about libyaml's complaints. */
-static const char *advice(const char *problem, char next)
+static struct pb_yaml_node place(const struct parse *p, int width)
 {
-	static const char *const table[][2] = {
-	        {"mapping values are not allowed",
-	         "a text that contains `: ` needs quotes, or the line above ends in a "
-	         "text and this one is indented below it"},
-	        {"could not find expected ':'", "a key is followed by `: ` and a value, on one line"},
-	        {"did not find expected key", "the keys of one mapping start in the same column"},
-	        {"did not find expected '-'", "the items of one list start with `- ` in the same column"},
-	        {"did not find expected ','", "items are separated by commas, and each [ needs its ], each { its }"},
-	        {"did not find expected node content", "a value is missing here"},
-	        {"found unexpected end of stream", "a quote or a bracket was opened and never closed"},
-	        {"found unexpected document indicator", "a quote or a bracket was opened and never closed"},
-	        {"block sequence entries are not allowed", "start the list on a line of its own, or write [a, b]"},
-	        {"found unknown escape",
-	         "in double quotes a backslash starts an escape: write \\\\ or use single quotes"},
-	        {"found undefined tag handle", "tags (!) are not supported: put the text into quotes"},
-	        {"found unexpected ':'", "put a space behind `:`, or quotes around the text"},
-	        {"did not find expected <document start>", "what follows does not belong to the value before it"},
-	};
-	if (!strncmp(problem, "found character that cannot start", 33))
-		return next == '\t' ? "indent with spaces, not with tabs" : "a text that starts like this needs quotes";
-	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
-		if (!strncmp(problem, table[i][0], strlen(table[i][0])))
-			return table[i][1];
-	return "see the line named";
-}
-
-static int fail_syntax(struct parse *p)
-{
-	const yaml_parser_t *y = &p->parser;
-	if (y->error == YAML_MEMORY_ERROR)
-		return pb_fail_nomem(0, "a YAML file");
-	const char *problem = y->problem ? y->problem : "malformed";
-	char next = y->buffer.pointer && y->buffer.pointer < y->buffer.last ? (char)*y->buffer.pointer : '\0';
-	struct pb_yaml_node at = place(p, y->problem_mark, 0);
-	if (y->context && !p->origin && y->context_mark.line != y->problem_mark.line)
-		return pb_yaml_fail_at(p->yaml, &at, "not YAML: %s %s that starts in line %zu; %s", problem, y->context,
-		                       y->context_mark.line + 1, advice(problem, next));
-	return pb_yaml_fail_at(p->yaml, &at, "not YAML: %s; %s", problem, advice(problem, next));
+	yaml_mark_t mark = p->event.start_mark;
+	return pb_yaml_place(p->origin, mark.line, mark.column, width);
 }
 
 static int next_event(struct parse *p)
 {
 	yaml_event_delete(&p->event);
-	return yaml_parser_parse(&p->parser, &p->event) ? 0 : fail_syntax(p);
+	return yaml_parser_parse(&p->parser, &p->event) ? 0 : pb_yaml_fail_syntax(p->yaml, p->origin, &p->parser);
 }
 
 static int new_node(struct parse *p, enum pb_yaml_kind kind, struct pb_yaml_node **ret_node)
@@ -92,7 +46,7 @@ static int new_node(struct parse *p, enum pb_yaml_kind kind, struct pb_yaml_node
 	if (!node)
 		return -PB_E_NOMEM;
 	int width = kind != PB_YAML_SCALAR ? 0 : end.line == start.line ? (int)(end.column - start.column) : -1;
-	*node = place(p, start, width);
+	*node = place(p, width);
 	node->kind = kind;
 	*ret_node = node;
 	return 0;
@@ -293,38 +247,12 @@ static int parse_stream(struct parse *p, struct pb_yaml_node **ret_node)
 	return 0;
 }
 
-/* libyaml would name neither the line of a bad byte nor all that we refuse. */
-static int refuse_bytes(const struct parse *p, const char *source, size_t size)
-{
-	yaml_mark_t mark = {0};
-	for (const char *at = source, *end = source + size; at < end;) {
-		const char *from = at;
-		int32_t code = pb_utf8_read(&at, end);
-		if (code < 0)
-			return FAIL_AT(p, mark, "the byte 0x%02x is not UTF-8; save the file as UTF-8",
-			               (unsigned char)*from);
-		if (!code)
-			return FAIL_AT(p, mark, "a NUL byte; this is not a text file");
-		if ((code < 0x20 && !strchr("\t\n\r", code)) || (code >= 0x7f && code < 0xa0 && code != 0x85) ||
-		    code == 0xfeff || code == 0xfffe || code == 0xffff)
-			return FAIL_AT(p, mark, "the control character U+%04X is not allowed; remove it",
-			               (unsigned)code);
-		mark.column++;
-		if (code == '\n' || (code == '\r' && (at == end || *at != '\n')) || code == 0x85 || code == 0x2028 ||
-		    code == 0x2029) {
-			mark.line++;
-			mark.column = 0;
-		}
-	}
-	return 0;
-}
-
 static int parse_text(struct pb_yaml *yaml, const char *origin, const char *source, size_t size,
                       struct pb_yaml_node **ret_node)
 {
 	struct parse p = {.yaml = yaml, .origin = origin};
 	struct pb_yaml_node *node;
-	int rc = refuse_bytes(&p, source, size);
+	int rc = pb_yaml_check_bytes(yaml, origin, source, size);
 	if (rc < 0)
 		return rc;
 	if (!yaml_parser_initialize(&p.parser))
