@@ -37,6 +37,8 @@ const struct pb_loaded *pb_registry_at(const struct pb_registry *registry, size_
 int pb_registry_find(struct pb_registry *registry, enum pb_kind kind, const char *name, struct pb_yaml *yaml,
 		     const struct pb_yaml_node *at, const struct pb_loaded **ret_loaded);
 const char *pb_kind_name(enum pb_kind kind); /* "setter" */
+/* Folder i of those searched, in their order, and what became of it ("4 files", "no such folder"); NULL past the last. */
+const char *pb_registry_folder(const struct pb_registry *registry, size_t i, const char **ret_state);
 
 /* Reads and compares the ABI note without loading the file. On failure the text lists every differing field, host
  * against plugin, and what to rebuild. */
@@ -51,8 +53,15 @@ struct pb_instance {
 	struct pb_instance_impl *impl;
 };
 
+/* Where plugins' log lines go, and the host's own about them; NULL (the default): nowhere. Called from any thread.
+ * `who` is "setter noise". To be set before any registry or instance is made. */
+typedef void pb_host_log_sink(void *context, int level, const char *who, const char *text);
+void pb_host_set_log(pb_host_log_sink *sink, void *context);
+
 /* `params` is a map whose keys `skip` belong to others, or NULL for defaults. base_dir: where read_file looks.
- * device runs the view operations; it may be NULL for datasets and metrics. A mistake in params is recorded in yaml. */
+ * device runs the view operations; it may be NULL for datasets and metrics. A mistake in params is recorded in yaml, whether
+ * the table finds it or the plugin; then it returns -PB_E_CONFIG. yaml may be NULL without params; else it must outlive
+ * the instance, for it owns the parameters' lists and texts. */
 int pb_instance_create(const struct pb_loaded *loaded, struct pb_yaml *yaml, const struct pb_yaml_node *params,
 		       const char *const *skip, uint64_t seed, const char *base_dir, struct pb_device *device,
 		       struct pb_instance **ret_instance);
@@ -70,6 +79,12 @@ static inline const struct pb_setter_ops *pb_setter_ops(const struct pb_instance
 static inline const struct pb_metric_ops *pb_metric_ops(const struct pb_instance *i)
 {
 	return i->loaded->plugin->ops;
+}
+/* "logit", "probability": lives as long as the instance. */
+static inline const char *pb_metric_unit(const struct pb_instance *i)
+{
+	const struct pb_metric_ops *ops = i->loaded->plugin->ops;
+	return ops->instance_unit ? ops->instance_unit(i->self) : ops->unit;
 }
 static inline const struct pb_dataset_ops *pb_dataset_ops(const struct pb_instance *i)
 {

@@ -1,0 +1,7 @@
+/* cli.h: the subcommands. Each gets its own name as argv[0], prints, and returns the process's exit code. */
+#ifndef PB_CLI_CLI_H
+#define PB_CLI_CLI_H
+
+int pb_cmd_plugin(int argc, char **argv);
+
+#endif

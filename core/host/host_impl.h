@@ -1,0 +1,36 @@
+/* host_impl.h: what the parts of host/ share. */
+#ifndef PB_HOST_IMPL_H
+#define PB_HOST_IMPL_H
+
+#include "host/registry.h"
+
+struct pb_instance_impl {
+	struct pb_device *device; /* NULL: none */
+	char *base_dir;           /* where read_file looks; NULL: the working folder */
+	char *who;                /* "setter noise" */
+	struct pb_yaml defaults;  /* owns the texts of an instance made without a file */
+};
+
+/* Differences between a plugin's ABI block and the host's, as an error about `path`. */
+int pb_abi_compare(const char *path, const struct pb_abi *plugin);
+
+/* A plugin loaded from a file. On failure `ret_kind` and `ret_name` (which may be set then, too) say what it called
+ * itself, as far as it is known; the name lies in `arena`. */
+struct pb_load {
+	void *handle;
+	const struct pb_plugin *plugin;
+	uint32_t kind;    /* 0: not known */
+	const char *name; /* NULL: not known */
+};
+int pb_plugin_load(const char *path, struct pb_arena *arena, struct pb_load *load);
+/* Is a loaded plugin's table in order? */
+int pb_plugin_check(const struct pb_plugin *plugin);
+
+/* Fills in all services for a plugin of this instance. */
+void pb_services_init(struct pb_host *host, struct pb_instance_impl *impl, uint64_t seed);
+/* The reason that the instance's plugin gave on this thread since it was last forgotten; NULL: none. */
+const char *pb_services_reason(const struct pb_instance_impl *impl);
+void pb_services_forget_reason(void);
+void pb_host_log(int level, const char *who, const char *format, ...) PB_PRINTF(3, 4);
+
+#endif
