@@ -1,7 +1,6 @@
 /* site.c: the table of hook points. */
 #include "hook/site.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -137,9 +136,9 @@ int pb_site_shape(const struct pb_site *site, int64_t b, int64_t p, int64_t ret_
 static bool family_is(const char *family, const char *text)
 {
 	const char *hook = strstr(family, "hook_");
-	char bare[64];
-	snprintf(bare, sizeof bare, "%.*s%s", (int)(hook - family), family, hook + 5);
-	return !strcmp(text, family) || !strcmp(text, bare) || !strcmp(text, hook) || !strcmp(text, hook + 5);
+	const size_t module = (size_t)(hook - family);
+	return !strcmp(text, family) || !strcmp(text, hook) || !strcmp(text, hook + 5) ||
+	       (!strncmp(text, family, module) && !strcmp(text + module, hook + 5));
 }
 
 static bool means(const struct pb_site *site, const char *text)

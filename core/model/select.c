@@ -49,10 +49,11 @@ static bool matches(const char *glob, const char *name)
 
 static int fail_no_match(const struct parser *p, const char *term)
 {
-	const char **names = calloc((size_t)p->table->n, sizeof *names);
-	for (int i = 0; names && i < p->table->n; i++)
+	const unsigned n = (unsigned)p->table->n;
+	const char **names = calloc(n, sizeof *names);
+	for (unsigned i = 0; names && i < n; i++)
 		names[i] = p->table->items[i].name;
-	const char *nearest = names ? pb_nearest(term, names, (size_t)p->table->n) : NULL;
+	const char *nearest = names ? pb_nearest(term, names, n) : NULL;
 	free(names);
 	if (nearest)
 		return pb_fail(PB_E_NOTFOUND, "`%s` matches no parameter; did you mean `%s`?", term, nearest);

@@ -1,0 +1,253 @@
+/* subject.c: the ops, and the same computations as loops over their definitions. */
+#include "tape/subject.h"
+
+#include <math.h>
+
+#define RUN(name, call)                                                                                                \
+	static struct pb_var *name(struct pb_tape *tape, const struct subject *s, const struct trial *t,               \
+	                           struct pb_var *const in[2], const struct pb_weight w[2])                            \
+	{                                                                                                              \
+		(void)s, (void)t, (void)in, (void)w;                                                                   \
+		return call;                                                                                           \
+	}
+RUN(run_embed, pb_op_embed(tape, &w[0], t->ids, t->b, t->p))
+RUN(run_add, pb_op_add(tape, in[0], in[1]))
+RUN(run_center, pb_op_center(tape, in[0]))
+RUN(run_rms, pb_op_rms(tape, in[0], RMS_EPS))
+RUN(run_divide, pb_op_divide(tape, in[0], in[1]))
+RUN(run_affine, pb_op_affine(tape, in[0], &w[0], &w[1]))
+RUN(run_linear, pb_op_linear(tape, in[0], &w[0], s->param[1] ? &w[1] : NULL))
+RUN(run_heads, pb_op_heads(tape, in[0], &w[0], &w[1]))
+RUN(run_scores, pb_op_attn_scores(tape, in[0], in[1]))
+RUN(run_softmax, pb_op_softmax(tape, in[0]))
+RUN(run_mix, pb_op_attn_mix(tape, in[0], in[1]))
+RUN(run_result, pb_op_result(tape, in[0], &w[0]))
+RUN(run_sum_heads, pb_op_sum_heads(tape, in[0], &w[0]))
+RUN(run_act, pb_op_act(tape, s->act, in[0]))
+RUN(run_rows, pb_op_rows(tape, in[0], t->ids, t->r))
+
+static void embed(const struct subject *s, const struct trial *t, double *y)
+{
+	(void)s;
+	for (int64_t i = 0; i < t->b * t->p; i++)
+		for (int64_t j = 0; j < t->d; j++)
+			y[i * t->d + j] = t->w[0][t->ids[i] * t->d + j];
+}
+
+static void add(const struct subject *s, const struct trial *t, double *y)
+{
+	(void)s;
+	for (int64_t i = 0; i < t->b * t->p * t->d; i++)
+		y[i] = t->x[0][i] + t->x[1][i];
+}
+
+static void center(const struct subject *s, const struct trial *t, double *y)
+{
+	(void)s;
+	for (int64_t i = 0; i < t->b * t->p; i++) {
+		double mean = 0;
+		for (int64_t j = 0; j < t->d; j++)
+			mean += t->x[0][i * t->d + j] / (double)t->d;
+		for (int64_t j = 0; j < t->d; j++)
+			y[i * t->d + j] = t->x[0][i * t->d + j] - mean;
+	}
+}
+
+static void rms(const struct subject *s, const struct trial *t, double *y)
+{
+	(void)s;
+	for (int64_t i = 0; i < t->b * t->p; i++) {
+		double squares = 0;
+		for (int64_t j = 0; j < t->d; j++)
+			squares += t->x[0][i * t->d + j] * t->x[0][i * t->d + j];
+		y[i] = sqrt(squares / (double)t->d + RMS_EPS);
+	}
+}
+
+static void divide(const struct subject *s, const struct trial *t, double *y)
+{
+	(void)s;
+	for (int64_t i = 0; i < t->b * t->p; i++)
+		for (int64_t j = 0; j < t->d; j++)
+			y[i * t->d + j] = t->x[0][i * t->d + j] / t->x[1][i];
+}
+
+static void affine(const struct subject *s, const struct trial *t, double *y)
+{
+	(void)s;
+	for (int64_t i = 0; i < t->b * t->p; i++)
+		for (int64_t j = 0; j < t->d; j++)
+			y[i * t->d + j] = t->x[0][i * t->d + j] * t->w[0][j] + t->w[1][j];
+}
+
+static void multiply(const double *x, const double *w, const double *bias, int64_t rows, int64_t k, int64_t n,
+                     double *y)
+{
+	for (int64_t i = 0; i < rows; i++)
+		for (int64_t j = 0; j < n; j++) {
+			double total = bias ? bias[j] : 0;
+			for (int64_t l = 0; l < k; l++)
+				total += x[i * k + l] * w[l * n + j];
+			y[i * n + j] = total;
+		}
+}
+
+static void linear(const struct subject *s, const struct trial *t, double *y)
+{
+	(void)s;
+	multiply(t->x[0], t->w[0], t->w[1], t->b * t->p, t->d, t->n, y);
+}
+
+static void linear_rows(const struct subject *s, const struct trial *t, double *y)
+{
+	(void)s;
+	multiply(t->x[0], t->w[0], t->w[1], t->r, t->d, t->n, y);
+}
+
+/* attn_out = z W_O: the two axes (head, e) of z and of W_O are one. */
+static void linear_heads(const struct subject *s, const struct trial *t, double *y)
+{
+	(void)s;
+	multiply(t->x[0], t->w[0], t->w[1], t->b * t->p, t->h * t->e, t->d, y);
+}
+
+static void heads(const struct subject *s, const struct trial *t, double *y)
+{
+	(void)s;
+	for (int64_t i = 0; i < t->b * t->p; i++)
+		for (int64_t h = 0; h < t->h; h++)
+			multiply(t->x[0] + i * t->d, t->w[0] + h * t->d * t->e, t->w[1] + h * t->e, 1, t->d, t->e,
+			         y + (i * t->h + h) * t->e);
+}
+
+/* Index of [example, position, head, 0] of a q, k, v or z. */
+static int64_t at(const struct trial *t, int64_t b, int64_t p, int64_t h)
+{
+	return ((b * t->p + p) * t->h + h) * t->e;
+}
+
+static void scores(const struct subject *s, const struct trial *t, double *y)
+{
+	(void)s;
+	for (int64_t b = 0; b < t->b; b++)
+		for (int64_t h = 0; h < t->h; h++)
+			for (int64_t q = 0; q < t->p; q++)
+				for (int64_t k = 0; k < t->p; k++, y++) {
+					double dot = 0;
+					for (int64_t i = 0; i < t->e; i++)
+						dot += t->x[0][at(t, b, q, h) + i] * t->x[1][at(t, b, k, h) + i];
+					*y = k > q ? -INFINITY : dot / sqrt((double)t->e);
+				}
+}
+
+static void softmax(const struct subject *s, const struct trial *t, double *y)
+{
+	(void)s;
+	for (int64_t row = 0; row < t->b * t->h * t->p; row++) {
+		double total = 0;
+		for (int64_t k = 0; k < t->p; k++)
+			total += exp(t->x[0][row * t->p + k]);
+		for (int64_t k = 0; k < t->p; k++)
+			y[row * t->p + k] = exp(t->x[0][row * t->p + k]) / total;
+	}
+}
+
+static void mix(const struct subject *s, const struct trial *t, double *y)
+{
+	(void)s;
+	for (int64_t b = 0; b < t->b; b++)
+		for (int64_t q = 0; q < t->p; q++)
+			for (int64_t h = 0; h < t->h; h++)
+				for (int64_t i = 0; i < t->e; i++) {
+					double total = 0;
+					for (int64_t k = 0; k < t->p; k++)
+						total += t->x[0][((b * t->h + h) * t->p + q) * t->p + k] *
+						         t->x[1][at(t, b, k, h) + i];
+					y[at(t, b, q, h) + i] = total;
+				}
+}
+
+static void result(const struct subject *s, const struct trial *t, double *y)
+{
+	(void)s;
+	for (int64_t i = 0; i < t->b * t->p; i++)
+		for (int64_t h = 0; h < t->h; h++)
+			multiply(t->x[0] + (i * t->h + h) * t->e, t->w[0] + h * t->e * t->d, NULL, 1, t->e, t->d,
+			         y + (i * t->h + h) * t->d);
+}
+
+static void sum_heads(const struct subject *s, const struct trial *t, double *y)
+{
+	(void)s;
+	for (int64_t i = 0; i < t->b * t->p; i++)
+		for (int64_t j = 0; j < t->d; j++) {
+			y[i * t->d + j] = t->w[0][j];
+			for (int64_t h = 0; h < t->h; h++)
+				y[i * t->d + j] += t->x[0][(i * t->h + h) * t->d + j];
+		}
+}
+
+static double act_of(enum pbk_act act, double x)
+{
+	switch (act) {
+	case PBK_RELU: return fmax(x, 0);
+	case PBK_GELU: return x * 0.5 * erfc(-x / sqrt(2));
+	case PBK_GELU_NEW: return 0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * pow(x, 3))));
+	default: return x * 0.5 * (1 + tanh(x / 2)); /* silu: the logistic function as a tanh */
+	}
+}
+
+static void act(const struct subject *s, const struct trial *t, double *y)
+{
+	for (int64_t i = 0; i < t->b * t->p * t->n; i++)
+		y[i] = act_of(s->act, t->x[0][i]);
+}
+
+static void rows(const struct subject *s, const struct trial *t, double *y)
+{
+	(void)s;
+	for (int64_t i = 0; i < t->r; i++)
+		for (int64_t j = 0; j < t->d; j++)
+			y[i * t->d + j] = t->x[0][t->ids[i] * t->d + j];
+}
+
+const struct subject subjects[] = {
+        {.name = "embed", .param = {"nd"}, .out = "bpd", .run = run_embed, .plain = embed},
+        {.name = "add", .in = {"bpd", "bpd"}, .out = "bpd", .run = run_add, .plain = add},
+        {.name = "center", .in = {"bpd"}, .out = "bpd", .run = run_center, .plain = center},
+        {.name = "rms", .in = {"bpd"}, .out = "bp1", .run = run_rms, .plain = rms},
+        {.name = "divide", .in = {"bpd", "bp1"}, .out = "bpd", SECOND_POSITIVE, .run = run_divide, .plain = divide},
+        {.name = "affine", .in = {"bpd"}, .param = {"d", "d"}, .out = "bpd", .run = run_affine, .plain = affine},
+        {.name = "linear", .in = {"bpd"}, .param = {"dn", "n"}, .out = "bpn", .run = run_linear, .plain = linear},
+        {.name = "linear without bias",
+         .in = {"bpd"},
+         .param = {"dn"},
+         .out = "bpn",
+         .run = run_linear,
+         .plain = linear},
+        {.name = "linear of rank 2",
+         .in = {"rd"},
+         .param = {"dn", "n"},
+         .out = "rn",
+         .run = run_linear,
+         .plain = linear_rows},
+        {.name = "linear of heads",
+         .in = {"bphe"},
+         .param = {"hed", "d"},
+         .out = "bpd",
+         .run = run_linear,
+         .plain = linear_heads},
+        {.name = "heads", .in = {"bpd"}, .param = {"hde", "he"}, .out = "bphe", .run = run_heads, .plain = heads},
+        {.name = "attn_scores", .in = {"bphe", "bphe"}, .out = "bhpp", .run = run_scores, .plain = scores},
+        {.name = "softmax", .in = {"bhpp"}, .out = "bhpp", .run = run_softmax, .plain = softmax},
+        {.name = "softmax, masked", .in = {"bhpp"}, .out = "bhpp", MASKED, .run = run_softmax, .plain = softmax},
+        {.name = "attn_mix", .in = {"bhpp", "bphe"}, .out = "bphe", .run = run_mix, .plain = mix},
+        {.name = "result", .in = {"bphe"}, .param = {"hed"}, .out = "bphd", .run = run_result, .plain = result},
+        {.name = "sum_heads", .in = {"bphd"}, .param = {"d"}, .out = "bpd", .run = run_sum_heads, .plain = sum_heads},
+        {.name = "relu", .in = {"bpn"}, .out = "bpn", AWAY_FROM_0, PBK_RELU, .run = run_act, .plain = act},
+        {.name = "gelu", .in = {"bpn"}, .out = "bpn", ANYWHERE, PBK_GELU, .run = run_act, .plain = act},
+        {.name = "gelu_new", .in = {"bpn"}, .out = "bpn", ANYWHERE, PBK_GELU_NEW, .run = run_act, .plain = act},
+        {.name = "silu", .in = {"bpn"}, .out = "bpn", ANYWHERE, PBK_SILU, .run = run_act, .plain = act},
+        {.name = "rows", .in = {"bpd"}, .out = "rd", .ids_are_rows = true, .run = run_rows, .plain = rows},
+};
+const int n_subjects = sizeof subjects / sizeof *subjects;
