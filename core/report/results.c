@@ -44,27 +44,32 @@ int pb_report_write_units(const char *dir, const struct pb_result_units *units, 
 	return rc;
 }
 
-static void add_reals(struct pb_json *json, const char *key, const double *values, size_t count)
+/* Every stride-th value and the last. */
+static void add_reals(struct pb_json *json, const char *key, const double *values, size_t count, size_t stride)
 {
 	pb_json_open_row(json, key);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i += stride)
 		pb_json_real(json, NULL, values[i]);
+	if (count && (count - 1) % stride)
+		pb_json_real(json, NULL, values[count - 1]);
 	pb_json_close_row(json);
 }
 
-static void add_stage(struct pb_json *json, const struct pb_result_stage *stage)
+static void add_stage(struct pb_json *json, const struct pb_result_stage *stage, size_t max_points)
 {
+	size_t n = stage->n_points, stride = n > max_points ? (n + max_points - 1) / max_points : 1;
 	pb_json_open(json, NULL, '{');
 	pb_json_string(json, "name", stage->name);
 	pb_json_string(json, "x_label", stage->x_label);
 	pb_json_string(json, "stopped", stage->stopped);
 	pb_json_real(json, "seconds", stage->seconds);
-	add_reals(json, "x", stage->x, stage->n_points);
+	pb_json_int(json, "points", (int64_t)n);
+	add_reals(json, "x", stage->x, n, stride);
 	pb_json_open(json, "series", '[');
 	for (size_t s = 0; s < stage->n_series; s++) {
 		pb_json_open(json, NULL, '{');
 		pb_json_string(json, "name", stage->series[s].name);
-		add_reals(json, "values", stage->series[s].values, stage->n_points);
+		add_reals(json, "values", stage->series[s].values, n, stride);
 		pb_json_close(json, '}');
 	}
 	pb_json_close(json, ']');
@@ -124,7 +129,7 @@ static void add_environment(struct pb_json *json, const struct pb_result_run *ru
 	pb_json_close(json, ']');
 }
 
-void pb_table_add_run(struct pb_json *json, const char *key, const struct pb_result_run *run)
+void pb_table_add_run(struct pb_json *json, const char *key, const struct pb_result_run *run, size_t max_points)
 {
 	pb_json_open(json, key, '{');
 	pb_json_string(json, "name", run->name);
@@ -140,7 +145,7 @@ void pb_table_add_run(struct pb_json *json, const char *key, const struct pb_res
 	pb_json_close(json, ']');
 	pb_json_open(json, "stages", '[');
 	for (size_t i = 0; i < run->n_stages; i++)
-		add_stage(json, &run->stages[i]);
+		add_stage(json, &run->stages[i], max_points);
 	pb_json_close(json, ']');
 	pb_json_open(json, "units", '[');
 	for (size_t i = 0; i < run->n_units; i++)
@@ -157,7 +162,7 @@ int pb_report_write_run(const char *dir, const struct pb_result_run *run)
 	for (size_t i = 0; !rc && i < run->n_sweeps; i++)
 		rc = pb_column_check(&run->sweeps[i]);
 	struct pb_json json = {0};
-	pb_table_add_run(&json, NULL, run);
+	pb_table_add_run(&json, NULL, run, SIZE_MAX);
 	pb_text_add(&json.text, "\n");
 	if (!rc)
 		rc = pb_output_save(&json.text, dir, NULL, "results", "json");

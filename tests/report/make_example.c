@@ -23,6 +23,11 @@ int main(int argc, char **argv)
 		rc = pb_report_write_sweep(argv[1], &run->sweeps[i]);
 	for (size_t i = 0; !rc && i < run->n_stages; i++)
 		rc = pb_report_write_stage(argv[1], &run->stages[i]);
+	struct pb_text page = {0};
+	pb_text_add(&page, "%s/report.html", argv[1]);
+	if (!rc && !(rc = pb_text_status(&page)))
+		rc = pb_report_write_html(page.data, run);
+	pb_text_finish(&page);
 	pb_terminal_init(&terminal, stdout);
 	for (size_t i = 0; i < run->n_sweeps; i++)
 		pb_terminal_sweep(&terminal, &run->sweeps[i]);
