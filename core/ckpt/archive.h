@@ -24,6 +24,6 @@ int64_t pb_archive_find(const struct pb_archive *archive, const char *name); /* 
 int pb_archive_size(struct pb_archive *archive, int64_t index, uint64_t *ret_size);
 /* Unpacks a member into memory of the arena, with a NUL behind it; its checksum is verified. */
 int pb_archive_read(struct pb_archive *archive, int64_t index, struct pb_arena *arena, void **ret_data,
-                    size_t *ret_size);
+		    size_t *ret_size);
 
 #endif

@@ -13,7 +13,7 @@ static const struct {
 	size_t size;
 } dtypes[] = {
 #define DTYPE(name, bytes, st, np) {st, bytes},
-        PB_CKPT_DTYPE_MAP(DTYPE)
+	PB_CKPT_DTYPE_MAP(DTYPE)
 #undef DTYPE
 };
 
@@ -46,7 +46,7 @@ static int read_zip(struct pb_ckpt *ckpt)
 	int rc = pb_archive_open(ckpt->path, &archive);
 	if (rc < 0)
 		return rc;
-	rc = pb_pt_read_zip(ckpt, &archive);
+	rc = pb_npz_is(&archive) ? pb_npz_read(ckpt, &archive) : pb_pt_read_zip(ckpt, &archive);
 	pb_archive_close(&archive);
 	return rc;
 }
@@ -61,8 +61,10 @@ static int read_format(struct pb_ckpt *ckpt)
 		return read_zip(ckpt);
 	if (pb_pt_is_legacy(head))
 		return pb_pt_read_legacy(ckpt);
+	if (head[8] == '{')
+		return pb_safetensors_read(ckpt);
 	return pb_fail(PB_E_FORMAT, "%s: not a checkpoint: expected a file of torch.save, .safetensors or .npz",
-	               ckpt->path);
+		       ckpt->path);
 }
 
 int pb_ckpt_read(const char *path, struct pb_ckpt *ret_ckpt)

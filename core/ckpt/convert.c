@@ -8,8 +8,8 @@ static double half_to_double(uint16_t bits)
 {
 	int exponent = bits >> 10 & 31, fraction = bits & 1023;
 	double magnitude = exponent == 31 ? (fraction ? (double)NAN : (double)INFINITY)
-	                   : exponent     ? ldexp(1024 + fraction, exponent - 25)
-	                                  : ldexp(fraction, -24);
+			   : exponent	  ? ldexp(1024 + fraction, exponent - 25)
+					  : ldexp(fraction, -24);
 	return bits & 0x8000 ? -magnitude : magnitude;
 }
 

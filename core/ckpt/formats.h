@@ -8,5 +8,8 @@
 int pb_pt_read_zip(struct pb_ckpt *ckpt, struct pb_archive *archive);
 bool pb_pt_is_legacy(const unsigned char head[16]);
 int pb_pt_read_legacy(struct pb_ckpt *ckpt);
+int pb_safetensors_read(struct pb_ckpt *ckpt);
+bool pb_npz_is(const struct pb_archive *archive); /* nothing but .npy in it */
+int pb_npz_read(struct pb_ckpt *ckpt, struct pb_archive *archive);
 
 #endif

@@ -25,7 +25,7 @@ enum pb_pickle_type {
 	PB_PICKLE_TUPLE,
 	PB_PICKLE_LIST,
 	PB_PICKLE_SET,
-	PB_PICKLE_DICT,   /* items: key, value, key, value, ... */
+	PB_PICKLE_DICT,	  /* items: key, value, key, value, ... */
 	PB_PICKLE_GLOBAL, /* a name of the table, such as torch.float32, not called */
 	PB_PICKLE_STORAGE,
 	PB_PICKLE_TENSOR,
@@ -48,14 +48,14 @@ struct pb_pickle_storage {
 	struct pb_pickle_storage *next; /* the one mentioned before it */
 	const char *key;
 	enum pb_ckpt_dtype dtype;
-	int64_t count;                   /* elements of the whole storage */
+	int64_t count;			 /* elements of the whole storage */
 	int64_t view_offset, view_count; /* the part meant by this mention; 0 and count unless it is a view */
 };
 
 struct pb_pickle_tensor {
 	const struct pb_pickle_storage *storage;
 	enum pb_ckpt_dtype dtype; /* of the storage, or what an untyped storage is read as */
-	int64_t offset;           /* elements; this, shape and stride are not yet checked against the storage */
+	int64_t offset;		  /* elements; this, shape and stride are not yet checked against the storage */
 	int rank;
 	int64_t shape[PB_CKPT_MAX_RANK], stride[PB_CKPT_MAX_RANK];
 };
@@ -66,7 +66,7 @@ struct pb_pickle_value {
 		int64_t integer; /* INT, BOOL */
 		double real;
 		struct pb_pickle_string string; /* BIG, STR, BYTES */
-		struct pb_pickle_list list;     /* TUPLE, LIST, SET, DICT */
+		struct pb_pickle_list list;	/* TUPLE, LIST, SET, DICT */
 		const struct pb_pickle_global *global;
 		struct pb_pickle_storage *storage;
 		struct pb_pickle_tensor *tensor;
@@ -76,7 +76,7 @@ struct pb_pickle_value {
 /* Reads one pickle, up to its STOP. `path` is for the error's text. The tree lives in the arena, also on failure;
  * ret_storages is the last storage mentioned (a list by `next`) or NULL, ret_used the bytes read. */
 int pb_pickle_read(struct pb_arena *arena, const char *path, const void *data, size_t size,
-                   const struct pb_pickle_value **ret_value, struct pb_pickle_storage **ret_storages, size_t *ret_used);
+		   const struct pb_pickle_value **ret_value, struct pb_pickle_storage **ret_storages, size_t *ret_used);
 
 /* The value of the last entry with this key, NULL if there is none or `dict` is no dict. */
 const struct pb_pickle_value *pb_pickle_get(const struct pb_pickle_value *dict, const char *key);

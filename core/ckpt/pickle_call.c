@@ -29,46 +29,46 @@ struct pb_pickle_global {
 };
 
 static const struct pb_pickle_global globals[] = {
-        {"collections", "OrderedDict", KIND_DICT, 0},
-        {"builtins", "dict", KIND_DICT, 0},
-        {"__builtin__", "dict", KIND_DICT, 0},
-        {"builtins", "list", KIND_LIST, 0},
-        {"__builtin__", "list", KIND_LIST, 0},
-        {"builtins", "set", KIND_SET, 0},
-        {"__builtin__", "set", KIND_SET, 0},
-        {"builtins", "frozenset", KIND_SET, 0},
-        {"__builtin__", "frozenset", KIND_SET, 0},
-        {"torch", "Size", KIND_SIZE, 0},
-        {"torch", "device", KIND_DEVICE, 0},
-        {"_codecs", "encode", KIND_ENCODE, 0},
-        {"torch._utils", "_rebuild_tensor", KIND_TENSOR, 0},
-        {"torch._utils", "_rebuild_tensor_v2", KIND_TENSOR, 0},
-        {"torch._utils", "_rebuild_tensor_v3", KIND_TENSOR, 0},
-        {"torch._utils", "_rebuild_parameter", KIND_PARAMETER, 0},
-        {"torch._utils", "_rebuild_parameter_with_state", KIND_PARAMETER, 0},
-        {"torch", "FloatStorage", KIND_STORAGE, PB_CKPT_F32},
-        {"torch", "DoubleStorage", KIND_STORAGE, PB_CKPT_F64},
-        {"torch", "HalfStorage", KIND_STORAGE, PB_CKPT_F16},
-        {"torch", "BFloat16Storage", KIND_STORAGE, PB_CKPT_BF16},
-        {"torch", "LongStorage", KIND_STORAGE, PB_CKPT_I64},
-        {"torch", "IntStorage", KIND_STORAGE, PB_CKPT_I32},
-        {"torch", "ShortStorage", KIND_STORAGE, PB_CKPT_I16},
-        {"torch", "CharStorage", KIND_STORAGE, PB_CKPT_I8},
-        {"torch", "ByteStorage", KIND_STORAGE, PB_CKPT_U8},
-        {"torch", "BoolStorage", KIND_STORAGE, PB_CKPT_BOOL},
-        {"torch", "UntypedStorage", KIND_STORAGE, PB_CKPT_U8},
-        {"torch.storage", "UntypedStorage", KIND_STORAGE, PB_CKPT_U8},
-        {"torch.storage", "_UntypedStorage", KIND_STORAGE, PB_CKPT_U8},
-        {"torch", "float32", KIND_DTYPE, PB_CKPT_F32},
-        {"torch", "float64", KIND_DTYPE, PB_CKPT_F64},
-        {"torch", "float16", KIND_DTYPE, PB_CKPT_F16},
-        {"torch", "bfloat16", KIND_DTYPE, PB_CKPT_BF16},
-        {"torch", "int64", KIND_DTYPE, PB_CKPT_I64},
-        {"torch", "int32", KIND_DTYPE, PB_CKPT_I32},
-        {"torch", "int16", KIND_DTYPE, PB_CKPT_I16},
-        {"torch", "int8", KIND_DTYPE, PB_CKPT_I8},
-        {"torch", "uint8", KIND_DTYPE, PB_CKPT_U8},
-        {"torch", "bool", KIND_DTYPE, PB_CKPT_BOOL},
+	{"collections", "OrderedDict", KIND_DICT, 0},
+	{"builtins", "dict", KIND_DICT, 0},
+	{"__builtin__", "dict", KIND_DICT, 0},
+	{"builtins", "list", KIND_LIST, 0},
+	{"__builtin__", "list", KIND_LIST, 0},
+	{"builtins", "set", KIND_SET, 0},
+	{"__builtin__", "set", KIND_SET, 0},
+	{"builtins", "frozenset", KIND_SET, 0},
+	{"__builtin__", "frozenset", KIND_SET, 0},
+	{"torch", "Size", KIND_SIZE, 0},
+	{"torch", "device", KIND_DEVICE, 0},
+	{"_codecs", "encode", KIND_ENCODE, 0},
+	{"torch._utils", "_rebuild_tensor", KIND_TENSOR, 0},
+	{"torch._utils", "_rebuild_tensor_v2", KIND_TENSOR, 0},
+	{"torch._utils", "_rebuild_tensor_v3", KIND_TENSOR, 0},
+	{"torch._utils", "_rebuild_parameter", KIND_PARAMETER, 0},
+	{"torch._utils", "_rebuild_parameter_with_state", KIND_PARAMETER, 0},
+	{"torch", "FloatStorage", KIND_STORAGE, PB_CKPT_F32},
+	{"torch", "DoubleStorage", KIND_STORAGE, PB_CKPT_F64},
+	{"torch", "HalfStorage", KIND_STORAGE, PB_CKPT_F16},
+	{"torch", "BFloat16Storage", KIND_STORAGE, PB_CKPT_BF16},
+	{"torch", "LongStorage", KIND_STORAGE, PB_CKPT_I64},
+	{"torch", "IntStorage", KIND_STORAGE, PB_CKPT_I32},
+	{"torch", "ShortStorage", KIND_STORAGE, PB_CKPT_I16},
+	{"torch", "CharStorage", KIND_STORAGE, PB_CKPT_I8},
+	{"torch", "ByteStorage", KIND_STORAGE, PB_CKPT_U8},
+	{"torch", "BoolStorage", KIND_STORAGE, PB_CKPT_BOOL},
+	{"torch", "UntypedStorage", KIND_STORAGE, PB_CKPT_U8},
+	{"torch.storage", "UntypedStorage", KIND_STORAGE, PB_CKPT_U8},
+	{"torch.storage", "_UntypedStorage", KIND_STORAGE, PB_CKPT_U8},
+	{"torch", "float32", KIND_DTYPE, PB_CKPT_F32},
+	{"torch", "float64", KIND_DTYPE, PB_CKPT_F64},
+	{"torch", "float16", KIND_DTYPE, PB_CKPT_F16},
+	{"torch", "bfloat16", KIND_DTYPE, PB_CKPT_BF16},
+	{"torch", "int64", KIND_DTYPE, PB_CKPT_I64},
+	{"torch", "int32", KIND_DTYPE, PB_CKPT_I32},
+	{"torch", "int16", KIND_DTYPE, PB_CKPT_I16},
+	{"torch", "int8", KIND_DTYPE, PB_CKPT_I8},
+	{"torch", "uint8", KIND_DTYPE, PB_CKPT_U8},
+	{"torch", "bool", KIND_DTYPE, PB_CKPT_BOOL},
 };
 
 const char *pb_pickle_global_name(const struct pb_pickle_global *global, char *buffer, size_t size)
@@ -78,7 +78,7 @@ const char *pb_pickle_global_name(const struct pb_pickle_global *global, char *b
 }
 
 static int refuse(const struct pb_unpickler *u, const char *module, size_t module_length, const char *name,
-                  size_t name_length)
+		  size_t name_length)
 {
 	char m[80], n[80];
 	pb_pickle_printable(module, module_length, m, sizeof m);
@@ -86,13 +86,13 @@ static int refuse(const struct pb_unpickler *u, const char *module, size_t modul
 	if (!strcmp(m, "torch") && strstr(n, "Storage"))
 		return pb_fail(PB_E_UNSUPPORTED, "%s: tensors of %s.%s are not supported", u->path, m, n);
 	return pb_fail(PB_E_FORMAT,
-	               "%s: refuses to call %s.%s: a checkpoint may hold tensors and containers only "
-	               "(torch.save(model.state_dict(), ...) writes such a file)",
-	               u->path, m, n);
+		       "%s: refuses to call %s.%s: a checkpoint may hold tensors and containers only "
+		       "(torch.save(model.state_dict(), ...) writes such a file)",
+		       u->path, m, n);
 }
 
 static int push_global(struct pb_unpickler *u, const char *module, size_t module_length, const char *name,
-                       size_t name_length)
+		       size_t name_length)
 {
 	for (size_t i = 0; i < sizeof globals / sizeof *globals; i++) {
 		const struct pb_pickle_global *g = &globals[i];
@@ -176,7 +176,7 @@ static int call_device(struct pb_unpickler *u, const struct pb_pickle_list *args
 	if (args->count == 1)
 		return pb_unpickler_push(u, args->items[0]);
 	const char *text = pb_arena_printf(u->arena, "%.64s:%lld", args->items[0]->string.data,
-	                                   (long long)args->items[1]->integer);
+					   (long long)args->items[1]->integer);
 	return text ? pb_unpickler_push_string(u, PB_PICKLE_STR, text, strlen(text)) : -PB_E_NOMEM;
 }
 
@@ -207,7 +207,7 @@ static int take_extents(const struct pb_unpickler *u, const struct pb_pickle_val
 		return pb_unpickler_fail(u, "a tensor's shape or stride is not a tuple");
 	if (value->list.count > PB_CKPT_MAX_RANK)
 		return pb_fail(PB_E_UNSUPPORTED, "%s: a tensor has %zu axes; at most %d are supported", u->path,
-		               value->list.count, PB_CKPT_MAX_RANK);
+			       value->list.count, PB_CKPT_MAX_RANK);
 	for (size_t i = 0; i < value->list.count; i++) {
 		if (value->list.items[i]->type != PB_PICKLE_INT)
 			return pb_unpickler_fail(u, "a tensor's shape or stride is not made of integers");
@@ -226,7 +226,7 @@ static int call_tensor(struct pb_unpickler *u, const struct pb_pickle_global *ca
 	if (args->count < (v3 ? 7 : 4) || args->count > 8 || a[0]->type != PB_PICKLE_STORAGE ||
 	    a[1]->type != PB_PICKLE_INT || (v3 && (a[6]->type != PB_PICKLE_GLOBAL || a[6]->global->kind != KIND_DTYPE)))
 		return pb_unpickler_fail(u,
-		                         "a tensor is made of something else than a storage, offset, size and stride");
+					 "a tensor is made of something else than a storage, offset, size and stride");
 	struct pb_pickle_value *value = pb_unpickler_new(u, PB_PICKLE_TENSOR);
 	struct pb_pickle_tensor *t = value ? pb_arena_alloc(u->arena, sizeof *t) : NULL;
 	if (!t)
@@ -275,7 +275,7 @@ int pb_unpickler_reduce(struct pb_unpickler *u, int opcode)
 	case KIND_DTYPE: break;
 	}
 	return refuse(u, callee->global->module, strlen(callee->global->module), callee->global->name,
-	              strlen(callee->global->name));
+		      strlen(callee->global->name));
 }
 
 /* An OrderedDict may carry attributes (state_dict's _metadata); they are read and dropped. */
@@ -287,15 +287,15 @@ int pb_unpickler_build(struct pb_unpickler *u, int opcode)
 		return -PB_E_FORMAT;
 	if (object->type != PB_PICKLE_DICT || state->type != PB_PICKLE_DICT)
 		return pb_fail(PB_E_FORMAT,
-		               "%s: refuses to set the state of an object (at byte %zu): "
-		               "a checkpoint may hold tensors and containers only",
-		               u->path, u->at - 1);
+			       "%s: refuses to set the state of an object (at byte %zu): "
+			       "a checkpoint may hold tensors and containers only",
+			       u->path, u->at - 1);
 	return pb_unpickler_push(u, object);
 }
 
 /* (view_key, offset, count) of the pre-1.6 format: the mention means a part of the storage. */
 static int take_view(const struct pb_unpickler *u, const struct pb_pickle_value *view,
-                     struct pb_pickle_storage *storage)
+		     struct pb_pickle_storage *storage)
 {
 	if (view->type == PB_PICKLE_NONE)
 		return 0;
@@ -331,7 +331,7 @@ int pb_unpickler_persistent(struct pb_unpickler *u, int opcode)
 		return -PB_E_FORMAT;
 	if (!is_storage_id(id))
 		return pb_unpickler_fail(u, "a persistent id has another form than "
-		                            "(\"storage\", type, key, location, count)");
+					    "(\"storage\", type, key, location, count)");
 	struct pb_pickle_value *value = pb_unpickler_new(u, PB_PICKLE_STORAGE);
 	struct pb_pickle_storage *s = value ? pb_arena_alloc(u->arena, sizeof *s) : NULL;
 	if (!s)

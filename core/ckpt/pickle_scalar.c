@@ -103,16 +103,16 @@ static size_t utf8_length(const unsigned char *c, size_t left)
 	if (c[0] < 0x80)
 		return 1;
 	size_t length = c[0] >= 0xc2 && c[0] < 0xe0   ? 2
-	                : c[0] >= 0xe0 && c[0] < 0xf0 ? 3
-	                : c[0] >= 0xf0 && c[0] < 0xf5 ? 4
-	                                              : 0;
+			: c[0] >= 0xe0 && c[0] < 0xf0 ? 3
+			: c[0] >= 0xf0 && c[0] < 0xf5 ? 4
+						      : 0;
 	if (!length || length > left)
 		return 0;
 	for (size_t i = 1; i < length; i++)
 		if ((c[i] & 0xc0) != 0x80)
 			return 0;
 	bool odd = (c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] >= 0xa0) || (c[0] == 0xf0 && c[1] < 0x90) ||
-	           (c[0] == 0xf4 && c[1] >= 0x90);
+		   (c[0] == 0xf4 && c[1] >= 0x90);
 	return odd ? 0 : length;
 }
 
@@ -173,9 +173,9 @@ static size_t decode_escapes(const char *line, size_t length, char *out)
 	for (size_t i = 0; i < length; i++) {
 		uint32_t code = (unsigned char)line[i];
 		size_t digits = code != '\\' || i + 1 == length ? 0
-		                : line[i + 1] == 'u'            ? 4
-		                : line[i + 1] == 'U'            ? 8
-		                                                : 0;
+				: line[i + 1] == 'u'		? 4
+				: line[i + 1] == 'U'		? 8
+								: 0;
 		if (digits && take_hex(line + i + 2, length - i - 2, digits, &code))
 			i += digits + 1;
 		used += put_utf8(out + used, code);
@@ -203,7 +203,7 @@ int pb_unpickler_text_string(struct pb_unpickler *u, int opcode)
 	if (opcode == 'S')
 		memcpy(text, line, length);
 	int rc = is_utf8((unsigned char *)text, used) ? pb_unpickler_push_string(u, PB_PICKLE_STR, text, used)
-	                                              : pb_unpickler_fail(u, "a string is not text");
+						      : pb_unpickler_fail(u, "a string is not text");
 	free(text);
 	return rc;
 }

@@ -34,7 +34,7 @@ int pb_pt_set_memories(struct pb_pt *pt, const struct pb_pickle_storage *mention
 			all[n++] = all[i];
 		else if (all[n - 1].dtype != all[i].dtype || all[n - 1].count != all[i].count)
 			return pb_fail(PB_E_FORMAT, "%s: one storage is mentioned with two types or sizes",
-			               pt->ckpt->path);
+				       pt->ckpt->path);
 	}
 	pt->memories = all;
 	pt->n_memories = n;
@@ -119,7 +119,7 @@ static void gather(const struct pb_pickle_tensor *t, int64_t count, const char *
 }
 
 static int fill_tensor(const struct pb_pt *pt, struct pb_ckpt_tensor *tensor, const struct pb_pickle_tensor *t,
-                       uint64_t *budget)
+		       uint64_t *budget)
 {
 	size_t size = pb_ckpt_dtype_size(t->dtype);
 	const struct pb_pt_memory *memory = pb_pt_find_memory(pt, t->storage->key);
@@ -127,8 +127,8 @@ static int fill_tensor(const struct pb_pt *pt, struct pb_ckpt_tensor *tensor, co
 	if (rc < 0)
 		return rc;
 	const char *base = (const char *)memory->data +
-	                   (size_t)t->storage->view_offset * pb_ckpt_dtype_size(memory->dtype) +
-	                   (size_t)t->offset * size;
+			   (size_t)t->storage->view_offset * pb_ckpt_dtype_size(memory->dtype) +
+			   (size_t)t->offset * size;
 	tensor->data = base;
 	if (!tensor->count || (is_contiguous(t) && (uintptr_t)base % size == 0))
 		return 0;
@@ -150,7 +150,7 @@ int pb_pt_fill(struct pb_pt *pt)
 	for (size_t i = 0; i < pt->n_memories; i++)
 		if (pt->memories[i].data)
 			budget += MAX_COPIES * (uint64_t)pt->memories[i].count *
-			          pb_ckpt_dtype_size(pt->memories[i].dtype);
+				  pb_ckpt_dtype_size(pt->memories[i].dtype);
 	int rc = 0;
 	for (size_t i = 0; i < pt->ckpt->n_tensors && !rc; i++)
 		rc = fill_tensor(pt, &pt->ckpt->tensors[i], pt->sources[i], &budget);

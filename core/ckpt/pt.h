@@ -8,13 +8,13 @@
 struct pb_pt_memory {
 	const char *key;
 	enum pb_ckpt_dtype dtype;
-	int64_t count;    /* elements */
+	int64_t count;	  /* elements */
 	const void *data; /* NULL: not loaded */
 };
 
 /* What reading either form has in hand. */
 struct pb_pt {
-	struct pb_ckpt *ckpt;          /* its arena owns everything here */
+	struct pb_ckpt *ckpt;	       /* its arena owns everything here */
 	struct pb_pt_memory *memories; /* sorted by key */
 	size_t n_memories;
 	const struct pb_pickle_tensor **sources; /* [ckpt->n_tensors], of ckpt->tensors */

@@ -26,11 +26,11 @@ bool pb_pt_is_legacy(const unsigned char head[16])
 }
 
 static int read_pickle(struct reader *r, const struct pb_pickle_value **ret_value,
-                       struct pb_pickle_storage **ret_mentions)
+		       struct pb_pickle_storage **ret_mentions)
 {
 	size_t used;
 	int rc = pb_pickle_read(&r->pt.ckpt->arena, r->pt.ckpt->path, r->data + r->at, r->size - r->at, ret_value,
-	                        ret_mentions, &used);
+				ret_mentions, &used);
 	if (!rc)
 		r->at += used;
 	return rc;
@@ -64,7 +64,7 @@ static int read_preamble(struct reader *r)
 		return fail(r, "does not say its byte order");
 	if (!little->integer)
 		return pb_fail(PB_E_UNSUPPORTED, "%s: written on a big-endian machine, which is not supported",
-		               r->pt.ckpt->path);
+			       r->pt.ckpt->path);
 	return 0;
 }
 

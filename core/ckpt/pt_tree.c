@@ -19,7 +19,7 @@ enum {
 
 struct frame {
 	const struct pb_pickle_value *container;
-	size_t next;        /* item to visit next */
+	size_t next;	    /* item to visit next */
 	size_t name_length; /* of the container's own name */
 };
 
@@ -64,7 +64,7 @@ static int charge(struct walk *w, size_t bytes)
 	w->text_bytes += bytes;
 	if (w->text_bytes > MAX_TEXT)
 		return pb_fail(PB_E_FORMAT, "%s: its names and values take more than %d MiB", w->pt->ckpt->path,
-		               MAX_TEXT >> 20);
+			       MAX_TEXT >> 20);
 	return 0;
 }
 
@@ -149,7 +149,7 @@ static int add_key(struct walk *w, const struct pb_pickle_value *key)
 {
 	if (pb_value_is_container(key) && (key->type == PB_PICKLE_DICT || !pb_value_is_flat(key)))
 		return pb_fail(PB_E_FORMAT, "%s: a key below \"%s\" is not a name", w->pt->ckpt->path,
-		               w->name.length ? w->name.data : "");
+			       w->name.length ? w->name.data : "");
 	if (w->name.length)
 		pb_text_add(&w->name, ".");
 	if (key->type != PB_PICKLE_STR) {
@@ -168,7 +168,7 @@ static int enter(struct walk *w, const struct pb_pickle_value *container)
 {
 	if (w->depth == MAX_DEPTH)
 		return pb_fail(PB_E_FORMAT, "%s: containers are nested more than %d deep, or contain themselves",
-		               w->pt->ckpt->path, MAX_DEPTH);
+			       w->pt->ckpt->path, MAX_DEPTH);
 	if (container == w->selected && w->depth == 1) {
 		w->selected_depth = 1;
 		pb_text_clear(&w->name); /* names start anew below the prefix */
@@ -185,7 +185,7 @@ static int visit(struct walk *w, const struct pb_pickle_value *value)
 	if (value->type == PB_PICKLE_TENSOR && (!w->selected || w->selected_depth))
 		return charge(w, w->name.length) < 0 ? -PB_E_FORMAT : add_tensor(w, value->tensor);
 	bool whole = !pb_value_is_container(value) ||
-	             (value->type == PB_PICKLE_DICT ? !value->list.count : pb_value_is_flat(value));
+		     (value->type == PB_PICKLE_DICT ? !value->list.count : pb_value_is_flat(value));
 	return whole ? add_value(w, value) : enter(w, value);
 }
 
@@ -231,7 +231,7 @@ static int check_unique(const struct pb_ckpt *ckpt)
 		char shown[120];
 		if (!strcmp(names[i - 1], names[i]))
 			rc = pb_fail(PB_E_FORMAT, "%s: two tensors are named %s", ckpt->path,
-			             pb_pickle_printable(names[i], strlen(names[i]), shown, sizeof shown));
+				     pb_pickle_printable(names[i], strlen(names[i]), shown, sizeof shown));
 	}
 	free(names);
 	return rc;

@@ -16,9 +16,9 @@ static int find_folder(struct pb_archive *archive, char *folder, size_t size, in
 			continue;
 		if (!strcmp(slash, "/constants.pkl"))
 			return pb_fail(PB_E_UNSUPPORTED,
-			               "%s: a TorchScript archive, which holds code: save the weights with "
-			               "torch.save(model.state_dict(), ...)",
-			               archive->path);
+				       "%s: a TorchScript archive, which holds code: save the weights with "
+				       "torch.save(model.state_dict(), ...)",
+				       archive->path);
 		if (strcmp(slash, "/data.pkl"))
 			continue;
 		snprintf(folder, size, "%.*s", (int)length, name);
@@ -26,7 +26,7 @@ static int find_folder(struct pb_archive *archive, char *folder, size_t size, in
 		return 0;
 	}
 	return pb_fail(PB_E_FORMAT, "%s: a zip archive, but no checkpoint: it has no data.pkl and no .npy",
-	               archive->path);
+		       archive->path);
 }
 
 static int check_byte_order(struct pb_archive *archive, const char *folder, struct pb_arena *arena)
@@ -43,7 +43,7 @@ static int check_byte_order(struct pb_archive *archive, const char *folder, stru
 		return rc;
 	if (strcmp(text, "little"))
 		return pb_fail(PB_E_UNSUPPORTED, "%s: written on a big-endian machine, which is not supported",
-		               archive->path);
+			       archive->path);
 	return 0;
 }
 
@@ -61,8 +61,8 @@ static int load(struct pb_pt *pt, struct pb_archive *archive, const char *folder
 		return rc;
 	if (size != need)
 		return pb_fail(PB_E_FORMAT, "%s: storage %s has %llu bytes where %lld elements of %s need %llu",
-		               archive->path, key, (unsigned long long)size, (long long)memory->count,
-		               pb_ckpt_dtype_name(memory->dtype), (unsigned long long)need);
+			       archive->path, key, (unsigned long long)size, (long long)memory->count,
+			       pb_ckpt_dtype_name(memory->dtype), (unsigned long long)need);
 	void *data;
 	size_t loaded;
 	rc = pb_archive_read(archive, index, &pt->ckpt->arena, &data, &loaded);
@@ -93,7 +93,7 @@ static int read_object(struct pb_pt *pt, struct pb_archive *archive, int64_t ind
 	int rc = pb_archive_size(archive, index, &stated);
 	if (!rc && stated > PB_PICKLE_MAX_SIZE)
 		rc = pb_fail(PB_E_FORMAT, "%s: its data.pkl is larger than %zu bytes", archive->path,
-		             PB_PICKLE_MAX_SIZE);
+			     PB_PICKLE_MAX_SIZE);
 	if (!rc)
 		rc = pb_archive_read(archive, index, &pt->ckpt->arena, &data, &size);
 	if (!rc)

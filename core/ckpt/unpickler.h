@@ -4,6 +4,8 @@
 
 #include "ckpt/pickle.h"
 
+enum { PB_UNPICKLER_MAX_NODES = 4 << 20 };
+
 struct pb_unpickler {
 	struct pb_arena *arena;
 	const char *path;
@@ -34,11 +36,27 @@ struct pb_pickle_value *pb_unpickler_new(struct pb_unpickler *u, enum pb_pickle_
 int pb_unpickler_push(struct pb_unpickler *u, const struct pb_pickle_value *value);
 const struct pb_pickle_value *pb_unpickler_pop(struct pb_unpickler *u); /* NULL: underflow, recorded */
 int pb_unpickler_push_string(struct pb_unpickler *u, enum pb_pickle_type type, const void *bytes, size_t length);
+/* Below this height of the stack lies what belongs before the last mark. */
+size_t pb_unpickler_floor(const struct pb_unpickler *u);
+/* An array of `size`-byte items from malloc, moved if need be, with room for `count`; new room is zero. NULL: recorded.
+ */
+void *pb_unpickler_grow(const struct pb_unpickler *u, void *array, size_t *room, size_t count, size_t size);
 /* Grows the list by items of its own arena. */
 int pb_unpickler_extend(struct pb_unpickler *u, struct pb_pickle_list *list, const struct pb_pickle_value **items,
-                        size_t count);
+			size_t count);
 
 /* Opcodes in other files; `opcode` is the byte that called it. */
+int pb_unpickler_mark(struct pb_unpickler *u, int opcode); /* pickle_container.c */
+int pb_unpickler_drop(struct pb_unpickler *u, int opcode);
+int pb_unpickler_dup(struct pb_unpickler *u, int opcode);
+int pb_unpickler_constant(struct pb_unpickler *u, int opcode);
+int pb_unpickler_empty(struct pb_unpickler *u, int opcode);
+int pb_unpickler_gather(struct pb_unpickler *u, int opcode);
+int pb_unpickler_short_tuple(struct pb_unpickler *u, int opcode);
+int pb_unpickler_add_one(struct pb_unpickler *u, int opcode);
+int pb_unpickler_add_many(struct pb_unpickler *u, int opcode);
+int pb_unpickler_put(struct pb_unpickler *u, int opcode);
+int pb_unpickler_get(struct pb_unpickler *u, int opcode);
 int pb_unpickler_integer(struct pb_unpickler *u, int opcode); /* pickle_scalar.c */
 int pb_unpickler_text_number(struct pb_unpickler *u, int opcode);
 int pb_unpickler_real(struct pb_unpickler *u, int opcode);

@@ -31,7 +31,7 @@ START_TEST(buffers_have_their_types)
 	struct pb_ckpt ckpt;
 	ck_assert_ok(pb_ckpt_read(pb_test_golden(models[_i]), &ckpt));
 	const struct pb_ckpt_tensor *mask = pb_ckpt_find(&ckpt, "blocks.0.attn.mask"),
-	                            *ignore = pb_ckpt_find(&ckpt, "blocks.0.attn.IGNORE");
+				    *ignore = pb_ckpt_find(&ckpt, "blocks.0.attn.IGNORE");
 	ck_assert_int_eq(mask->dtype, PB_CKPT_BOOL);
 	ck_assert_int_eq(mask->rank, 2);
 	double seen[25];

@@ -1,0 +1,123 @@
+/* npz_write.c: the writer of .npz: stored members, so that numpy can read them at once. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zip.h>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "ckpt/ckpt.h"
+
+static const char *const descr[] = {
+#define DESCR(name, bytes, st, np) np,
+	PB_CKPT_DTYPE_MAP(DESCR)
+#undef DESCR
+};
+
+static int fail_zip(const char *path, zip_error_t *error)
+{
+	return pb_fail(PB_E_IO, "cannot write %s: %s", path, zip_error_strerror(error));
+}
+
+/* The whole .npy, header padded to 64 bytes, from malloc. */
+static int make_npy(const struct pb_ckpt_tensor *t, unsigned char **ret_npy, size_t *ret_size)
+{
+	struct pb_text text = {0};
+	pb_text_add(&text, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr[t->dtype]);
+	for (int i = 0; i < t->rank; i++)
+		pb_text_add(&text, t->rank == 1 ? "%lld," : i ? ", %lld" : "%lld", (long long)t->shape[i]);
+	pb_text_add(&text, "), }");
+	while (!text.failed && (10 + text.length + 1) % 64)
+		pb_text_add_bytes(&text, " ", 1);
+	pb_text_add_bytes(&text, "\n", 1);
+	size_t bytes = (size_t)t->count * pb_ckpt_dtype_size(t->dtype), size = 10 + text.length + bytes;
+	unsigned char *npy = text.failed ? NULL : malloc(size);
+	if (npy) {
+		memcpy(npy, "\x93NUMPY\1\0", 8);
+		npy[8] = (unsigned char)text.length;
+		npy[9] = (unsigned char)(text.length >> 8);
+		memcpy(npy + 10, text.data, text.length);
+		if (bytes)
+			memcpy(npy + 10 + text.length, t->data, bytes);
+		*ret_npy = npy;
+		*ret_size = size;
+	}
+	pb_text_finish(&text);
+	return npy ? 0 : pb_fail_nomem(size, t->name);
+}
+
+/* The archive takes the member's memory over and frees it. */
+static int add_member(zip_t *zip, const char *path, const struct pb_ckpt_tensor *t)
+{
+	char name[2048];
+	unsigned char *npy = NULL;
+	size_t size = 0;
+	if (!descr[t->dtype])
+		return pb_fail(PB_E_UNSUPPORTED,
+			       "cannot write %s: numpy has no type for %s (%s): convert to f32 or f64", path, t->name,
+			       pb_ckpt_dtype_name(t->dtype));
+	if ((size_t)snprintf(name, sizeof name, "%s.npy", t->name) >= sizeof name)
+		return pb_fail(PB_E_UNSUPPORTED, "cannot write %s: a name is too long", path);
+	int rc = make_npy(t, &npy, &size);
+	if (rc < 0)
+		return rc;
+	zip_source_t *source = zip_source_buffer(zip, npy, size, 1);
+	if (!source) {
+		free(npy);
+		return fail_zip(path, zip_get_error(zip));
+	}
+	zip_int64_t index = zip_file_add(zip, name, source, ZIP_FL_ENC_UTF_8);
+	if (index < 0) {
+		zip_source_free(source);
+		return fail_zip(path, zip_get_error(zip));
+	}
+	/* 1 January 1980: the same tensors make the same file. */
+	if (zip_set_file_compression(zip, (zip_uint64_t)index, ZIP_CM_STORE, 0) < 0 ||
+	    zip_file_set_dostime(zip, (zip_uint64_t)index, 0, 1 << 5 | 1, 0) < 0)
+		return fail_zip(path, zip_get_error(zip));
+	return 0;
+}
+
+static int write_archive(const char *path, zip_source_t *source)
+{
+	zip_stat_t st;
+	if (zip_source_stat(source, &st) < 0 || zip_source_open(source) < 0)
+		return fail_zip(path, zip_source_error(source));
+	char *data = malloc(st.size);
+	int rc = data ? 0 : pb_fail_nomem(st.size, path);
+	if (!rc && zip_source_read(source, data, st.size) != (zip_int64_t)st.size)
+		rc = fail_zip(path, zip_source_error(source));
+	zip_source_close(source);
+	if (!rc)
+		rc = pb_file_write(path, data, st.size);
+	free(data);
+	return rc;
+}
+
+int pb_ckpt_write_npz(const char *path, const struct pb_ckpt_tensor *tensors, size_t n_tensors)
+{
+	zip_error_t error;
+	zip_error_init(&error);
+	if (!n_tensors)
+		return pb_fail(PB_E_UNSUPPORTED, "cannot write %s: there are no tensors", path);
+	zip_source_t *source = zip_source_buffer_create(NULL, 0, 0, &error);
+	zip_t *zip = source ? zip_open_from_source(source, ZIP_TRUNCATE, &error) : NULL;
+	if (!zip) {
+		zip_source_free(source);
+		return fail_zip(path, &error);
+	}
+	zip_source_keep(source); /* beyond zip_close, which writes the archive into it */
+	int rc = 0;
+	for (size_t i = 0; i < n_tensors && !rc; i++)
+		rc = add_member(zip, path, &tensors[i]);
+	if (!rc && zip_close(zip) < 0)
+		rc = fail_zip(path, zip_get_error(zip));
+	else if (!rc)
+		zip = NULL;
+	if (zip)
+		zip_discard(zip);
+	if (!rc)
+		rc = write_archive(path, source);
+	zip_source_free(source);
+	return rc;
+}
