@@ -2,6 +2,10 @@
 #ifndef PB_CLI_CLI_H
 #define PB_CLI_CLI_H
 
+int pb_cmd_run(int argc, char **argv);
+int pb_cmd_train(int argc, char **argv);
+int pb_cmd_check(int argc, char **argv);
+int pb_cmd_hooks(int argc, char **argv);
 int pb_cmd_plugin(int argc, char **argv);
 
 #endif

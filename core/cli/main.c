@@ -1,8 +1,59 @@
-/* main.c: the command line's entry. */
+/* main.c: the command line's entry: finds the subcommand. */
 #include <stdio.h>
+#include <string.h>
 
-int main(void)
+#include "base/text.h"
+#include "cli/cli.h"
+
+static const struct command {
+	const char *name, *summary;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{"run", "run an experiment", pb_cmd_run},
+	{"train", "run an experiment's training stages only", pb_cmd_train},
+	{"check", "say what an experiment would do, or what is wrong with it", pb_cmd_check},
+	{"hooks", "list the hook points of an experiment or a checkpoint", pb_cmd_hooks},
+	{"plugin", "list plugins, or show one", pb_cmd_plugin},
+};
+
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+static void print_help(FILE *out)
 {
-	puts("patchbay " PB_VERSION);
-	return 0;
+	fputs("patchbay " PB_VERSION ": gradient patching and activation patching on transformers\n\n"
+	      "usage: patchbay COMMAND [...]\n\n",
+	      out);
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].summary);
+	fputs("\n`patchbay COMMAND --help` tells more.\n"
+	      "Exit codes: 0 done, 1 the run failed, 2 usage or a bad file, 130 interrupted.\n",
+	      out);
+}
+
+int main(int argc, char **argv)
+{
+	const char *names[N_COMMANDS];
+	if (argc < 2) {
+		print_help(stderr);
+		return 2;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		print_help(stdout);
+		return 0;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		puts("patchbay " PB_VERSION);
+		return 0;
+	}
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		names[i] = commands[i].name;
+		if (!strcmp(argv[1], names[i]))
+			return commands[i].run(argc - 1, argv + 1);
+	}
+	const char *nearest = pb_nearest(argv[1], names, N_COMMANDS);
+	fprintf(stderr, "patchbay: unknown command `%s`", argv[1]);
+	if (nearest)
+		fprintf(stderr, "; did you mean `%s`?", nearest);
+	fputs("\n(`patchbay --help` lists them)\n", stderr);
+	return 2;
 }

@@ -1,0 +1,95 @@
+/* cmd_hooks.c: patchbay hooks: the points a model has, with shapes and short names. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "ckpt/model_load.h"
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "exp/plan.h"
+
+static const char help[] = "usage: patchbay hooks FILE|CHECKPOINT [--set PATH=VALUE]...\n\n"
+			   "Lists the hook points of an experiment's model, or of a checkpoint (.pt, .safetensors), in order of\n"
+			   "evaluation: full name, shape, short name. A sweep's `hook` takes either name.\n\n"
+			   "example: patchbay hooks model_1.pt\n";
+
+static void print_shape(const struct pb_site *site)
+{
+	static const char *const names[] = {"", "", "batch", "pos", "head", "dest_pos", "src_pos", ""};
+	printf("[");
+	for (int i = 0; i < site->rank; i++) {
+		printf("%s%s", i ? ", " : "", names[site->axis[i]]);
+		if (site->axis[i] == PB_AXIS_HEAD)
+			printf(" %lld", (long long)site->features[0]);
+		if (site->axis[i] == PB_AXIS_FEATURE)
+			printf("%lld", (long long)site->features[1]);
+	}
+	printf("]");
+}
+
+static int print_sites(const struct pb_model_config *config)
+{
+	struct pb_site_dims dims = pb_model_site_dims(config);
+	struct pb_sites sites;
+	int rc = pb_sites_init(&sites, &dims);
+	for (int i = 0; !rc && i < sites.n; i++) {
+		const struct pb_site *site = &sites.items[i];
+		printf("%-34s  %-14s ", site->name, strstr(site->family, "hook_") + 5);
+		print_shape(site);
+		printf("%s\n", site->kind == PB_SITE_RESULT ? "  evaluated only when a sweep names it" : "");
+	}
+	if (!rc)
+		pb_sites_finish(&sites);
+	return rc;
+}
+
+static bool is_yaml(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+	return dot && (!strcmp(dot, ".yaml") || !strcmp(dot, ".yml"));
+}
+
+static int experiment_hooks(const struct pb_cli_run *o)
+{
+	struct pb_config config;
+	struct pb_device device = {0};
+	static struct pb_plan plan;
+	int rc = pb_config_read(o->file, o->sets, &config);
+	if (rc)
+		return rc;
+	rc = pb_device_open_cpu(o->threads, &device);
+	if (!rc)
+		rc = pb_plan_make(&config, &device, &plan);
+	if (!rc) {
+		rc = print_sites(&plan.model.config);
+		pb_plan_finish(&plan);
+	}
+	pb_device_close(&device);
+	pb_config_finish(&config);
+	return rc;
+}
+
+static int checkpoint_hooks(const char *path)
+{
+	struct pb_ckpt ckpt;
+	struct pb_model_config config = {0};
+	int rc = pb_ckpt_read(path, &ckpt);
+	if (rc)
+		return rc;
+	rc = pb_ckpt_model_config(&ckpt, &config);
+	pb_ckpt_finish(&ckpt);
+	return rc ? rc : print_sites(&config);
+}
+
+int pb_cmd_hooks(int argc, char **argv)
+{
+	struct pb_cli_run o;
+	if (pb_cli_parse(argc, argv, &o))
+		return 2;
+	if (o.help)
+		return fputs(help, stdout) < 0;
+	int rc = is_yaml(o.file) ? experiment_hooks(&o) : checkpoint_hooks(o.file);
+	if (rc)
+		fprintf(stderr, "%s%s\n", rc == -PB_E_CONFIG ? "" : "patchbay hooks: ", pb_error_text());
+	return pb_status_exit_code(rc);
+}

@@ -1,0 +1,120 @@
+/* options.c: reads the options of run, train, check and hooks. */
+#include "cli/options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+enum option {
+	OPT_SET,
+	OPT_OUT,
+	OPT_DEVICE,
+	OPT_ENGINE,
+	OPT_THREADS,
+	OPT_QUIET,
+	OPT_HELP,
+};
+
+static const struct {
+	const char *name;
+	bool takes_value;
+	enum option option;
+} table[] = {
+	{"--set", true, OPT_SET},       {"--out", true, OPT_OUT},         {"--device", true, OPT_DEVICE},
+	{"--engine", true, OPT_ENGINE}, {"--threads", true, OPT_THREADS}, {"--quiet", false, OPT_QUIET},
+	{"-q", false, OPT_QUIET},       {"--help", false, OPT_HELP},      {"-h", false, OPT_HELP},
+};
+
+enum { N_OPTIONS = sizeof table / sizeof *table };
+
+static int usage(const char *command, const char *what, const char *word, const char *nearest)
+{
+	fprintf(stderr, "patchbay %s: %s `%s`", command, what, word);
+	if (nearest)
+		fprintf(stderr, "; did you mean `%s`?", nearest);
+	fprintf(stderr, "\n(`patchbay %s --help` lists the options)\n", command);
+	return 2;
+}
+
+static int choose(const char *command, const char *option, const char *value, const char *const *choices,
+		  const char **ret_value)
+{
+	for (size_t i = 0; choices[i]; i++) {
+		if (!strcmp(value, choices[i])) {
+			*ret_value = choices[i];
+			return 0;
+		}
+	}
+	fprintf(stderr, "patchbay %s: %s takes ", command, option);
+	for (size_t i = 0; choices[i]; i++)
+		fprintf(stderr, "%s%s", i ? " or " : "", choices[i]);
+	fprintf(stderr, ", not `%s`\n", value);
+	return 2;
+}
+
+static int apply(const char *command, enum option option, const char *value, size_t *n_sets, struct pb_cli_run *o)
+{
+	static const char *const devices[] = {"auto", "cpu", NULL}, *const engines[] = {"auto", "reference", NULL};
+	char *end;
+	switch (option) {
+	case OPT_SET:
+		if (*n_sets == PB_CLI_MAX_SETS)
+			return usage(command, "too many --set, at", value, NULL);
+		o->sets[(*n_sets)++] = value;
+		return 0;
+	case OPT_OUT: o->out = value; return 0;
+	case OPT_DEVICE: return choose(command, "--device", value, devices, &o->device);
+	case OPT_ENGINE: return choose(command, "--engine", value, engines, &o->engine);
+	case OPT_THREADS:
+		o->threads = (int)strtol(value, &end, 10);
+		return *value && !*end && o->threads >= 0 && o->threads <= 1024
+			       ? 0
+			       : usage(command, "--threads takes a number from 0 (all) to 1024, not", value, NULL);
+	case OPT_QUIET: o->quiet = true; return 0;
+	default: o->help = true; return 0;
+	}
+}
+
+/* argv[*i], and its value where it takes one. */
+static int parse_option(int argc, char **argv, int *i, size_t *n_sets, struct pb_cli_run *o)
+{
+	const char *command = argv[0], *word = argv[*i], *names[N_OPTIONS], *equals = strchr(word, '=');
+	size_t length = equals ? (size_t)(equals - word) : strlen(word);
+	for (size_t k = 0; k < N_OPTIONS; k++) {
+		names[k] = table[k].name;
+		if (strncmp(word, table[k].name, length) || table[k].name[length])
+			continue;
+		if (equals && !table[k].takes_value)
+			return usage(command, "this option takes no value:", word, NULL);
+		const char *value = equals ? equals + 1 : NULL;
+		if (table[k].takes_value && !value) {
+			if (++*i == argc)
+				return usage(command, "a value is missing behind", word, NULL);
+			value = argv[*i];
+		}
+		return apply(command, table[k].option, value, n_sets, o);
+	}
+	return usage(command, "unknown option", word, pb_nearest(word, names, N_OPTIONS));
+}
+
+int pb_cli_parse(int argc, char **argv, struct pb_cli_run *ret_options)
+{
+	struct pb_cli_run o = {.device = "auto", .engine = "auto"};
+	size_t n_sets = 0;
+	int rc = 0;
+	for (int i = 1; !rc && i < argc; i++) {
+		if (argv[i][0] == '-' && argv[i][1])
+			rc = parse_option(argc, argv, &i, &n_sets, &o);
+		else if (o.file)
+			rc = usage(argv[0], "one file is enough; what is", argv[i], NULL);
+		else
+			o.file = argv[i];
+	}
+	if (!rc && !o.file && !o.help)
+		rc = usage(argv[0], "which file? An argument is missing behind", argv[0], NULL);
+	if (!rc)
+		*ret_options = o;
+	return rc;
+}

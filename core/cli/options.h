@@ -1,0 +1,23 @@
+/* options.h: command-line options from one small table a command. */
+#ifndef PB_CLI_OPTIONS_H
+#define PB_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { PB_CLI_MAX_SETS = 256 };
+
+/* The options of the commands that take an experiment file. */
+struct pb_cli_run {
+	const char *file;
+	const char *sets[PB_CLI_MAX_SETS + 1]; /* ended by NULL */
+	const char *out;
+	const char *device, *engine; /* "auto", "cpu", "cuda"; "auto", "reference" */
+	int threads;                 /* 0: all cores */
+	bool quiet, help;
+};
+
+/* Prints what is wrong on stderr ("patchbay run: unknown option `--quite`; did you mean `--quiet`?"). Returns 0, or 2. */
+int pb_cli_parse(int argc, char **argv, struct pb_cli_run *ret_options);
+
+#endif

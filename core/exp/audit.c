@@ -1,0 +1,148 @@
+/* audit.c: reads the cells' audit and says what a person should know before believing the heat map. */
+#include "exp/audit.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/status.h"
+
+enum { MAX_NOTES = 12 };
+
+struct tally {
+	size_t cells, cut, all_forward_fired, backward_fired, forward_unchanged, backward_unchanged;
+	int64_t least_without_grad, most_without_grad;
+	bool one_score; /* all cells score the same, to rounding */
+	double score;
+};
+
+struct notes {
+	struct pb_arena *arena;
+	const char **items;
+	size_t n;
+	bool failed;
+};
+
+static void note(struct notes *notes, const char *format, ...) PB_PRINTF(2, 3);
+
+static void note(struct notes *notes, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	const char *copy = pb_arena_strdup(notes->arena, text);
+	if (!copy || notes->n == MAX_NOTES)
+		notes->failed = !copy;
+	else
+		notes->items[notes->n++] = copy;
+}
+
+static struct tally count(const struct pb_result_cell *cells, size_t n)
+{
+	struct tally t = {.cells = n, .one_score = n > 0, .least_without_grad = n ? INT64_MAX : 0};
+	for (size_t i = 0; i < n; i++) {
+		const struct pb_result_cell *c = &cells[i];
+		t.cut += c->graph_cut;
+		t.all_forward_fired += c->forward.fired > 0;
+		t.backward_fired += c->backward.fired > 0;
+		t.forward_unchanged += c->forward.fired && c->forward.max_change == 0.0;
+		t.backward_unchanged += c->backward.fired && c->backward.max_change == 0.0;
+		if (c->params_without_grad < t.least_without_grad)
+			t.least_without_grad = c->params_without_grad;
+		if (c->params_without_grad > t.most_without_grad)
+			t.most_without_grad = c->params_without_grad;
+		t.one_score &= fabs(c->score - cells[0].score) <= 1e-9;
+	}
+	t.score = n ? cells[0].score : NAN;
+	return t;
+}
+
+/* "blocks.3.hook_resid_pre", or "the 6 points of hook_resid_pre" */
+static void name_points(const struct pb_plan *plan, const struct pb_plan_sweep *s, char *text, size_t size)
+{
+	const struct pb_site *first = &plan->model.sites.items[s->sites[0]];
+	if (s->n_sites == 1)
+		snprintf(text, size, "%s", first->name);
+	else
+		snprintf(text, size, "%s .. %s", first->name,
+			 plan->model.sites.items[s->sites[s->n_sites - 1]].name);
+}
+
+static void by_construction(const struct tally *t, char *text, size_t size)
+{
+	if (t->one_score && isfinite(t->score))
+		snprintf(text, size, ": every score is %.4g by construction", t->score);
+	else
+		snprintf(text, size, ": these cells say nothing");
+}
+
+static void forward_notes(const struct pb_config_sweep *c, const struct tally *t, const char *points, struct notes *out)
+{
+	char so[96];
+	by_construction(t, so, sizeof so);
+	if (t->forward_unchanged == t->cells)
+		note(out, "forward patch at %s changed nothing: the %s run's activations there equal those of the base run%s",
+		     points, pb_patch_from_names[c->forward], c->backward ? "" : so);
+	else if (t->forward_unchanged)
+		note(out, "forward patch changed nothing in %zu of %zu cells (the activations are equal in both runs there)",
+		     t->forward_unchanged, t->cells);
+}
+
+static void cut_notes(const struct pb_config_sweep *c, const struct tally *t, const char *points, struct notes *out)
+{
+	if (t->cut && c->backward && !t->backward_fired)
+		note(out,
+		     "backward hook at %s never fired: in mode `torch` the setter replaced the whole activation, which cuts the "
+		     "graph there, so forward and backward together equal forward alone; use `gradient: pass` to patch both",
+		     points);
+	if (t->cut)
+		note(out,
+		     "the graph was cut in %zu of %zu cells: %lld to %lld parameters got no gradient, and the optimizer skipped them (no weight "
+		     "decay either)",
+		     t->cut, t->cells, (long long)t->least_without_grad, (long long)t->most_without_grad);
+}
+
+static void backward_notes(const struct pb_config_sweep *c, const struct tally *t, const char *points,
+			   struct notes *out)
+{
+	char so[96];
+	by_construction(t, so, sizeof so);
+	if (t->cut && !t->backward_fired)
+		return; /* told by cut_notes */
+	if (!t->backward_fired)
+		note(out, "backward hook at %s never fired: no gradient passes there%s", points, so);
+	else if (t->backward_unchanged == t->cells && !c->forward)
+		note(out, "backward patch at %s replaced the gradient with itself%s", points, so);
+	else if (t->backward_unchanged == t->cells)
+		note(out, "backward patch at %s changed nothing: the gradient there was the %s run's already", points,
+		     pb_patch_from_names[c->backward]);
+	else if (t->backward_unchanged)
+		note(out, "backward patch changed nothing in %zu of %zu cells", t->backward_unchanged, t->cells);
+}
+
+int pb_audit_sweep(const struct pb_plan *plan, const struct pb_plan_sweep *sweep, const struct pb_result_cell *cells,
+		   size_t n_cells, struct pb_arena *arena, const char *const **ret_notes, size_t *ret_n_notes)
+{
+	const struct pb_config_sweep *c = sweep->config;
+	struct tally t = count(cells, n_cells);
+	struct notes out = {.arena = arena, .items = pb_arena_array(arena, MAX_NOTES, sizeof *out.items)};
+	char points[256], so[96];
+	if (!out.items)
+		return -PB_E_NOMEM;
+	if (n_cells && c->kind != PB_SWEEP_PARAMS) {
+		name_points(plan, sweep, points, sizeof points);
+		by_construction(&t, so, sizeof so);
+		if (!c->forward && !c->backward)
+			note(&out, "no patch at all (neither `forward` nor `backward` names a run)%s", so);
+		if (c->forward)
+			forward_notes(c, &t, points, &out);
+		cut_notes(c, &t, points, &out);
+		if (c->backward)
+			backward_notes(c, &t, points, &out);
+	}
+	*ret_notes = out.items;
+	*ret_n_notes = out.n;
+	return out.failed ? -PB_E_NOMEM : 0;
+}

@@ -1,0 +1,28 @@
+/* config_tables.h: the tables of config.c, for the decoder and for what is generated from them. */
+#ifndef PB_EXP_CONFIG_TABLES_H
+#define PB_EXP_CONFIG_TABLES_H
+
+#include "exp/config.h"
+
+#define PB_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The scalars at the top of the file. */
+struct pb_config_top {
+	const char *name, *question;
+	int64_t seed;
+	int32_t precision;
+};
+
+struct pb_config_table {
+	const struct pb_param *fields;
+	size_t n;
+};
+
+struct pb_config_tables {
+	struct pb_config_table top, model, optimizer, update, stage, stop, select, probe, sweep;
+};
+
+extern const struct pb_config_tables pb_config_tables;
+extern const char *const pb_config_normalization_names[]; /* auto, then by enum pb_normalization */
+
+#endif

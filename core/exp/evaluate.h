@@ -1,0 +1,19 @@
+/* evaluate.h: a metric's mean over examples, forward passes only. */
+#ifndef PB_EXP_EVALUATE_H
+#define PB_EXP_EVALUATE_H
+
+#include "exp/scorer.h"
+#include "model/model.h"
+
+/* Rows of the flattened [n_examples * n_pos] activations that are scored: [n_scored] from the arena; NULL: recorded. */
+int32_t *pb_examples_rows(const struct pb_examples *examples, struct pb_arena *arena);
+
+/* Resets the tape. ret_rows [n_scored] may be NULL; `reference` as in scorer.h. At most 512 examples in one pass. */
+int pb_evaluate(const struct pb_model *model, struct pb_tape *tape, const struct pb_weights *weights,
+		struct pb_scorer *scorer, const struct pb_examples *examples, const double *reference, double *ret_rows,
+		double *ret_mean);
+/* The scored rows of the logits as doubles, ret_logits [n_scored, d_vocab]. */
+int pb_evaluate_logits(const struct pb_model *model, struct pb_tape *tape, const struct pb_weights *weights,
+		       const struct pb_examples *examples, double *ret_logits);
+
+#endif

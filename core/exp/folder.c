@@ -1,0 +1,112 @@
+/* folder.c: where a run's files go. */
+#include "exp/folder.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "ckpt/model_load.h"
+
+static char *default_path(const char *name)
+{
+	char stamp[32], safe[80];
+	size_t n = 0;
+	time_t now = time(NULL);
+	struct tm tm;
+	for (; *name && n + 1 < sizeof safe; name++)
+		safe[n++] = isalnum((unsigned char)*name) || strchr("._-", *name) ? *name : '-';
+	safe[n] = '\0';
+	strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
+	size_t size = strlen(safe) + sizeof stamp + 8;
+	char *path = malloc(size);
+	if (path)
+		snprintf(path, size, "runs/%s-%s", safe, stamp);
+	else
+		pb_fail_nomem(size, "a path");
+	return path;
+}
+
+static int write_config(const struct pb_plan *plan, const char *path)
+{
+	struct pb_text text = {0};
+	pb_yaml_emit(plan->config->yaml.root, 0, &text);
+	int rc = pb_text_status(&text);
+	char *file = pb_file_join(path, "config.yaml");
+	if (!rc)
+		rc = file ? pb_file_write(file, text.data ? text.data : "", text.length) : -PB_E_NOMEM;
+	free(file);
+	pb_text_finish(&text);
+	return rc;
+}
+
+static bool holds_run(const char *path)
+{
+	char *file = pb_file_join(path, "config.yaml");
+	bool holds = file && !access(file, F_OK);
+	free(file);
+	return holds;
+}
+
+int pb_folder_open(const struct pb_plan *plan, const char *out, struct pb_folder *ret_folder)
+{
+	struct pb_folder f = {.path = out ? strdup(out) : default_path(plan->config->name)};
+	char *log = NULL;
+	int rc = f.path ? 0 : pb_fail_nomem(64, "a path");
+	if (!rc && holds_run(f.path))
+		rc = pb_fail(PB_E_USAGE, "%s holds a run already: choose another --out, or remove it", f.path);
+	if (!rc)
+		rc = pb_file_make_dir(f.path);
+	if (!rc)
+		rc = write_config(plan, f.path);
+	if (!rc && !(log = pb_file_join(f.path, "log.txt")))
+		rc = -PB_E_NOMEM;
+	if (!rc && !(f.log = fopen(log, "w")))
+		rc = pb_fail(PB_E_IO, "cannot write %s", log);
+	free(log);
+	if (rc)
+		pb_folder_close(&f);
+	else
+		*ret_folder = f;
+	return rc;
+}
+
+void pb_folder_close(struct pb_folder *folder)
+{
+	if (folder->log)
+		fclose(folder->log);
+	free(folder->path);
+	*folder = (struct pb_folder){0};
+}
+
+void pb_folder_log(struct pb_folder *folder, const char *format, ...)
+{
+	char stamp[32];
+	time_t now = time(NULL);
+	struct tm tm;
+	va_list args;
+	strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S%z", localtime_r(&now, &tm));
+	fprintf(folder->log, "%s ", stamp);
+	va_start(args, format);
+	vfprintf(folder->log, format, args);
+	va_end(args);
+	fputc('\n', folder->log);
+	fflush(folder->log);
+}
+
+int pb_folder_save(const struct pb_folder *folder, const char *name, const struct pb_params *params)
+{
+	char file[256];
+	snprintf(file, sizeof file, "checkpoints/%s.safetensors", name);
+	char *dir = pb_file_join(folder->path, "checkpoints"), *path = pb_file_join(folder->path, file);
+	int rc = dir && path ? pb_file_make_dir(dir) : -PB_E_NOMEM;
+	if (!rc)
+		rc = pb_ckpt_save_params(path, params);
+	free(dir);
+	free(path);
+	return rc;
+}

@@ -1,0 +1,10 @@
+/* interrupt.h: Ctrl-C. The step in hand is finished, what there is gets written, and the run ends with code 130. */
+#ifndef PB_EXP_INTERRUPT_H
+#define PB_EXP_INTERRUPT_H
+
+/* From now on SIGINT and SIGTERM ask for an end; the second one ends the process at once. */
+void pb_interrupt_catch(void);
+/* 0, or -PB_E_INTERRUPTED, recorded. */
+int pb_interrupted(void);
+
+#endif

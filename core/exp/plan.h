@@ -1,0 +1,119 @@
+/* plan.h: an experiment with everything resolved: plugins, model, splits, units, hook points, cells.
+ *
+ * Immutable once made. `patchbay check` stops here: a plan that could be made is an experiment that can run, but for the
+ * disk, memory and the plugins themselves.
+ */
+#ifndef PB_EXP_PLAN_H
+#define PB_EXP_PLAN_H
+
+#include "ckpt/ckpt.h"
+#include "exp/config.h"
+#include "exp/scorer.h"
+#include "report/result.h"
+
+enum { PB_PLAN_MAX_AXES = 6 };
+
+/* A metric on a split, measured while training. */
+struct pb_plan_evaluation {
+	const char *label; /* "accuracy Dt3" */
+	struct pb_scorer *scorer;
+	int64_t split;
+};
+
+struct pb_plan_stage {
+	const struct pb_config_stage *config;
+	int64_t split;
+	struct pb_scorer *loss;
+	struct pb_optim_config optim; /* unless config->continues */
+	size_t n_evaluations;
+	struct pb_plan_evaluation *evaluations;
+	struct pb_scorer *stop; /* NULL: no early stop */
+	int64_t stop_split;
+};
+
+/* One region to patch. */
+struct pb_plan_patch {
+	int site_id;
+	int64_t index[PB_PLAN_MAX_AXES]; /* on the setter's axes, in its order */
+};
+
+struct pb_plan_cell {
+	const int64_t *index; /* [n_axes] position on each result axis */
+	size_t n_patches;
+	const struct pb_plan_patch *patches;
+	const bool *set; /* PARAMS: [table.n] whose gradients come from the other run */
+};
+
+struct pb_plan_sweep {
+	const struct pb_config_sweep *config;
+	const char *file;           /* name made fit for a file name */
+	struct pb_instance *setter; /* NULL: PARAMS */
+	size_t n_setter_axes;
+	uint8_t setter_axes[PB_PLAN_MAX_AXES]; /* enum pb_axis, in the order of a patch's index */
+	int64_t mean_split;                    /* PB_SOURCE_MEAN; else -1 */
+	size_t n_sites;
+	const int *sites; /* all points the sweep patches */
+	size_t n_axes;
+	struct pb_result_axis axes[PB_PLAN_MAX_AXES];
+	uint8_t axis_kinds[PB_PLAN_MAX_AXES]; /* enum pb_axis of each; NONE: hook, cell, set */
+	size_t n_cells;
+	struct pb_plan_cell *cells;
+};
+
+/* Weights by name: "loaded" or "init" first, then stages' `save`, then `checkpoints`. */
+struct pb_plan {
+	struct pb_arena arena;
+	struct pb_config *config; /* not owned */
+	struct pb_device *device; /* not owned */
+	struct pb_registry *registry;
+	struct pb_instance *data;
+	struct pb_model model;
+	bool has_loaded;
+	struct pb_ckpt loaded; /* has_loaded: the checkpoint's contents */
+	struct pb_scorer *loss, *metric;
+	size_t n_scorers;
+	struct pb_scorer *scorers[256]; /* owns all of them */
+	size_t n_stages;
+	struct pb_plan_stage *stages;
+	bool has_probe;
+	int64_t unit; /* -1: by selection */
+	const char *probe_weights;
+	struct pb_scorer *select_metric; /* NULL: no selection */
+	size_t n_candidates;
+	int64_t *candidates; /* units that compete, in the data's order */
+	struct pb_optim_config update;
+	size_t n_sweeps;
+	struct pb_plan_sweep *sweeps;
+};
+
+/* `config` and `device` must outlive the plan. All mistakes at once as the error text, each with its place. */
+int pb_plan_make(struct pb_config *config, struct pb_device *device, struct pb_plan *ret_plan);
+void pb_plan_finish(struct pb_plan *plan);
+/* "plan: 3 stages, 9 sweeps, 74 cells, ..." one line a part, for `check` and the log. */
+void pb_plan_describe(const struct pb_plan *plan, struct pb_text *out);
+
+/* Calls of the data plugin, its failures as errors. */
+int pb_data_examples(const struct pb_plan *plan, int64_t split, int64_t epoch, struct pb_examples *ret_examples);
+int pb_data_probe(const struct pb_plan *plan, int64_t unit, struct pb_probe *ret_probe);
+int pb_data_unit(const struct pb_plan *plan, int64_t unit, struct pb_unit *ret_unit);
+int64_t pb_data_find_split(const struct pb_plan *plan, const char *name); /* -1: none */
+/* "R alias(71) 71 P" */
+const char *pb_data_tokens_text(const struct pb_plan *plan, const int32_t *tokens, int64_t n, struct pb_arena *arena);
+
+/* The parts of pb_plan_make (plan_*.c); mistakes go to config->yaml, a returned error is another failure. */
+int pb_plan_make_model(struct pb_plan *plan);
+int pb_plan_make_stages(struct pb_plan *plan);
+int pb_plan_make_probe(struct pb_plan *plan);
+int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe *probe);
+int pb_plan_make_cells(struct pb_plan *plan, struct pb_plan_sweep *sweep, int64_t n_pos);
+int pb_plan_make_sets(struct pb_plan *plan, struct pb_plan_sweep *sweep);
+/* Finds and instantiates the metric that a node names (NULL node: `fallback`). On a mistake *ret_scorer is NULL. */
+int pb_plan_scorer(struct pb_plan *plan, const struct pb_yaml_node *node, const char *fallback, const char *const *skip,
+		   struct pb_scorer **ret_scorer);
+/* Finds and instantiates a plugin; on a mistake *ret_instance is NULL. */
+int pb_plan_instance(struct pb_plan *plan, enum pb_kind kind, const struct pb_yaml_node *node, const char *fallback,
+		     const char *const *skip, struct pb_instance **ret_instance);
+/* A split by name; a mistake is recorded at `at` with the nearest name and gives -1. */
+int64_t pb_plan_split(struct pb_plan *plan, const char *name, const struct pb_yaml_node *at);
+
+#endif

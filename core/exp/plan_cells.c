@@ -1,0 +1,345 @@
+/* plan_cells.c: the cells of a sweep: the grid over its axes, explicit tuples, or parameter sets. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "exp/plan.h"
+
+enum { MAX_CELLS = 1 << 20 };
+
+/* One axis with the value of each of its positions (layers may start anywhere). */
+struct axis {
+	const char *name;
+	uint8_t kind; /* enum pb_axis; NONE: the hook axis */
+	int64_t n;
+	int64_t *values;
+};
+
+struct grid {
+	struct pb_plan *plan;
+	struct pb_plan_sweep *sweep;
+	int64_t n_pos;
+	size_t n_over, n_together; /* axes[0 .. n_over) make the cells, the rest is patched together */
+	struct axis axes[2 * PB_PLAN_MAX_AXES];
+	int points; /* per hook name: its layers */
+};
+
+static const struct {
+	const char *name;
+	uint8_t kind;
+} kinds[] = {{"layer", PB_AXIS_LAYER}, {"pos", PB_AXIS_POS}, {"head", PB_AXIS_HEAD},
+	     {"dest_pos", PB_AXIS_DEST_POS}, {"src_pos", PB_AXIS_SRC_POS}};
+
+static int add_axis(struct grid *g, const char *name)
+{
+	struct axis *a = &g->axes[g->n_over + g->n_together];
+	uint8_t kind = PB_AXIS_NONE;
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (!strcmp(kinds[i].name, name))
+			kind = kinds[i].kind;
+	int64_t n = kind == PB_AXIS_LAYER  ? g->points
+		    : kind == PB_AXIS_HEAD ? g->plan->model.config.n_heads
+		    : kind == PB_AXIS_NONE ? (int64_t)g->sweep->config->hook.count
+					   : g->n_pos;
+	*a = (struct axis){name, kind, n, pb_arena_array(&g->plan->arena, (size_t)n, sizeof *a->values)};
+	if (!a->values)
+		return -PB_E_NOMEM;
+	for (int64_t i = 0; i < n; i++)
+		a->values[i] = kind == PB_AXIS_LAYER ? g->plan->model.sites.items[g->sweep->sites[i]].layer : i;
+	return 0;
+}
+
+static int add_axes(struct grid *g)
+{
+	const struct pb_config_sweep *c = g->sweep->config;
+	int rc = 0;
+	g->points = (int)(g->sweep->n_sites / c->hook.count);
+	if (c->hook.count > 1) {
+		rc = add_axis(g, "hook");
+		g->n_over++;
+	}
+	for (size_t i = 0; !rc && i < c->over.count; i++) {
+		rc = add_axis(g, c->over.items[i]);
+		g->n_over++;
+	}
+	for (size_t i = 0; !rc && i < c->together.count; i++) {
+		rc = add_axis(g, c->together.items[i]);
+		g->n_together++;
+	}
+	return rc;
+}
+
+/* at[i]: position on axis i. */
+static void patch_at(const struct grid *g, const int64_t *at, struct pb_plan_patch *patch)
+{
+	int64_t hook = 0, point = 0;
+	for (size_t i = 0; i < g->n_over + g->n_together; i++) {
+		if (g->axes[i].kind == PB_AXIS_NONE)
+			hook = at[i];
+		if (g->axes[i].kind == PB_AXIS_LAYER)
+			point = at[i];
+	}
+	patch->site_id = g->sweep->sites[hook * g->points + point];
+	for (size_t k = 0; k < g->sweep->n_setter_axes; k++) {
+		/* A single point has its layer without being asked for it. */
+		patch->index[k] = g->plan->model.sites.items[patch->site_id].layer;
+		for (size_t i = 0; i < g->n_over + g->n_together; i++)
+			if (g->axes[i].kind == g->sweep->setter_axes[k])
+				patch->index[k] = g->axes[i].values[at[i]];
+	}
+}
+
+static void next(const struct axis *axes, size_t n, int64_t *at)
+{
+	while (n-- > 0) {
+		if (++at[n] < axes[n].n)
+			return;
+		at[n] = 0;
+	}
+}
+
+static int64_t product(const struct axis *axes, size_t n)
+{
+	int64_t count = 1;
+	for (size_t i = 0; i < n && count <= MAX_CELLS; i++)
+		count *= axes[i].n;
+	return count;
+}
+
+/* All patches of one cell: the axes that go together run over all their values. */
+static int fill_patches(const struct grid *g, const int64_t *cell_at, struct pb_plan_patch *patches, int64_t n)
+{
+	int64_t at[2 * PB_PLAN_MAX_AXES] = {0};
+	memcpy(at, cell_at, g->n_over * sizeof *at);
+	for (int64_t i = 0; i < n; i++) {
+		patch_at(g, at, &patches[i]);
+		next(g->axes + g->n_over, g->n_together, at + g->n_over);
+	}
+	return 0;
+}
+
+static const char *axis_label(const struct grid *g, const struct axis *a, int64_t i)
+{
+	if (a->kind == PB_AXIS_NONE)
+		return g->sweep->config->hook.items[i];
+	return pb_arena_printf(&g->plan->arena, "%lld", (long long)a->values[i]);
+}
+
+static int make_result_axis(const struct grid *g, size_t i)
+{
+	const struct axis *a = &g->axes[i];
+	const char **labels = pb_arena_array(&g->plan->arena, (size_t)a->n, sizeof *labels);
+	for (int64_t k = 0; labels && k < a->n; k++)
+		if (!(labels[k] = axis_label(g, a, k)))
+			return -PB_E_NOMEM;
+	g->sweep->axes[i] = (struct pb_result_axis){a->name, a->n, labels};
+	g->sweep->axis_kinds[i] = a->kind;
+	return labels ? 0 : -PB_E_NOMEM;
+}
+
+static int make_grid(struct grid *g)
+{
+	struct pb_plan_sweep *s = g->sweep;
+	int64_t n = product(g->axes, g->n_over), per_cell = product(g->axes + g->n_over, g->n_together);
+	int64_t at[2 * PB_PLAN_MAX_AXES] = {0};
+	int rc = 0;
+	if (n > MAX_CELLS || per_cell > MAX_CELLS || n * per_cell > 8 * (int64_t)MAX_CELLS)
+		return pb_yaml_error(&g->plan->config->yaml, s->config->node, "more than %d cells", MAX_CELLS), 0;
+	s->n_axes = g->n_over;
+	for (size_t i = 0; !rc && i < g->n_over; i++)
+		rc = make_result_axis(g, i);
+	s->cells = pb_arena_array(&g->plan->arena, (size_t)n, sizeof *s->cells);
+	int64_t *index = pb_arena_array(&g->plan->arena, (size_t)n * PB_PLAN_MAX_AXES, sizeof *index);
+	struct pb_plan_patch *patches = pb_arena_array(&g->plan->arena, (size_t)(n * per_cell), sizeof *patches);
+	if (rc || !s->cells || !index || !patches)
+		return -PB_E_NOMEM;
+	for (int64_t i = 0; i < n; i++, index += PB_PLAN_MAX_AXES, patches += per_cell) {
+		memcpy(index, at, g->n_over * sizeof *at);
+		fill_patches(g, at, patches, per_cell);
+		s->cells[i] = (struct pb_plan_cell){index, (size_t)per_cell, patches, NULL};
+		next(g->axes, g->n_over, at);
+	}
+	s->n_cells = (size_t)n;
+	return 0;
+}
+
+/* One tuple of `cells`, in the order of `over`, as positions on the axes. */
+static bool read_tuple(struct grid *g, const struct pb_yaml_node *node, int64_t *at)
+{
+	struct pb_yaml *yaml = &g->plan->config->yaml;
+	if (node->kind != PB_YAML_LIST || node->count != g->n_over) {
+		pb_yaml_error(yaml, node, "expected a tuple of %zu numbers, one for each axis; this is %s", g->n_over,
+			      pb_yaml_kind_name(node));
+		return false;
+	}
+	for (size_t i = 0; i < g->n_over; i++) {
+		const struct pb_yaml_node *item = node->items[i];
+		const struct axis *a = &g->axes[i];
+		char *end = NULL;
+		long long value = item->kind == PB_YAML_SCALAR && item->text ? strtoll(item->text, &end, 10) : 0;
+		if (!end || end == item->text || *end) {
+			pb_yaml_error(yaml, item, "expected a number on axis `%s`; this is %s", a->name,
+				      pb_yaml_kind_name(item));
+			return false;
+		}
+		for (at[i] = 0; at[i] < a->n && a->values[at[i]] != value; at[i]++) {
+		}
+		if (at[i] == a->n) {
+			pb_yaml_error(yaml, item, "%s %lld is out of range: axis `%s` goes from %lld to %lld", a->name,
+				      value, a->name, (long long)a->values[0], (long long)a->values[a->n - 1]);
+			return false;
+		}
+	}
+	return true;
+}
+
+static const char *tuple_label(struct grid *g, const int64_t *at, const char *before)
+{
+	const char *label = before ? pb_arena_printf(&g->plan->arena, "%s + ", before) : "";
+	for (size_t i = 0; label && i < g->n_over; i++)
+		label = pb_arena_printf(&g->plan->arena, "%s%s%s", label, i ? "," : "",
+					axis_label(g, &g->axes[i], at[i]));
+	return label;
+}
+
+/* A cell is one tuple, or a list of tuples that are patched together. */
+static int make_listed_cell(struct grid *g, const struct pb_yaml_node *node, size_t i, const char **ret_label)
+{
+	struct pb_plan_sweep *s = g->sweep;
+	bool several = node->kind == PB_YAML_LIST && node->count && node->items[0]->kind == PB_YAML_LIST;
+	size_t n_tuples = several ? node->count : 1;
+	int64_t per_tuple = product(g->axes + g->n_over, g->n_together), at[2 * PB_PLAN_MAX_AXES];
+	int64_t *index = pb_arena_alloc(&g->plan->arena, sizeof *index);
+	struct pb_plan_patch *patches =
+		pb_arena_array(&g->plan->arena, n_tuples * (size_t)per_tuple, sizeof *patches);
+	if (!index || !patches)
+		return -PB_E_NOMEM;
+	*index = (int64_t)i;
+	*ret_label = NULL;
+	for (size_t k = 0; k < n_tuples; k++) {
+		if (!read_tuple(g, several ? node->items[k] : node, at))
+			return 0;
+		if (!(*ret_label = tuple_label(g, at, *ret_label)))
+			return -PB_E_NOMEM;
+		fill_patches(g, at, patches + k * (size_t)per_tuple, per_tuple);
+	}
+	s->cells[i] = (struct pb_plan_cell){index, n_tuples * (size_t)per_tuple, patches, NULL};
+	return 0;
+}
+
+/* The one axis of explicit cells or sets. */
+static int make_single_axis(struct pb_plan *plan, struct pb_plan_sweep *s, const char *name, size_t n,
+			    const char ***ret_labels)
+{
+	const char **labels = pb_arena_array(&plan->arena, n, sizeof *labels);
+	s->cells = pb_arena_array(&plan->arena, n, sizeof *s->cells);
+	if (!labels || !s->cells)
+		return -PB_E_NOMEM;
+	s->n_axes = 1;
+	s->axes[0] = (struct pb_result_axis){name, (int64_t)n, labels};
+	s->axis_kinds[0] = PB_AXIS_NONE;
+	s->n_cells = n;
+	*ret_labels = labels;
+	return 0;
+}
+
+int pb_plan_make_cells(struct pb_plan *plan, struct pb_plan_sweep *sweep, int64_t n_pos)
+{
+	struct grid g = {.plan = plan, .sweep = sweep, .n_pos = n_pos};
+	const struct pb_yaml_node *list = sweep->config->cells;
+	const char **labels;
+	int rc = add_axes(&g);
+	if (rc || !list)
+		return rc ? rc : make_grid(&g);
+	rc = make_single_axis(plan, sweep, "cell", list->count, &labels);
+	for (size_t i = 0; !rc && i < list->count; i++)
+		rc = make_listed_cell(&g, list->items[i], i, &labels[i]);
+	return rc;
+}
+
+/* One set: a name and an expression. */
+static int make_set(struct pb_plan *plan, struct pb_plan_sweep *s, size_t i, const char *expression,
+		    const struct pb_yaml_node *at)
+{
+	bool *set = pb_arena_array(&plan->arena, (size_t)plan->model.table.n, sizeof *set);
+	int64_t *index = pb_arena_alloc(&plan->arena, sizeof *index);
+	if (!set || !index)
+		return -PB_E_NOMEM;
+	*index = (int64_t)i;
+	s->cells[i] = (struct pb_plan_cell){.index = index, .set = set};
+	int rc = pb_param_select(&plan->model.table, expression, set);
+	if (rc == -PB_E_NOMEM)
+		return rc;
+	if (rc)
+		pb_yaml_error(&plan->config->yaml, at, "%s", pb_error_text());
+	return 0;
+}
+
+static int make_named_sets(struct pb_plan *plan, struct pb_plan_sweep *s, const struct pb_yaml_node *map)
+{
+	const char **labels;
+	int rc = make_single_axis(plan, s, "set", map->count, &labels);
+	for (size_t i = 0; !rc && i < map->count; i++) {
+		labels[i] = map->keys[i]->text;
+		if (map->items[i]->kind == PB_YAML_SCALAR)
+			rc = make_set(plan, s, i, map->items[i]->text ? map->items[i]->text : "", map->items[i]);
+		else
+			pb_yaml_error(&plan->config->yaml, map->items[i],
+				      "a parameter set is a text such as \"blocks.0.attn - W_Q\"; this is %s",
+				      pb_yaml_kind_name(map->items[i]));
+	}
+	return rc;
+}
+
+static int make_each_param(struct pb_plan *plan, struct pb_plan_sweep *s)
+{
+	const char **labels;
+	int rc = make_single_axis(plan, s, "param", (size_t)plan->model.table.n, &labels);
+	for (int i = 0; !rc && i < plan->model.table.n; i++) {
+		labels[i] = plan->model.table.items[i].name;
+		rc = make_set(plan, s, (size_t)i, labels[i], s->config->sets);
+	}
+	return rc;
+}
+
+/* embeddings, then each block (or all up to it), then the rest */
+static int make_blocks(struct pb_plan *plan, struct pb_plan_sweep *s, bool cumulative)
+{
+	const char **labels;
+	int layers = plan->model.sites.n_layers;
+	int rc = make_single_axis(plan, s, "set", (size_t)layers + 2, &labels);
+	for (int i = 0; !rc && i < layers + 2; i++) {
+		const char *expression;
+		struct pb_arena *a = &plan->arena;
+		if (i == 0) {
+			labels[i] = "embed";
+			expression = "embed + pos_embed";
+		} else if (i <= layers) {
+			labels[i] = pb_arena_printf(a, cumulative ? "embed..block%d" : "block%d", i - 1);
+			expression = pb_arena_printf(a, cumulative ? "embed + pos_embed + blocks.<=%d.*" : "blocks.%d.*",
+						     i - 1);
+		} else {
+			labels[i] = cumulative ? "all" : "unembed";
+			expression = cumulative ? "*" : "!(embed + pos_embed + blocks.*)";
+		}
+		rc = labels[i] && expression ? make_set(plan, s, (size_t)i, expression, s->config->sets) : -PB_E_NOMEM;
+	}
+	return rc;
+}
+
+int pb_plan_make_sets(struct pb_plan *plan, struct pb_plan_sweep *sweep)
+{
+	const struct pb_yaml_node *sets = sweep->config->sets;
+	if (!sets)
+		return 0;
+	if (sets->kind == PB_YAML_MAP)
+		return make_named_sets(plan, sweep, sets);
+	if (sets->kind == PB_YAML_SCALAR && !strcmp(sets->text, "each"))
+		return make_each_param(plan, sweep);
+	if (sets->kind == PB_YAML_SCALAR && (!strcmp(sets->text, "blocks") || !strcmp(sets->text, "cumulative")))
+		return make_blocks(plan, sweep, *sets->text == 'c');
+	pb_yaml_error(&plan->config->yaml, sets, "`sets` must be a mapping of name to set, or one of each, blocks, cumulative; this is %s",
+		      pb_yaml_kind_name(sets));
+	return 0;
+}

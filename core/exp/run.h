@@ -1,0 +1,17 @@
+/* run.h: an experiment from its plan to its report. */
+#ifndef PB_EXP_RUN_H
+#define PB_EXP_RUN_H
+
+#include "exp/plan.h"
+#include "report/report.h"
+
+struct pb_run_options {
+	const char *out;              /* run folder; NULL: runs/NAME-DATE */
+	struct pb_terminal *terminal; /* NULL: quiet */
+	bool train_only;
+};
+
+/* Runs it. Whatever was finished before a failure or Ctrl-C is in the run folder, report included. */
+int pb_run(const struct pb_plan *plan, const struct pb_run_options *options);
+
+#endif

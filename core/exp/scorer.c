@@ -1,0 +1,154 @@
+/* scorer.c: carries scored rows of logits to a metric plugin and its gradient back. */
+#include "exp/scorer.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/status.h"
+
+int pb_scorer_init(struct pb_scorer *scorer, struct pb_instance *instance, struct pb_device *device)
+{
+	*scorer = (struct pb_scorer){.instance = instance, .ops = pb_metric_ops(instance), .device = device};
+	return 0;
+}
+
+static void free_scratch(struct pb_scorer *s)
+{
+	free(s->logits);
+	free(s->scores);
+	free(s->weights);
+	free(s->seed);
+	free(s->answer);
+	free(s->distractor);
+	s->logits = s->scores = s->weights = s->seed = NULL;
+	s->answer = s->distractor = NULL;
+	s->room_rows = s->room_logits = 0;
+}
+
+void pb_scorer_finish(struct pb_scorer *scorer)
+{
+	free_scratch(scorer);
+	pb_instance_destroy(scorer->instance);
+	*scorer = (struct pb_scorer){0};
+}
+
+const char *pb_scorer_name(const struct pb_scorer *scorer)
+{
+	return scorer->instance->loaded->plugin->name;
+}
+
+/* Was a slot there when the plugin was built? */
+#define HAS(ops, slot) \
+	((ops)->struct_size >= offsetof(struct pb_metric_ops, slot) + sizeof((ops)->slot) && (ops)->slot)
+
+const char *pb_scorer_unit(const struct pb_scorer *scorer)
+{
+	return HAS(scorer->ops, instance_unit) ? scorer->ops->instance_unit(scorer->instance->self) : scorer->ops->unit;
+}
+
+bool pb_scorer_has_gradient(const struct pb_scorer *scorer)
+{
+	return scorer->ops->adjoint;
+}
+
+int pb_scorer_check(const struct pb_scorer *scorer, const struct pb_examples *examples, const char *of)
+{
+	for (int64_t i = 0; i < examples->n_scored && scorer->ops->flags & PB_METRIC_NEEDS_DISTRACTOR; i++)
+		if (examples->scored[i].distractor < 0)
+			return pb_fail(PB_E_CONFIG,
+				       "metric `%s` compares the answer with a wrong one, and %s name no wrong answer",
+				       pb_scorer_name(scorer), of);
+	return 0;
+}
+
+static int make_room(struct pb_scorer *s, size_t rows, size_t logits)
+{
+	if (rows <= s->room_rows && logits <= s->room_logits)
+		return 0;
+	free_scratch(s);
+	s->logits = malloc(logits * sizeof *s->logits);
+	s->seed = malloc(logits * sizeof *s->seed);
+	s->scores = malloc(rows * sizeof *s->scores);
+	s->weights = malloc(rows * sizeof *s->weights);
+	s->answer = malloc(rows * sizeof *s->answer);
+	s->distractor = malloc(rows * sizeof *s->distractor);
+	if (!s->logits || !s->seed || !s->scores || !s->weights || !s->answer || !s->distractor) {
+		free_scratch(s);
+		return pb_fail_nomem(logits * sizeof *s->logits, "logits");
+	}
+	s->room_rows = rows;
+	s->room_logits = logits;
+	return 0;
+}
+
+static int load(struct pb_scorer *s, const struct pb_view *logits, const struct pb_scored *scored,
+		const double *reference, struct pb_metric_batch *ret_batch)
+{
+	int64_t rows = logits->shape[0], vocab = logits->shape[1];
+	int rc = make_room(s, (size_t)rows, (size_t)(rows * vocab));
+	if (!rc)
+		rc = pb_view_read(s->device, logits, s->logits);
+	if (rc)
+		return rc;
+	for (int64_t i = 0; i < rows; i++) {
+		s->answer[i] = scored[i].answer;
+		s->distractor[i] = scored[i].distractor;
+	}
+	*ret_batch = (struct pb_metric_batch){
+		.struct_size = sizeof *ret_batch,
+		.n_rows = rows,
+		.d_vocab = vocab,
+		.logits = s->logits,
+		.answer = s->answer,
+		.distractor = s->distractor,
+		.reference = s->ops->flags & PB_METRIC_NEEDS_REFERENCE ? reference : NULL,
+	};
+	return 0;
+}
+
+static int score(struct pb_scorer *s, const struct pb_metric_batch *batch, double *ret_rows, double *ret_mean)
+{
+	double sum = 0.0;
+	for (int64_t i = 0; i < batch->n_rows; i++)
+		s->scores[i] = NAN; /* an element that the plugin forgets is noticed */
+	pb_instance_begin(s->instance);
+	int rc = pb_instance_result(s->instance, "score",
+				    s->ops->score(s->instance->self, &s->instance->host, batch, s->scores));
+	for (int64_t i = 0; !rc && i < batch->n_rows; i++) {
+		if (!isfinite(s->scores[i]))
+			return pb_fail(PB_E_NUMERIC, "metric `%s` gave %g for row %lld (answer %d)", pb_scorer_name(s),
+				       s->scores[i], (long long)i, (int)batch->answer[i]);
+		sum += s->scores[i];
+		if (ret_rows)
+			ret_rows[i] = s->scores[i];
+	}
+	if (!rc)
+		*ret_mean = batch->n_rows ? sum / (double)batch->n_rows : NAN;
+	return rc;
+}
+
+int pb_scorer_score(struct pb_scorer *scorer, const struct pb_view *logits, const struct pb_scored *scored,
+		    const double *reference, double *ret_rows, double *ret_mean)
+{
+	struct pb_metric_batch batch;
+	int rc = load(scorer, logits, scored, reference, &batch);
+	return rc ? rc : score(scorer, &batch, ret_rows, ret_mean);
+}
+
+int pb_scorer_seed(struct pb_scorer *scorer, const struct pb_view *logits, const struct pb_scored *scored,
+		   const double *reference, const struct pb_view *ret_seed, double *ret_mean)
+{
+	struct pb_metric_batch batch;
+	int rc = load(scorer, logits, scored, reference, &batch);
+	if (!rc)
+		rc = score(scorer, &batch, NULL, ret_mean);
+	if (rc)
+		return rc;
+	for (int64_t i = 0; i < batch.n_rows; i++)
+		scorer->weights[i] = 1.0 / (double)batch.n_rows;
+	pb_instance_begin(scorer->instance);
+	rc = pb_instance_result(scorer->instance, "adjoint",
+				scorer->ops->adjoint(scorer->instance->self, &scorer->instance->host, &batch,
+						     scorer->weights, scorer->seed));
+	return rc ? rc : pb_view_write(scorer->device, ret_seed, scorer->seed);
+}

@@ -1,0 +1,36 @@
+/* scorer.h: a metric plugin bound to a device: logits in, a mean and its gradient out. */
+#ifndef PB_EXP_SCORER_H
+#define PB_EXP_SCORER_H
+
+#include "host/registry.h"
+#include "tape/tape.h"
+
+struct pb_scorer {
+	struct pb_instance *instance; /* owned */
+	const struct pb_metric_ops *ops;
+	struct pb_device *device;
+	/* Scratch that grows with the largest batch. */
+	double *logits, *scores, *weights, *seed;
+	int32_t *answer, *distractor;
+	size_t room_rows, room_logits;
+};
+
+/* Takes over the instance, also on failure. */
+int pb_scorer_init(struct pb_scorer *scorer, struct pb_instance *instance, struct pb_device *device);
+void pb_scorer_finish(struct pb_scorer *scorer);
+const char *pb_scorer_name(const struct pb_scorer *scorer);
+const char *pb_scorer_unit(const struct pb_scorer *scorer);
+bool pb_scorer_has_gradient(const struct pb_scorer *scorer);
+/* -PB_E_CONFIG if the rows lack what the metric needs (a distractor). `of` says whose rows they are. */
+int pb_scorer_check(const struct pb_scorer *scorer, const struct pb_examples *examples, const char *of);
+
+/* logits [n_rows, d_vocab] on the device, row i scored as scored[i]. `reference` (host, same shape) may be NULL unless the
+ * metric asks for one. ret_rows [n_rows] may be NULL. *ret_mean is NaN for no rows. A score that is not finite is
+ * -PB_E_NUMERIC, naming the row. */
+int pb_scorer_score(struct pb_scorer *scorer, const struct pb_view *logits, const struct pb_scored *scored,
+		    const double *reference, double *ret_rows, double *ret_mean);
+/* The same, and d(mean)/dlogits into `ret_seed` [n_rows, d_vocab] on the device. */
+int pb_scorer_seed(struct pb_scorer *scorer, const struct pb_view *logits, const struct pb_scored *scored,
+		   const double *reference, const struct pb_view *ret_seed, double *ret_mean);
+
+#endif

@@ -1,0 +1,127 @@
+/* sweep.c: the loop over cells, normalised scores, labels. */
+#include "exp/sweep.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "exp/audit.h"
+#include "exp/clock.h"
+#include "exp/interrupt.h"
+
+/* The two ends of the score: the unpatched clean and corrupted runs, measured as the sweep measures. */
+static void set_ends(struct pb_engine *e, const struct pb_plan_sweep *s, struct pb_result_sweep *r)
+{
+	bool logits = s->config->kind == PB_SWEEP_ACTIVATION;
+	r->metric_clean = logits ? e->runs[0].metric_logits : e->runs[0].metric_updated;
+	r->metric_corrupted = logits ? e->runs[1].metric_logits : e->runs[1].metric_updated;
+	double width = fabs(r->metric_clean - r->metric_corrupted);
+	double size = fmax(fabs(r->metric_clean), fabs(r->metric_corrupted));
+	/* A difference within rounding of its terms carries no digits. */
+	double epsilon = e->plan->config->dtype == PB_F64 ? 1e-12 : 1e-5;
+	r->score_defined = width > epsilon * fmax(size, 1.0);
+	r->neutral = s->config->neutral;
+	if (isnan(r->neutral))
+		r->neutral = s->config->base == PB_FROM_CLEAN ? 1.0 : 0.0;
+}
+
+/* Token texts on the axes that are positions; plain numbers where the base is a batch. */
+static int label_positions(struct pb_engine *e, const struct pb_plan_sweep *s, struct pb_arena *arena,
+			   struct pb_result_axis *axes)
+{
+	const struct pb_engine_run *base = pb_engine_source(e, s->config->base);
+	for (size_t i = 0; i < s->n_axes; i++) {
+		axes[i] = s->axes[i];
+		uint8_t kind = s->axis_kinds[i];
+		bool position = kind == PB_AXIS_POS || kind == PB_AXIS_DEST_POS || kind == PB_AXIS_SRC_POS;
+		if (!position || base->examples->n_examples != 1)
+			continue;
+		const char **labels = pb_arena_array(arena, (size_t)axes[i].n, sizeof *labels);
+		for (int64_t k = 0; labels && k < axes[i].n; k++) {
+			const char *token = pb_data_tokens_text(e->plan, base->examples->tokens + k, 1, arena);
+			labels[k] = token ? pb_arena_printf(arena, "%s (%lld)", token, (long long)k) : NULL;
+			if (!labels[k])
+				return -PB_E_NOMEM;
+		}
+		if (!labels)
+			return -PB_E_NOMEM;
+		axes[i].labels = labels;
+	}
+	return 0;
+}
+
+static const char *hook_text(const struct pb_config_sweep *c, struct pb_arena *arena)
+{
+	const char *text = NULL;
+	for (size_t i = 0; i < c->hook.count; i++)
+		text = text ? pb_arena_printf(arena, "%s, %s", text, c->hook.items[i]) : c->hook.items[i];
+	return text;
+}
+
+static void describe(struct pb_engine *e, const struct pb_plan_sweep *s, struct pb_arena *arena,
+		     struct pb_result_sweep *r)
+{
+	const struct pb_config_sweep *c = s->config;
+	r->name = c->name;
+	r->file = s->file;
+	r->kind = pb_sweep_kind_names[c->kind];
+	r->hook = hook_text(c, arena);
+	r->setter = s->setter ? s->setter->loaded->plugin->name : "params";
+	r->base = pb_patch_from_names[c->base];
+	r->forward = pb_patch_from_names[c->forward];
+	r->backward = pb_patch_from_names[c->backward];
+	r->gradient = pb_gradient_mode_names[c->gradient];
+	r->metric = pb_scorer_name(e->plan->metric);
+	r->unit = pb_scorer_unit(e->plan->metric);
+}
+
+static void run_cells(struct pb_engine *e, const struct pb_plan_sweep *s, struct pb_terminal *terminal,
+		      struct pb_result_sweep *r, struct pb_result_cell *cells, size_t *done, int *rc)
+{
+	struct pb_progress progress;
+	pb_progress_begin(&progress, terminal, s->config->name, (int64_t)s->n_cells);
+	for (size_t i = 0; i < s->n_cells; i++)
+		cells[i] = (struct pb_result_cell){.index = s->cells[i].index, .metric = NAN, .score = NAN,
+						   .loss = NAN, .grad_norm = NAN};
+	for (*done = 0; !*rc && *done < s->n_cells; ++*done) {
+		struct pb_result_cell *cell = &cells[*done];
+		if ((*rc = pb_interrupted()))
+			break;
+		*rc = pb_engine_cell(e, s, &s->cells[*done], cell);
+		cell->index = s->cells[*done].index;
+		if (*rc) {
+			pb_fail_in(*rc, "sweep `%s`, cell %zu", s->config->name, *done);
+			break;
+		}
+		if (r->score_defined)
+			cell->score = (cell->metric - r->metric_corrupted) / (r->metric_clean - r->metric_corrupted);
+		pb_progress_at(&progress, (int64_t)*done + 1, NULL);
+	}
+	pb_progress_end(&progress, *rc ? "stopped" : NULL);
+}
+
+int pb_sweep_run(struct pb_engine *engine, const struct pb_plan_sweep *sweep, struct pb_terminal *terminal,
+		 struct pb_arena *arena, struct pb_result_sweep *ret_result, size_t *ret_done)
+{
+	struct pb_result_sweep r = {.n_axes = sweep->n_axes, .n_cells = sweep->n_cells};
+	struct pb_result_axis *axes = pb_arena_array(arena, sweep->n_axes, sizeof *axes);
+	struct pb_result_cell *cells = pb_arena_array(arena, sweep->n_cells, sizeof *cells);
+	double started = pb_clock();
+	int rc = axes && cells ? 0 : -PB_E_NOMEM;
+	*ret_done = 0;
+	if (!rc)
+		rc = label_positions(engine, sweep, arena, axes);
+	if (rc)
+		return rc;
+	describe(engine, sweep, arena, &r);
+	set_ends(engine, sweep, &r);
+	r.axes = axes;
+	r.cells = cells;
+	run_cells(engine, sweep, terminal, &r, cells, ret_done, &rc);
+	r.seconds = pb_clock() - started;
+	int audit_rc = pb_audit_sweep(engine->plan, sweep, cells, *ret_done, arena, &r.notes, &r.n_notes);
+	if (!rc)
+		rc = audit_rc;
+	*ret_result = r;
+	return rc;
+}

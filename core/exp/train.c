@@ -1,0 +1,286 @@
+/* train.c: shuffled epochs of optimizer steps. */
+#include "exp/train.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "base/status.h"
+#include "exp/clock.h"
+#include "exp/curves.h"
+#include "exp/evaluate.h"
+#include "exp/interrupt.h"
+
+int pb_trainer_init(struct pb_trainer *trainer, const struct pb_plan *plan, struct pb_params *params)
+{
+	*trainer = (struct pb_trainer){.plan = plan, .params = params};
+	pb_tape_init(&trainer->tape, plan->device, plan->config->dtype);
+	trainer->present = calloc((size_t)plan->model.table.n, sizeof *trainer->present);
+	int rc = trainer->present ? 0 : pb_fail_nomem((size_t)plan->model.table.n, "gradients");
+	if (!rc)
+		rc = pb_params_init(&trainer->grads, &plan->model.table, plan->device, plan->config->dtype);
+	if (rc)
+		pb_trainer_finish(trainer);
+	return rc;
+}
+
+void pb_trainer_finish(struct pb_trainer *trainer)
+{
+	if (trainer->has_optim)
+		pb_optim_finish(&trainer->optim);
+	pb_params_finish(&trainer->grads);
+	pb_tape_finish(&trainer->tape);
+	free(trainer->present);
+	free(trainer->tokens);
+	free(trainer->rows);
+	free(trainer->scored);
+	*trainer = (struct pb_trainer){0};
+}
+
+/* A stage's optimizer: fresh, or the one before going on. */
+static int start_optimizer(struct pb_trainer *t, const struct pb_plan_stage *stage)
+{
+	const struct pb_param_table *table = &t->plan->model.table;
+	if (stage->config->continues)
+		return 0;
+	if (t->has_optim)
+		pb_optim_finish(&t->optim);
+	t->has_optim = false;
+	struct pb_optim_slot *slots = malloc((size_t)table->n * sizeof *slots);
+	if (!slots)
+		return pb_fail_nomem((size_t)table->n * sizeof *slots, "the optimizer");
+	for (int i = 0; i < table->n; i++)
+		slots[i] = (struct pb_optim_slot){table->items[i].offset, table->items[i].count};
+	int rc = pb_optim_init(&t->optim, t->plan->device, t->plan->config->dtype, &stage->optim, slots, table->n);
+	free(slots);
+	t->has_optim = !rc;
+	return rc;
+}
+
+/* One epoch's examples in shuffled order. */
+struct epoch {
+	struct pb_examples x;
+	int64_t *order;      /* [n_examples] */
+	int64_t *first;      /* [n_examples + 1]: where an example's scored rows begin */
+};
+
+static void free_epoch(struct epoch *e)
+{
+	free(e->order);
+	free(e->first);
+	*e = (struct epoch){0};
+}
+
+static int start_epoch(struct pb_trainer *t, const struct pb_plan_stage *stage, int64_t number, struct epoch *e)
+{
+	char stream[256];
+	*e = (struct epoch){0};
+	int rc = pb_data_examples(t->plan, stage->split, number, &e->x);
+	if (rc)
+		return rc;
+	size_t n = (size_t)e->x.n_examples;
+	if (!n)
+		return pb_fail(PB_E_CONFIG, "split `%s` is empty", stage->config->split);
+	e->order = malloc(n * sizeof *e->order);
+	e->first = calloc(n + 1, sizeof *e->first);
+	if (!e->order || !e->first) {
+		free_epoch(e);
+		return pb_fail_nomem(n * sizeof *e->order, "an epoch");
+	}
+	for (size_t i = 0; i < n; i++)
+		e->order[i] = (int64_t)i;
+	for (int64_t i = 0; i < e->x.n_scored; i++)
+		e->first[e->x.scored[i].example + 1]++;
+	for (size_t i = 0; i < n; i++)
+		e->first[i + 1] += e->first[i];
+	snprintf(stream, sizeof stream, "shuffle/%s/%lld", stage->config->name, (long long)number);
+	pb_random_shuffle((uint64_t)t->plan->config->seed, pb_random_stream(stream), e->order, n);
+	return 0;
+}
+
+static int make_room(struct pb_trainer *t, size_t tokens, size_t rows)
+{
+	if (tokens <= t->room_tokens && rows <= t->room_rows)
+		return 0;
+	free(t->tokens);
+	free(t->rows);
+	free(t->scored);
+	t->room_tokens = t->room_rows = 0;
+	t->tokens = malloc(tokens * sizeof *t->tokens);
+	t->rows = malloc(rows * sizeof *t->rows);
+	t->scored = malloc(rows * sizeof *t->scored);
+	if (!t->tokens || !t->rows || !t->scored)
+		return pb_fail_nomem(tokens * sizeof *t->tokens, "a batch");
+	t->room_tokens = tokens;
+	t->room_rows = rows;
+	return 0;
+}
+
+/* Copies examples order[begin .. begin+n) into the batch; *ret_rows is the number of scored rows. */
+static int fill_batch(struct pb_trainer *t, const struct epoch *e, int64_t begin, int64_t n, int64_t *ret_rows)
+{
+	int64_t p = e->x.n_pos, rows = 0;
+	for (int64_t i = 0; i < n; i++)
+		rows += e->first[e->order[begin + i] + 1] - e->first[e->order[begin + i]];
+	int rc = make_room(t, (size_t)(n * p), (size_t)(rows ? rows : 1));
+	if (rc)
+		return rc;
+	rows = 0;
+	for (int64_t i = 0; i < n; i++) {
+		int64_t from = e->order[begin + i];
+		memcpy(t->tokens + i * p, e->x.tokens + from * p, (size_t)p * sizeof *t->tokens);
+		for (int64_t k = e->first[from]; k < e->first[from + 1]; k++, rows++) {
+			t->scored[rows] = e->x.scored[k];
+			t->scored[rows].example = (int32_t)i;
+			t->rows[rows] = (int32_t)(i * p + e->x.scored[k].pos);
+		}
+	}
+	*ret_rows = rows;
+	return 0;
+}
+
+static int step(struct pb_trainer *t, const struct pb_plan_stage *stage, int64_t n, int64_t p, int64_t rows,
+		double *ret_loss)
+{
+	struct pb_dense_sink sink;
+	struct pb_var *logits;
+	struct pb_view seed;
+	pb_dense_sink_init(&sink, t->plan->device, t->plan->model.table.n, t->grads.views, t->present);
+	pb_tape_reset(&t->tape, &sink.base);
+	struct pb_forward pass = {.tape = &t->tape, .weights = &t->params->weights, .tokens = t->tokens, .b = n, .p = p,
+				  .rows = t->rows, .n_rows = rows};
+	int rc = pb_model_forward(&t->plan->model, &pass, &logits);
+	if (!rc)
+		rc = pb_tensor_new(&t->tape.pool, t->tape.dtype, 2, logits->value.shape, &seed);
+	if (!rc)
+		rc = pb_scorer_seed(stage->loss, &logits->value, t->scored, NULL, &seed, ret_loss);
+	if (!rc)
+		rc = pb_tape_backward(&t->tape, logits, &seed);
+	t->tape.sink = NULL;
+	return rc ? rc : pb_optim_step(&t->optim, t->params->data, t->grads.data, t->present, NULL);
+}
+
+/* Where a stage stands. */
+struct progress {
+	struct pb_progress bar;
+	int64_t epoch, steps, total;
+	double loss, stop_value;
+};
+
+static void show(struct progress *p, const struct pb_plan_stage *stage)
+{
+	char detail[128];
+	int n = snprintf(detail, sizeof detail, "epoch %lld  loss %.4g", (long long)p->epoch + 1, p->loss);
+	if (stage->stop && isfinite(p->stop_value))
+		snprintf(detail + n, sizeof detail - (size_t)n, "  %s %s %.4g", stage->config->stop_split,
+			 pb_scorer_name(stage->stop), p->stop_value);
+	pb_progress_at(&p->bar, stage->config->epochs ? p->epoch : p->steps, detail);
+}
+
+static int run_epoch(struct pb_trainer *t, const struct pb_plan_stage *stage, struct progress *p)
+{
+	struct epoch e;
+	double sum = 0.0;
+	int64_t count = 0, size = stage->config->batch_size, most = stage->config->steps;
+	int rc = start_epoch(t, stage, p->epoch, &e);
+	for (int64_t at = 0; !rc && at < e.x.n_examples && !(most && p->steps >= most); at += size) {
+		int64_t left = e.x.n_examples - at, n = left < size ? left : size, rows = 0;
+		double loss = NAN;
+		rc = pb_interrupted();
+		if (!rc)
+			rc = fill_batch(t, &e, at, n, &rows);
+		if (!rc && rows)
+			rc = step(t, stage, n, e.x.n_pos, rows, &loss);
+		if (rc) {
+			pb_fail_in(rc, "stage `%s`, epoch %lld, step %lld", stage->config->name,
+				   (long long)p->epoch + 1, (long long)p->steps + 1);
+			break;
+		}
+		sum += loss * (double)n;
+		count += n;
+		p->steps++;
+		p->loss = sum / (double)count;
+		show(p, stage);
+	}
+	free_epoch(&e);
+	return rc;
+}
+
+static int measure(struct pb_trainer *t, struct pb_scorer *scorer, int64_t split, double *ret_value)
+{
+	struct pb_examples x;
+	int rc = pb_data_examples(t->plan, split, 0, &x);
+	return rc ? rc
+		  : pb_evaluate(&t->plan->model, &t->tape, &t->params->weights, scorer, &x, NULL, NULL, ret_value);
+}
+
+/* One point of the curves; *ret_stop when the early stop's condition holds. */
+static int look(struct pb_trainer *t, const struct pb_plan_stage *stage, struct progress *p, struct pb_curves *curves,
+		bool *ret_stop)
+{
+	const struct pb_config_stage *c = stage->config;
+	int rc = pb_curves_begin_point(curves, (double)p->epoch, p->loss);
+	for (size_t i = 0; !rc && i < stage->n_evaluations; i++) {
+		double value;
+		rc = measure(t, stage->evaluations[i].scorer, stage->evaluations[i].split, &value);
+		if (!rc)
+			pb_curves_set(curves, i + 1, value);
+	}
+	if (rc || !stage->stop)
+		return rc;
+	rc = measure(t, stage->stop, stage->stop_split, &p->stop_value);
+	if (!rc)
+		*ret_stop = p->stop_value < c->stop_below || p->stop_value > c->stop_above;
+	return rc;
+}
+
+static int train_stage(struct pb_trainer *t, const struct pb_plan_stage *stage, struct progress *p,
+		       struct pb_curves *curves, bool *ret_stopped)
+{
+	const struct pb_config_stage *c = stage->config;
+	int rc = start_optimizer(t, stage);
+	while (!rc && !*ret_stopped && !(c->epochs && p->epoch >= c->epochs) && !(c->steps && p->steps >= c->steps)) {
+		rc = run_epoch(t, stage, p);
+		if (rc)
+			break;
+		p->epoch++;
+		bool last = (c->epochs && p->epoch >= c->epochs) || (c->steps && p->steps >= c->steps);
+		if (p->epoch % c->evaluate_every == 0 || last)
+			rc = look(t, stage, p, curves, ret_stopped);
+	}
+	return rc;
+}
+
+static const char *why_stopped(const struct pb_plan_stage *stage, const struct progress *p, bool early, int rc,
+			       struct pb_arena *arena)
+{
+	if (rc)
+		return pb_arena_printf(arena, "%s after %lld steps",
+				       rc == -PB_E_INTERRUPTED ? "interrupted" : "failed", (long long)p->steps);
+	if (early)
+		return pb_arena_printf(arena, "%s of %s is %.4g after %lld epochs", pb_scorer_name(stage->stop),
+				       stage->config->stop_split, p->stop_value, (long long)p->epoch);
+	return pb_arena_printf(arena, "%lld epochs, %lld steps", (long long)p->epoch, (long long)p->steps);
+}
+
+int pb_trainer_run(struct pb_trainer *trainer, const struct pb_plan_stage *stage, struct pb_terminal *terminal,
+		   struct pb_arena *arena, struct pb_result_stage *ret_result)
+{
+	const struct pb_config_stage *c = stage->config;
+	struct progress p = {.loss = NAN, .stop_value = NAN};
+	struct pb_curves curves;
+	double started = pb_clock();
+	bool stopped = false;
+	int rc = pb_curves_init(&curves, stage, arena);
+	if (rc)
+		return rc;
+	pb_progress_begin(&p.bar, terminal, c->name, c->epochs ? c->epochs : c->steps);
+	rc = train_stage(trainer, stage, &p, &curves, &stopped);
+	*ret_result = (struct pb_result_stage){.name = c->name, .x_label = "epoch", .seconds = pb_clock() - started};
+	ret_result->stopped = why_stopped(stage, &p, stopped, rc, arena);
+	pb_progress_end(&p.bar, ret_result->stopped);
+	int curve_rc = pb_curves_finish(&curves, ret_result);
+	return rc ? rc : !ret_result->stopped ? -PB_E_NOMEM : curve_rc;
+}

@@ -1,0 +1,30 @@
+/* train.h: one training stage after another, with curves. */
+#ifndef PB_EXP_TRAIN_H
+#define PB_EXP_TRAIN_H
+
+#include "exp/plan.h"
+#include "report/report.h"
+
+/* What goes on from stage to stage. */
+struct pb_trainer {
+	const struct pb_plan *plan;
+	struct pb_params *params; /* trained in place; not owned */
+	struct pb_params grads;
+	bool *present;
+	struct pb_optim optim;
+	bool has_optim;
+	struct pb_tape tape;
+	/* One batch. */
+	int32_t *tokens, *rows;
+	struct pb_scored *scored;
+	size_t room_tokens, room_rows;
+};
+
+int pb_trainer_init(struct pb_trainer *trainer, const struct pb_plan *plan, struct pb_params *params);
+void pb_trainer_finish(struct pb_trainer *trainer);
+/* Trains one stage. Curves come from the arena. When interrupted or failing, what was measured is in *ret_result and the failure is
+ * returned. A loss that is not finite is -PB_E_NUMERIC, naming epoch and step. */
+int pb_trainer_run(struct pb_trainer *trainer, const struct pb_plan_stage *stage, struct pb_terminal *terminal,
+		   struct pb_arena *arena, struct pb_result_stage *ret_result);
+
+#endif

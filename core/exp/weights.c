@@ -1,0 +1,95 @@
+/* weights.c: named copies of the model's parameters. */
+#include "exp/weights.h"
+
+#include <string.h>
+
+#include "base/status.h"
+#include "ckpt/model_load.h"
+
+void pb_weights_init(struct pb_weights_store *store, const struct pb_plan *plan)
+{
+	*store = (struct pb_weights_store){.plan = plan};
+}
+
+void pb_weights_finish(struct pb_weights_store *store)
+{
+	for (size_t i = 0; i < store->n; i++)
+		pb_params_finish(&store->items[i].params);
+	store->n = 0;
+}
+
+static struct pb_params *find(struct pb_weights_store *store, const char *name)
+{
+	for (size_t i = 0; i < store->n; i++)
+		if (!strcmp(store->items[i].name, name))
+			return &store->items[i].params;
+	return NULL;
+}
+
+static int add(struct pb_weights_store *store, const char *name, struct pb_params **ret_params)
+{
+	const struct pb_plan *plan = store->plan;
+	if (store->n == PB_MAX_WEIGHTS)
+		return pb_fail(PB_E_CONFIG, "more than %d named sets of weights", PB_MAX_WEIGHTS);
+	struct pb_params *params = &store->items[store->n].params;
+	int rc = pb_params_init(params, &plan->model.table, plan->device, plan->config->dtype);
+	if (rc)
+		return rc;
+	store->items[store->n++].name = name;
+	*ret_params = params;
+	return 0;
+}
+
+int pb_weights_keep(struct pb_weights_store *store, const char *name, const struct pb_params *params)
+{
+	struct pb_params *mine = find(store, name);
+	int rc = mine ? 0 : add(store, name, &mine);
+	if (!rc)
+		pb_params_copy(mine, params);
+	return rc;
+}
+
+static int read_checkpoint(struct pb_weights_store *store, const char *name, const char *path,
+			   const struct pb_params **ret_params)
+{
+	struct pb_ckpt ckpt;
+	struct pb_params *mine = NULL;
+	int rc = pb_ckpt_read(path, &ckpt);
+	if (rc)
+		return rc;
+	rc = add(store, name, &mine);
+	if (!rc)
+		rc = pb_ckpt_load_params(&ckpt, mine);
+	pb_ckpt_finish(&ckpt);
+	if (!rc)
+		*ret_params = mine;
+	return rc;
+}
+
+int pb_weights_get(struct pb_weights_store *store, const char *name, const struct pb_params **ret_params)
+{
+	const struct pb_params *mine = find(store, name);
+	const struct pb_yaml_node *files = store->plan->config->checkpoints;
+	if (mine) {
+		*ret_params = mine;
+		return 0;
+	}
+	struct pb_yaml_node *file = files ? pb_yaml_get(files, name) : NULL;
+	if (file && file->kind == PB_YAML_SCALAR)
+		return read_checkpoint(store, name, file->text, ret_params);
+	return pb_fail(PB_E_NOTFOUND, "no weights are called `%s`", name);
+}
+
+int pb_weights_start(const struct pb_plan *plan, struct pb_params *ret_params)
+{
+	int rc = pb_params_init(ret_params, &plan->model.table, plan->device, plan->config->dtype);
+	if (rc)
+		return rc;
+	if (plan->has_loaded)
+		rc = pb_ckpt_load_params(&plan->loaded, ret_params);
+	else
+		rc = pb_params_initialise(ret_params, &plan->model.config, (uint64_t)plan->config->seed);
+	if (rc)
+		pb_params_finish(ret_params);
+	return rc;
+}
