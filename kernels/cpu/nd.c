@@ -7,18 +7,19 @@ static void copy_row(int64_t n, real *d, int64_t ds, const real *s, int64_t ss, 
 {
 	(void)first, (void)argument;
 	if (ds == 1 && ss == 1)
-		memcpy(d, s, (size_t)n * sizeof *d);
+		memmove(d, s, (size_t)n * sizeof *d);
 	else
 		for (int64_t i = 0; i < n; i++)
 			d[i * ds] = s[i * ss];
 }
 
-static void axpy_row(int64_t n, real *restrict d, int64_t ds, const real *restrict s, int64_t ss, int64_t first,
-                     void *argument)
+/* No `restrict`: the operands may be the same window. */
+static void axpy_row(int64_t n, real *d, int64_t ds, const real *s, int64_t ss, int64_t first, void *argument)
 {
 	(void)first;
 	const real a = *(const real *)argument;
 	if (ds == 1 && ss == 1)
+#pragma omp simd
 		for (int64_t i = 0; i < n; i++)
 			d[i] += a * s[i];
 	else

@@ -1,0 +1,156 @@
+/* bench.c: the timing table: PB_BENCH=1 build/tests/test_kernels. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cases.h"
+#include "kernels_test.h"
+
+static double now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Seconds of one call: the fastest of several runs of about 10 ms. */
+static double time_call(void (*function)(void *), void *argument)
+{
+	double best = 1e9;
+	int64_t calls = 1;
+	for (int run = 0; run < 7;) {
+		const double begin = now();
+		for (int64_t i = 0; i < calls; i++)
+			function(argument);
+		const double seconds = now() - begin;
+		if (seconds < 0.01 && run == 0) {
+			calls *= seconds < 1e-3 ? 8 : 2;
+			continue;
+		}
+		if (seconds / (double)calls < best)
+			best = seconds / (double)calls;
+		run++;
+	}
+	return best;
+}
+
+static void *filled(size_t real_size, int64_t count)
+{
+	void *data = aligned_alloc(64, ((size_t)count * real_size + 64) / 64 * 64);
+	if (!data)
+		abort();
+	for (int64_t i = 0; i < count; i++)
+		if (real_size == sizeof(float))
+			((float *)data)[i] = (float)random_value() * 0.5f + 1;
+		else
+			((double *)data)[i] = random_value() * 0.5 + 1;
+	return data;
+}
+
+struct timed_case {
+	const struct kernel_case *kc;
+	struct call call;
+};
+
+static void call_case(void *argument)
+{
+	struct timed_case *timed = argument;
+	timed->kc->kernel(&timed->call);
+}
+
+static void bench_case(const struct kernel_case *kc, const struct pbk_table *fast, const struct pbk_table *plain,
+                       int64_t rows, int64_t n)
+{
+	struct timed_case timed = {kc, {.context = test_context, .rows = rows, .n = n}};
+	double bytes = 0;
+	int32_t *ids = calloc((size_t)rows, sizeof *ids);
+	if (!ids)
+		abort();
+	for (int64_t r = 0; r < rows; r++)
+		ids[r] = (int32_t)(r % VOCAB);
+	timed.call.ids = ids;
+	for (int k = 0; kc->operands[k]; k++) {
+		const int64_t count = case_size(kc, k, rows, n);
+		timed.call.x[k] = filled(fast->real_size, count);
+		bytes += (double)count * (double)fast->real_size;
+	}
+	timed.call.table = fast;
+	const double t = time_call(call_case, &timed);
+	timed.call.table = plain;
+	const double t_plain = time_call(call_case, &timed);
+	printf("%-22s %s %5d x %4d  %10.0f ns %6.1f GB/s  plain %10.0f ns  x%.1f\n", kc->name, fast->name + 4,
+	       (int)rows, (int)n, t * 1e9, bytes / t * 1e-9, t_plain * 1e9, t_plain / t);
+	for (int k = 0; kc->operands[k]; k++)
+		free(timed.call.x[k]);
+	free(ids);
+}
+
+struct timed_gemm {
+	const struct pbk_table *table;
+	bool ta, tb;
+	int64_t m, n, k, count;
+	void *a, *b, *c;
+};
+
+static void call_gemm(void *argument)
+{
+	const struct timed_gemm *g = argument;
+	const int64_t lda = g->ta ? g->m : g->k, ldb = g->tb ? g->k : g->n;
+	if (g->count == 1)
+		g->table->gemm(test_context, g->ta, g->tb, g->m, g->n, g->k, 1, g->a, lda, g->b, ldb, 0, g->c, g->n);
+	else
+		g->table->gemm_batch(test_context, g->ta, g->tb, g->m, g->n, g->k, 1, g->a, lda, g->m * g->k, g->b, ldb,
+		                     g->k * g->n, 0, g->c, g->n, g->m * g->n, g->count);
+}
+
+static void bench_gemm(struct timed_gemm g, const struct pbk_table *fast, const struct pbk_table *plain)
+{
+	const double flop = 2.0 * (double)g.m * (double)g.n * (double)g.k * (double)g.count;
+	g.a = filled(fast->real_size, g.m * g.k * g.count);
+	g.b = filled(fast->real_size, g.n * g.k * g.count);
+	g.c = filled(fast->real_size, g.m * g.n * g.count);
+	g.table = fast;
+	const double t = time_call(call_gemm, &g);
+	printf("gemm %c%c %4d x %4d x %4d x%4d %s %11.0f ns %7.1f GFLOP/s", g.ta ? 'T' : 'N', g.tb ? 'T' : 'N',
+	       (int)g.m, (int)g.n, (int)g.k, (int)g.count, fast->name + 4, t * 1e9, flop / t * 1e-9);
+	if (flop < 1e8) {
+		g.table = plain;
+		const double t_plain = time_call(call_gemm, &g);
+		printf("  plain %7.1f GFLOP/s  x%.1f", flop / t_plain * 1e-9, t_plain / t);
+	}
+	putchar('\n');
+	free(g.a);
+	free(g.b);
+	free(g.c);
+}
+
+void bench_kernels(void)
+{
+	static const int64_t products[][4] = {
+	        {4, 128, 1024, 1},  {4, 128, 1024, 4},   {36, 128, 1024, 4}, {640, 128, 1024, 4}, {4, 512, 1024, 1},
+	        {48, 512, 1024, 1}, {512, 512, 1024, 1}, {12, 244, 1024, 1}, {4, 4, 128, 512},    {4, 128, 4, 512},
+	        {48, 48, 48, 1},    {20, 192, 48, 1},    {512, 512, 512, 1}, {128, 256, 1024, 1},
+	};
+	const char *threads = getenv("PB_BENCH_THREADS"), *only = getenv("PB_BENCH_ONLY");
+	test_context = pbk_cpu_open(threads ? atoi(threads) : 0);
+	const struct pbk_table *fast[2] = {pbk_cpu_f32(), pbk_cpu_f64()};
+	const struct pbk_table *plain[2] = {pbk_cpu_f32_plain(), pbk_cpu_f64_plain()};
+	for (int t = 0; t < 2 && (!only || strstr("gemm", only)); t++)
+		for (size_t i = 0; i < sizeof products / sizeof *products; i++)
+			for (int v = 0; v < 3; v++) {
+				struct timed_gemm g = {.ta = v == 2, .tb = v == 1};
+				g.m = products[i][0];
+				g.n = products[i][1];
+				g.k = products[i][2];
+				g.count = products[i][3];
+				bench_gemm(g, fast[t], plain[t]);
+			}
+	for (int t = 0; t < 2; t++)
+		for (int i = 0; i < n_kernel_cases; i++)
+			if (!only || strstr(kernel_cases[i].name, only)) {
+				bench_case(&kernel_cases[i], fast[t], plain[t], 24, 1024);
+				bench_case(&kernel_cases[i], fast[t], plain[t], 1024, 1024);
+			}
+	pbk_cpu_close(test_context);
+}

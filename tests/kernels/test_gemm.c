@@ -1,0 +1,161 @@
+/* test_gemm.c: matrix products against three loops in double. */
+#include <math.h>
+
+#include "kernels_test.h"
+
+/* One product or a batch of them, over guarded buffers. */
+struct product {
+	bool ta, tb;
+	int64_t m, n, k, lda, ldb, ldc, stride_a, stride_b, stride_c, count;
+	double alpha, beta;
+	struct guarded a, b, c;
+};
+
+static int64_t extent(int64_t rows, int64_t columns, int64_t ld, int64_t stride, int64_t count)
+{
+	return rows && columns && count ? stride * (count - 1) + ld * (rows - 1) + columns : 0;
+}
+
+static struct guarded random_matrix(size_t real_size, int64_t count, int shift)
+{
+	struct guarded g = guarded_new(real_size, count, shift);
+	for (int64_t i = 0; i < count; i++)
+		guarded_set(&g, i, random_value());
+	return g;
+}
+
+/* C starts as NaN where it must not be read, and random where it must. */
+static void prepare(struct product *p, size_t real_size)
+{
+	p->a = random_matrix(real_size, extent(p->ta ? p->k : p->m, p->ta ? p->m : p->k, p->lda, p->stride_a, p->count),
+	                     1);
+	p->b = random_matrix(real_size, extent(p->tb ? p->n : p->k, p->tb ? p->k : p->n, p->ldb, p->stride_b, p->count),
+	                     3);
+	p->c = random_matrix(real_size, extent(p->m, p->n, p->ldc, p->stride_c, p->count), 2);
+	for (int64_t i = 0; p->beta == 0 && i < p->c.count; i++)
+		guarded_set(&p->c, i, NAN);
+}
+
+static void finish(struct product *p)
+{
+	guarded_free(&p->a);
+	guarded_free(&p->b);
+	guarded_free(&p->c);
+}
+
+/* The expected C, whole buffer: what lies between rows stays as it was. */
+static struct guarded expect(const struct product *p)
+{
+	struct guarded want = guarded_new(sizeof(double), p->c.count, 0);
+	for (int64_t i = 0; i < p->c.count; i++)
+		guarded_set(&want, i, guarded_get(&p->c, i));
+	for (int64_t at = 0; at < p->count * p->m * p->n; at++) {
+		const int64_t item = at / (p->m * p->n), i = at / p->n % p->m, j = at % p->n;
+		const int64_t c = item * p->stride_c + i * p->ldc + j;
+		double total = 0;
+		for (int64_t l = 0; l < p->k; l++)
+			total += guarded_get(&p->a, item * p->stride_a + (p->ta ? l * p->lda + i : i * p->lda + l)) *
+			         guarded_get(&p->b, item * p->stride_b + (p->tb ? j * p->ldb + l : l * p->ldb + j));
+		guarded_set(&want, c, p->alpha * total + (p->beta == 0 ? 0 : p->beta * guarded_get(&p->c, c)));
+	}
+	return want;
+}
+
+static void check_product(struct product p, const struct pbk_table *t, bool batch)
+{
+	prepare(&p, t->real_size);
+	struct guarded want = expect(&p);
+	if (batch)
+		t->gemm_batch(test_context, p.ta, p.tb, p.m, p.n, p.k, p.alpha, p.a.data, p.lda, p.stride_a, p.b.data,
+		              p.ldb, p.stride_b, p.beta, p.c.data, p.ldc, p.stride_c, p.count);
+	else
+		t->gemm(test_context, p.ta, p.tb, p.m, p.n, p.k, p.alpha, p.a.data, p.lda, p.b.data, p.ldb, p.beta,
+		        p.c.data, p.ldc);
+	EXPECT(guarded_intact(&p.c), "%s: wrote outside C", t->name);
+	const double tolerance = tolerance_of(t->real_size) * (4 + sqrt((double)p.k));
+	for (int64_t i = 0; i < want.count; i++)
+		EXPECT(nearly(guarded_get(&p.c, i), guarded_get(&want, i), tolerance),
+		       "%s ta=%d tb=%d %d x %d x %d count %d alpha %g beta %g: C[%d] is %.17g, expected %.17g", t->name,
+		       p.ta, p.tb, (int)p.m, (int)p.n, (int)p.k, (int)p.count, p.alpha, p.beta, (int)i,
+		       guarded_get(&p.c, i), guarded_get(&want, i));
+	guarded_free(&want);
+	finish(&p);
+}
+
+static const int64_t shapes[][3] = {
+        {0, 4, 4},  {4, 0, 4},   {4, 4, 0},    {1, 1, 1},      {1, 7, 3},     {5, 1, 9},       {4, 4, 128},
+        {3, 5, 7},  {6, 16, 33}, {13, 17, 9},  {12, 48, 31},   {25, 49, 64},  {4, 128, 4},     {4, 128, 1000},
+        {70, 3, 8}, {1, 300, 2}, {97, 200, 5}, {64, 129, 300}, {7, 513, 259}, {131, 140, 270},
+};
+/* Above LARGE, where the loops of the test take their time, fewer variants. */
+enum { N_SHAPES = sizeof shapes / sizeof *shapes, LARGE = 300000 };
+
+START_TEST(product_is_the_sum_of_products)
+{
+	const int64_t m = shapes[_i][0], n = shapes[_i][1], k = shapes[_i][2];
+	static const double alphas[] = {1, -0.5, 1, 2}, betas[] = {0, 1, 0.25, 0};
+	random_seed((uint64_t)_i);
+	for (int v = 0; v < (m * n * k > LARGE ? 8 : 16); v++) {
+		struct product p = {.ta = v & 1, .tb = v & 2, .m = m, .n = n, .k = k, .count = 1};
+		const int64_t gap = v & 4 ? 3 : 0;
+		p.alpha = alphas[(v + v / 4) % 4];
+		p.beta = betas[(v + v / 4) % 4];
+		p.lda = (p.ta ? m : k) + gap + (m * k == 0);
+		p.ldb = (p.tb ? k : n) + gap + (n * k == 0);
+		p.ldc = n + gap + (n == 0);
+		for (int i = 0; i < N_TABLES; i++)
+			check_product(p, test_table(i), false);
+	}
+}
+END_TEST
+
+START_TEST(batch_is_many_products)
+{
+	const int64_t m = shapes[_i][0], n = shapes[_i][1], k = shapes[_i][2];
+	random_seed((uint64_t)_i);
+	for (int v = 0; v<16; v += m * n * k> LARGE ? 5 : 1) {
+		struct product p = {.ta = v & 1, .tb = v & 2, .m = m, .n = n, .k = k, .count = 3, .alpha = 0.5};
+		p.beta = v & 4 ? 1 : 0;
+		p.lda = (p.ta ? m : k) + (m * k == 0);
+		p.ldb = (p.tb ? k : n) + (n * k == 0);
+		p.ldc = n + (n == 0);
+		p.stride_a = v & 8 ? 0 : m * k + 2;
+		p.stride_b = n * k;
+		p.stride_c = m * n + 1;
+		for (int i = 0; i < N_TABLES; i++)
+			check_product(p, test_table(i), true);
+	}
+}
+END_TEST
+
+/* Attention: batch items are heads, interleaved in [position, head, d_head]. */
+START_TEST(batch_over_interleaved_heads)
+{
+	const int64_t p = 5, heads = 700, d = 12;
+	for (int i = 0; i < N_TABLES; i++) {
+		random_seed(7);
+		struct product scores = {.tb = true, .m = p, .n = p, .k = d, .alpha = 0.25, .count = heads};
+		scores.lda = scores.ldb = heads * d;
+		scores.stride_a = scores.stride_b = d;
+		scores.ldc = p;
+		scores.stride_c = p * p;
+		check_product(scores, test_table(i), true);
+		struct product z = {.m = p, .n = d, .k = p, .alpha = 1, .count = heads};
+		z.lda = p;
+		z.stride_a = p * p;
+		z.ldb = z.ldc = heads * d;
+		z.stride_b = z.stride_c = d;
+		check_product(z, test_table(i), true);
+	}
+}
+END_TEST
+
+TCase *gemm_tests(void)
+{
+	TCase *tcase = tcase_create("gemm");
+	tcase_add_checked_fixture(tcase, open_context, close_context);
+	tcase_add_loop_test(tcase, product_is_the_sum_of_products, 0, N_SHAPES);
+	tcase_add_loop_test(tcase, batch_is_many_products, 0, N_SHAPES);
+	tcase_add_test(tcase, batch_over_interleaved_heads);
+	return tcase;
+}
