@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/arena.h"
 #include "base/text.h"
 #include "report/result.h"
 
@@ -11,7 +12,9 @@
 int pb_report_write_sweep(const char *dir, const struct pb_result_sweep *sweep); /* sweeps/FILE.{csv,json,npz} */
 int pb_report_write_stage(const char *dir, const struct pb_result_stage *stage); /* curves/NAME.csv */
 int pb_report_write_units(const char *dir, const struct pb_result_units *units, const char *name); /* NAME.csv */
-int pb_report_write_run(const char *dir, const struct pb_result_run *run);   /* results.json: everything */
+int pb_report_write_run(const char *dir, const struct pb_result_run *run); /* results.json: everything */
+/* results.json back, as pb_report_write_run wrote it; everything is in the arena, on failure too. */
+int pb_report_read_run(const char *path, struct pb_arena *arena, struct pb_result_run *ret_run);
 int pb_report_write_html(const char *path, const struct pb_result_run *run); /* one self-contained page */
 
 /* What the terminal can do. */

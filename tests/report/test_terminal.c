@@ -303,8 +303,8 @@ START_TEST(summary_names_the_strongest_cells)
 	pb_terminal_summary(&screen.terminal, pb_example_run(&arena), "runs/x");
 	const char *text = close_screen(&screen);
 	static const char *const parts[] = {
-	        "  probe 71: clean \"R alias(71) 71 P\", corrupted \"U alias(71) 71 P\"; correct_logit: 3.909 before, "
-	        "6.248",
+	        "  probe 71: clean \"R alias(71) 71 P\", corrupted \"U alias(71) 71 P\"; correct_logit: 3.909",
+	        "3.909 before, 6.248 clean, 2.066 corrupted\n",
 	        "  X2: 51 epochs, loss ",
 	        "  resid_pre by layer: layer 0: -0.06; layer 1: 0.38; layer 5: 0.44\n",
 	        "  circuit parts: set embeddings + blocks 0-1: 1.02; set embeddings + block 0: 0.89; set block 0: 0.66",
