@@ -121,5 +121,7 @@ int pb_report_write_sweep(const char *dir, const struct pb_result_sweep *sweep)
 		rc = write_csv(dir, sweep);
 	if (!rc)
 		rc = write_json(dir, sweep);
+	if (!rc)
+		rc = pb_table_write_npz(dir, sweep);
 	return rc;
 }

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
+#include "ckpt/ckpt.h"
 #include "example.h"
 #include "report/report.h"
 #include "support/support.h"
@@ -183,6 +184,49 @@ START_TEST(json_survives_what_is_awkward)
 }
 END_TEST
 
+START_TEST(npz_has_arrays_shaped_by_the_axes)
+{
+	struct pb_ckpt npz;
+	struct pb_result_sweep *sweep =
+	        pb_example_sweep(&arena, "cube", 3, (const char *[]){"layer", "pos", "head"}, (int64_t[]){2, 3, 4}, 1);
+	struct pb_result_cell cells[24];
+	memcpy(cells, sweep->cells, sizeof cells);
+	cells[5].score = NAN;
+	cells[6].graph_cut = false;
+	cells[7].forward.fired = 1234567890123;
+	sweep->cells = cells;
+	ck_assert_ok(pb_report_write_sweep(pb_test_dir(), sweep));
+	ck_assert_ok(pb_ckpt_read(path_of("sweeps/cube.npz"), &npz));
+	ck_assert_uint_eq(npz.n_tensors, 10);
+	const struct pb_ckpt_tensor *score = pb_ckpt_find(&npz, "score"), *fired = pb_ckpt_find(&npz, "forward_fired");
+	const struct pb_ckpt_tensor *cut = pb_ckpt_find(&npz, "graph_cut");
+	ck_assert(score && fired && cut);
+	ck_assert(score->dtype == PB_CKPT_F64 && fired->dtype == PB_CKPT_I64 && cut->dtype == PB_CKPT_BOOL);
+	ck_assert(score->rank == 3 && score->shape[0] == 2 && score->shape[1] == 3 && score->shape[2] == 4);
+	for (size_t c = 0; c < 24; c++)
+		ck_assert(c == 5 ? isnan(((const double *)score->data)[c])
+		                 : ((const double *)score->data)[c] == cells[c].score);
+	ck_assert_int_eq(((const int64_t *)fired->data)[7], 1234567890123);
+	ck_assert(((const unsigned char *)cut->data)[5] == 1 && ((const unsigned char *)cut->data)[6] == 0);
+	pb_ckpt_finish(&npz);
+}
+END_TEST
+
+START_TEST(every_edge_is_written)
+{
+	const struct pb_result_run *run = pb_example_edges(&arena);
+	for (size_t i = 0; i < run->n_sweeps; i++) {
+		struct pb_ckpt npz;
+		ck_assert_ok(pb_report_write_sweep(pb_test_dir(), &run->sweeps[i]));
+		json_decref(read_json(pb_arena_printf(&arena, "sweeps/%s.json", run->sweeps[i].file)));
+		ck_assert_ok(
+		        pb_ckpt_read(path_of(pb_arena_printf(&arena, "sweeps/%s.npz", run->sweeps[i].file)), &npz));
+		ck_assert_int_eq(pb_ckpt_find(&npz, "loss")->count, run->sweeps[i].n_cells);
+		pb_ckpt_finish(&npz);
+	}
+}
+END_TEST
+
 START_TEST(results_hold_the_whole_run)
 {
 	const struct pb_result_run *run = pb_example_run(&arena);
@@ -274,6 +318,8 @@ int main(void)
 	tcase_add_test(files, csv_quotes_labels_and_leaves_nan_empty);
 	tcase_add_test(files, json_holds_axes_cells_and_metadata);
 	tcase_add_test(files, json_survives_what_is_awkward);
+	tcase_add_test(files, npz_has_arrays_shaped_by_the_axes);
+	tcase_add_test(files, every_edge_is_written);
 	tcase_add_test(files, results_hold_the_whole_run);
 	tcase_add_test(files, empty_run_is_written);
 	tcase_add_test(files, curves_and_units_are_tables);
