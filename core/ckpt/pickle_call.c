@@ -83,8 +83,6 @@ static int refuse(const struct pb_unpickler *u, const char *module, size_t modul
 	char m[80], n[80];
 	pb_pickle_printable(module, module_length, m, sizeof m);
 	pb_pickle_printable(name, name_length, n, sizeof n);
-	if (!strcmp(m, "torch") && strstr(n, "Storage"))
-		return pb_fail(PB_E_UNSUPPORTED, "%s: tensors of %s.%s are not supported", u->path, m, n);
 	return pb_fail(PB_E_FORMAT,
 		       "%s: refuses to call %s.%s: a checkpoint may hold tensors and containers only "
 		       "(torch.save(model.state_dict(), ...) writes such a file)",
@@ -104,6 +102,9 @@ static int push_global(struct pb_unpickler *u, const char *module, size_t module
 			value->global = g;
 		return pb_unpickler_push(u, value);
 	}
+	if (module_length == 5 && !memcmp(module, "torch", 5) && memmem(name, name_length, "Storage", 7))
+		return pb_fail(PB_E_UNSUPPORTED, "%s: tensors of torch.%s are not supported", u->path,
+			       pb_pickle_printable(name, name_length, (char[80]){0}, 80));
 	return refuse(u, module, module_length, name, name_length);
 }
 

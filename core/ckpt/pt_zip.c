@@ -9,10 +9,10 @@
 /* The folder that holds data.pkl, with its slash; every other member lies in the same one. */
 static int find_folder(struct pb_archive *archive, char *folder, size_t size, int64_t *ret_index)
 {
+	int64_t found = -1;
 	for (int64_t i = 0; i < archive->n_members; i++) {
 		const char *name = pb_archive_name(archive, i), *slash = strchr(name, '/');
-		size_t length = slash ? (size_t)(slash - name) + 1 : 0;
-		if (!slash || length >= size)
+		if (!slash || (size_t)(slash - name) + 1 >= size)
 			continue;
 		if (!strcmp(slash, "/constants.pkl"))
 			return pb_fail(PB_E_UNSUPPORTED,
@@ -21,12 +21,16 @@ static int find_folder(struct pb_archive *archive, char *folder, size_t size, in
 				       archive->path);
 		if (strcmp(slash, "/data.pkl"))
 			continue;
-		snprintf(folder, size, "%.*s", (int)length, name);
-		*ret_index = i;
-		return 0;
+		if (found >= 0)
+			return pb_fail(PB_E_FORMAT, "%s: it has two data.pkl", archive->path);
+		snprintf(folder, size, "%.*s", (int)(slash - name) + 1, name);
+		found = i;
 	}
-	return pb_fail(PB_E_FORMAT, "%s: a zip archive, but no checkpoint: it has no data.pkl and no .npy",
-		       archive->path);
+	if (found < 0)
+		return pb_fail(PB_E_FORMAT, "%s: a zip archive, but no checkpoint: it has no data.pkl and no .npy",
+			       archive->path);
+	*ret_index = found;
+	return 0;
 }
 
 static int check_byte_order(struct pb_archive *archive, const char *folder, struct pb_arena *arena)

@@ -42,6 +42,8 @@ const char *make_zip(const struct member *members, size_t count);
 const char *make_pt(struct pb_text *pickle, const void *data, size_t size);
 /* The form before 1.6: the object, a list of one storage's key "0", its count and bytes. */
 const char *make_legacy(struct pb_text *pickle, const void *data, size_t size, int64_t count);
+/* Without the care of pb_file_write: a test does this thousands of times. */
+void overwrite(const char *path, const void *data, size_t size);
 const char *make_file(const void *data, size_t size);
 
 #endif
