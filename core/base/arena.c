@@ -91,6 +91,10 @@ void *pb_arena_array(struct pb_arena *arena, size_t count, size_t size)
 
 char *pb_arena_strndup(struct pb_arena *arena, const char *text, size_t length)
 {
+	if (length == SIZE_MAX) {
+		pb_fail_nomem(length, "a text");
+		return NULL;
+	}
 	char *copy = pb_arena_alloc(arena, length + 1);
 	return copy ? memcpy(copy, text, length) : NULL;
 }

@@ -34,7 +34,8 @@ static int read_all(int fd, const char *path, void *data, size_t size)
 
 int pb_file_read(const char *path, size_t max_size, void **ret_data, size_t *ret_size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Without waiting for a writer, should it be a pipe. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return fail_errno("open", path);
 	struct stat st;
@@ -43,7 +44,8 @@ int pb_file_read(const char *path, size_t max_size, void **ret_data, size_t *ret
 	if (fstat(fd, &st) < 0) {
 		rc = fail_errno("examine", path);
 	} else if (!S_ISREG(st.st_mode)) {
-		rc = pb_fail(PB_E_FORMAT, "%s is not a regular file", path);
+		rc = pb_fail(PB_E_FORMAT,
+		             S_ISDIR(st.st_mode) ? "%s is a folder, not a file" : "%s is not a regular file", path);
 	} else if ((uint64_t)st.st_size > max_size) {
 		rc = pb_fail(PB_E_FORMAT, "%s has %lld bytes; at most %zu are read", path, (long long)st.st_size,
 		             max_size);

@@ -1,14 +1,17 @@
-/* text.c: growing text, nearest names, globs. */
+/* text.c: growing text, nearest names. */
 #include "base/text.h"
 
 #include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/status.h"
+#include "base/utf8.h"
 
 void pb_text_finish(struct pb_text *text)
 {
@@ -29,8 +32,9 @@ static bool reserve(struct pb_text *text, size_t more)
 		return false;
 	if (text->room - text->length > more && text->data)
 		return true;
+	/* Twice what is needed, so that adding is cheap on average; no text comes near a quarter of the memory. */
 	size_t room = (text->length + more + 1) * 2;
-	char *data = realloc(text->data, room);
+	char *data = more < SIZE_MAX / 4 && text->length < SIZE_MAX / 4 ? realloc(text->data, room) : NULL;
 	if (!data) {
 		text->failed = true;
 		return false;
@@ -66,13 +70,17 @@ void pb_text_add(struct pb_text *text, const char *format, ...)
 void pb_text_add_json(struct pb_text *text, const char *string)
 {
 	pb_text_add_bytes(text, "\"", 1);
-	for (const unsigned char *c = (const unsigned char *)string; *c; c++) {
-		if (*c == '"' || *c == '\\')
-			pb_text_add(text, "\\%c", *c);
-		else if (*c < 0x20 || *c == 0x7f)
-			pb_text_add(text, "\\u%04x", *c);
+	for (const char *at = string, *end = string + strlen(string); at < end;) {
+		const char *from = at;
+		int32_t code = pb_utf8_read(&at, end);
+		if (code < 0)
+			pb_text_add(text, "\\ufffd");
+		else if (code == '"' || code == '\\')
+			pb_text_add(text, "\\%c", (char)code);
+		else if (code < 0x20 || code == 0x7f)
+			pb_text_add(text, "\\u%04x", (unsigned)code);
 		else
-			pb_text_add_bytes(text, c, 1);
+			pb_text_add_bytes(text, from, (size_t)(at - from));
 	}
 	pb_text_add_bytes(text, "\"", 1);
 }
@@ -88,6 +96,11 @@ void pb_text_add_real(struct pb_text *text, double value)
 		return;
 	}
 	char digits[40];
+	/* 120, not 1.2e+02. */
+	if (value == floor(value) && fabs(value) < 1e15 && value != 0) {
+		pb_text_add(text, "%.0f", value);
+		return;
+	}
 	for (int precision = 1; precision <= 17; precision++) {
 		snprintf(digits, sizeof digits, "%.*g", precision, value);
 		if (strtod(digits, NULL) == value)
@@ -130,119 +143,26 @@ static size_t distance(const char *a, const char *b)
 	return d[la][lb];
 }
 
+/* A beginning counts as near: `optim` for `optimizer`. */
+static bool abbreviates(const char *word, const char *name)
+{
+	size_t length = strlen(word);
+	return length >= 3 && !strncasecmp(word, name, length);
+}
+
 const char *pb_nearest(const char *word, const char *const *names, size_t count)
 {
 	const char *nearest = NULL;
-	size_t length = strlen(word), least = length <= 2 ? 1 : length <= 5 ? 2 : length / 3 + 1;
+	size_t length = strlen(word), least = length <= 3 ? 1 : length <= 6 ? 2 : length / 3;
 	for (size_t i = 0; i < count && names[i]; i++) {
 		size_t d = distance(word, names[i]);
+		if (d > least && abbreviates(word, names[i]))
+			d = least;
 		/* All letters changed is no resemblance. */
-		if (d < length + 1 && d <= least && d < strlen(names[i]) && (d < least || !nearest)) {
+		if (d <= least && d < length && d < strlen(names[i]) && (d < least || !nearest)) {
 			least = d;
 			nearest = names[i];
 		}
 	}
 	return nearest;
-}
-
-static bool match(const char *p, const char *end, const char *s, const char *rest, const char *rest_end);
-
-/* Tries each of the alternatives of {a,b}, followed by what comes behind the brace. */
-static bool match_brace(const char *p, const char *end, const char *s, const char *rest, const char *rest_end)
-{
-	int depth = 0;
-	const char *close = p;
-	for (; close < end; close++) {
-		depth += (*close == '{') - (*close == '}');
-		if (!depth)
-			break;
-	}
-	if (close == end || rest)
-		return false; /* unbalanced, or nested deeper than one level */
-	const char *from = p + 1;
-	depth = 0;
-	for (const char *c = p + 1; c <= close; c++) {
-		depth += (*c == '{') - (*c == '}' && c != close);
-		if ((*c == ',' && !depth) || c == close) {
-			if (match(from, c, s, close + 1, end))
-				return true;
-			from = c + 1;
-		}
-	}
-	(void)rest_end;
-	return false;
-}
-
-/* <=N and its kin against the run of digits at s; *ret_p and *ret_s are where to go on. */
-static bool match_number(const char **p, const char *end, const char **s)
-{
-	bool less = **p == '<', equal = *p + 1 < end && (*p)[1] == '=';
-	const char *c = *p + 1 + equal;
-	if (c >= end || !isdigit((unsigned char)*c) || !isdigit((unsigned char)**s))
-		return false;
-	char *after;
-	long bound = strtol(c, &after, 10), value = strtol(*s, (char **)s, 10);
-	*p = after;
-	return less ? value < bound || (equal && value == bound) : value > bound || (equal && value == bound);
-}
-
-static bool match_set(const char **p, const char *end, char c)
-{
-	bool found = false;
-	const char *q = *p + 1;
-	for (; q < end && *q != ']'; q++) {
-		if (q + 2 < end && q[1] == '-' && q[2] != ']') {
-			found |= c >= q[0] && c <= q[2];
-			q += 2;
-		} else {
-			found |= c == *q;
-		}
-	}
-	*p = q < end ? q + 1 : q;
-	return found && q < end;
-}
-
-/* Pattern p..end, then rest..rest_end (behind a brace), against all of s. */
-static bool match(const char *p, const char *end, const char *s, const char *rest, const char *rest_end)
-{
-	for (;;) {
-		if (p == end) {
-			if (!rest)
-				return !*s;
-			p = rest;
-			end = rest_end;
-			rest = NULL;
-			continue;
-		}
-		switch (*p) {
-		case '*':
-			for (;; s++) {
-				if (match(p + 1, end, s, rest, rest_end))
-					return true;
-				if (!*s)
-					return false;
-			}
-		case '{': return match_brace(p, end, s, rest, rest_end);
-		case '<':
-		case '>':
-			if (!match_number(&p, end, &s))
-				return false;
-			break;
-		case '[':
-			if (!*s || !match_set(&p, end, *s))
-				return false;
-			s++;
-			break;
-		default:
-			if (!*s || (*p != '?' && *p != *s))
-				return false;
-			p++;
-			s++;
-		}
-	}
-}
-
-bool pb_glob_match(const char *pattern, const char *name)
-{
-	return match(pattern, pattern + strlen(pattern), name, NULL, NULL);
 }

@@ -18,17 +18,19 @@ void pb_text_finish(struct pb_text *text);
 void pb_text_clear(struct pb_text *text); /* keeps the memory */
 void pb_text_add(struct pb_text *text, const char *format, ...) PB_PRINTF(2, 3);
 void pb_text_add_bytes(struct pb_text *text, const void *bytes, size_t count);
-void pb_text_add_json(struct pb_text *text, const char *string); /* "quoted", escaped */
+void pb_text_add_json(struct pb_text *text, const char *string); /* "quoted", escaped; bad UTF-8 replaced */
 /* The shortest decimal that reads back as `value` ("0.1", "-3", "1e-09"); "null" for a NaN, "1e999" for Inf. */
 void pb_text_add_real(struct pb_text *text, double value);
 int pb_text_status(const struct pb_text *text); /* 0 or -PB_E_NOMEM, recorded */
 
-/* The name nearest to `word` (edits: insert, delete, change, swap; letter case is free), or NULL when none is near
- * enough to be what was meant. `names` ends with NULL or after `count`, whichever comes first. */
+/* The name nearest to `word` (edits: insert, delete, change, swap; letter case is free; a beginning is near), or NULL
+ * when none is near enough to be what was meant. `names` ends with NULL or after `count`, whichever comes first. */
 const char *pb_nearest(const char *word, const char *const *names, size_t count);
 
-/* Shell-style match of a whole name: * (any run), ? (one), [abc], [a-z], {this,that} (nesting allowed),
- * <=N, <N, >=N, >N in place of a run of digits ("blocks.<=2.*"). */
+/* Shell-style match of a whole name: * (any run), ? (one byte), [abc], [a-z], [!abc], {this,that} (nesting allowed),
+ * and
+ * <=N, <N, >=N, >N in place of a whole run of digits ("blocks.<=2.*"). A malformed pattern matches nothing, nor does a
+ * name over 1023 bytes match. */
 bool pb_glob_match(const char *pattern, const char *name);
 
 #endif

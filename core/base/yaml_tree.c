@@ -190,7 +190,7 @@ int pb_yaml_set(struct pb_yaml *yaml, const char *assignment)
 		return rc;
 	struct pb_yaml_node *value = pb_yaml_value(yaml, origin, equals + 1);
 	if (!value)
-		return -PB_E_CONFIG;
+		return pb_error_status();
 	if ((int)count + depth_of(value) > PB_YAML_MAX_DEPTH)
 		return pb_fail(PB_E_CONFIG, "%s: nested too deep: more than %d lists and mappings in each other",
 		               origin, PB_YAML_MAX_DEPTH);
