@@ -81,10 +81,10 @@ static void write_excerpt(const char *source, const struct pb_yaml_mistake *m, s
 	const char *from = skip_characters(begin, end, first - 1), *to = skip_characters(from, end, EXCERPT_LENGTH);
 	const char *before = from > begin ? "..." : "", *behind = to < end ? "..." : "";
 	struct pb_text below = {0};
-	int carets = 0, digits = snprintf(NULL, 0, "%d", m->line);
+	int carets = 0, column = first, digits = snprintf(NULL, 0, "%d", m->line);
 	pb_text_add(out, "\n  %d | %s", m->line, before);
 	pb_text_add(&below, "\n  %*s | %*s", digits, "", (int)strlen(before), "");
-	for (int column = first; from < to; column++) {
+	for (; from < to; column++) {
 		const char *at = from;
 		int32_t code = pb_utf8_read(&from, to);
 		bool marked = column >= m->column && (m->width < 0 || column < m->column + m->width);
@@ -98,7 +98,7 @@ static void write_excerpt(const char *source, const struct pb_yaml_mistake *m, s
 	pb_text_add(out, "%s", behind);
 	/* A place without a width, or behind the end of the line. */
 	if (!carets)
-		pb_text_add_bytes(&below, "^", 1);
+		pb_text_add(&below, "%*s^", m->column > column ? m->column - column : 0, "");
 	if (below.data)
 		pb_text_add_bytes(out, below.data, below.length);
 	out->failed |= below.failed;
