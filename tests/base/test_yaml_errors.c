@@ -56,8 +56,7 @@ static const struct {
                        "  1 | ? [a]\n    |   ^"},
         {"{a: b}: c", "f.yaml:1:1: a key must be a single word or text, not a list or a mapping\n"
                       "  1 | {a: b}: c\n    | ^"},
-        {"{: x}",
-         "f.yaml:1:2: a key is missing here; quote a text that starts with `: ` or `? `\n  1 | {: x}\n    |  ^"},
+        {"?\n: x", "f.yaml:1:2: a key is missing here; quote a text that starts with `: ` or `? `\n  1 | ?\n    |  ^"},
         {"- a", "f.yaml:1:1: the file is a list; it must be a mapping, lines of `key: value`\n  1 | - a\n    | ^"},
         {"word", "f.yaml:1:1: the file is the text `word`; it must be a mapping, lines of `key: value`\n"
                  "  1 | word\n    | ^^^^"},
