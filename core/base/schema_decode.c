@@ -227,8 +227,10 @@ static int decode_records(const struct value *v, const struct pb_yaml_node *node
 static int decode_value(const struct value *v, const struct pb_yaml_node *node, void *out)
 {
 	const struct pb_param *p = v->param;
+	bool nullable = p->type == PB_TYPE_STRING || p->type == PB_TYPE_INT_LIST || p->type == PB_TYPE_REAL_LIST ||
+	                p->type == PB_TYPE_STRING_LIST || p->type == PB_TYPE_RECORD_LIST;
 	/* "~" leaves a string NULL and a list empty, where that is the default. */
-	if (pb_yaml_is_null(node) && p->default_text && !strcmp(p->default_text, "~"))
+	if (nullable && pb_yaml_is_null(node) && p->default_text && !strcmp(p->default_text, "~"))
 		return 0;
 	if (pb_yaml_is_null(node) && p->default_text)
 		return pb_yaml_error(v->yaml, node, "`%s` has no value; give one, or remove the key for the default %s",
