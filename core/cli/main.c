@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/spin.h"
 
 static const struct command {
 	const char *name, *summary;
@@ -13,6 +14,8 @@ static const struct command {
 	{"train", "run an experiment's training stages only", pb_cmd_train},
 	{"check", "say what an experiment would do, or what is wrong with it", pb_cmd_check},
 	{"hooks", "list the hook points of an experiment or a checkpoint", pb_cmd_hooks},
+	{"inspect", "show what is in a checkpoint", pb_cmd_inspect},
+	{"convert", "write a checkpoint in another format", pb_cmd_convert},
 	{"plugin", "list plugins, or show one", pb_cmd_plugin},
 };
 
@@ -33,6 +36,7 @@ static void print_help(FILE *out)
 int main(int argc, char **argv)
 {
 	const char *names[N_COMMANDS];
+	pb_cli_limit_spinning(argv);
 	if (argc < 2) {
 		print_help(stderr);
 		return 2;
