@@ -49,7 +49,9 @@ int pb_bus_add(struct pb_bus *bus, const struct pb_hook *hook, int *ret_id)
 		bus->entries = entries;
 		bus->room = room;
 	}
-	bus->entries[bus->n++] = (struct pb_bus_entry){.hook = *hook, .id = bus->next_id};
+	/* One that is added in the middle of a pass may be too late for it: that is no mistake. */
+	bus->entries[bus->n++] =
+		(struct pb_bus_entry){.hook = *hook, .id = bus->next_id, .reached = bus->emitting > 0};
 	if (ret_id)
 		*ret_id = bus->next_id;
 	bus->next_id++;
@@ -84,9 +86,49 @@ bool pb_bus_wants(const struct pb_bus *bus, int site_id)
 	return false;
 }
 
-static bool covers_all(const struct pb_hook *hook, int64_t batch)
+static bool covers(const struct pb_hook *hook, int64_t example)
 {
-	return !hook->examples || (hook->first_example == 0 && hook->examples == batch);
+	return !hook->examples || (example >= hook->first_example && example - hook->first_example < hook->examples);
+}
+
+/* The hooks that changed one tensor, in their order. Copies: a hook may be gone before the gradient arrives. */
+struct changes {
+	struct pb_hook *hooks; /* in the tape's arena */
+	size_t n;
+};
+
+static int changes_init(const struct pb_bus *bus, struct pb_tape *tape, int site_id, enum pb_direction direction,
+			struct changes *ret_changes)
+{
+	size_t most = 0;
+	for (size_t i = 0; i < bus->n; i++)
+		most += is_at(&bus->entries[i], site_id, direction) && bus->entries[i].hook.effect != PB_HOOK_READ;
+	struct pb_hook *hooks = most ? pb_arena_array(&tape->arena, most, sizeof *hooks) : NULL;
+	if (most && !hooks)
+		return -PB_E_NOMEM;
+	*ret_changes = (struct changes){hooks, 0};
+	return 0;
+}
+
+static bool is_changed(const struct changes *changes, int64_t example)
+{
+	for (size_t i = 0; i < changes->n; i++)
+		if (covers(&changes->hooks[i], example))
+			return true;
+	return false;
+}
+
+/* Was each of these examples' value replaced, so that no gradient passes? */
+static bool all_cut(const struct changes *forward, int64_t first, int64_t count)
+{
+	for (int64_t example = first; example < first + count; example++) {
+		bool cut = false;
+		for (size_t i = 0; i < forward->n && !cut; i++)
+			cut = forward->hooks[i].effect == PB_HOOK_CUT && covers(&forward->hooks[i], example);
+		if (!cut)
+			return false;
+	}
+	return true;
 }
 
 /* The hook's examples of a tensor, tagged. */
@@ -104,44 +146,60 @@ static int call_for(const struct pb_bus *bus, const struct pb_hook *hook, const 
 	return rc;
 }
 
-/* Runs one hook on a tensor and audits it. Works on a copy of the entry's place: a hook may add hooks, which moves entries. */
-static int run_hook(struct pb_bus *bus, struct pb_tape *tape, size_t i, const struct pb_view *tensor)
+static int fail_at(int rc, const struct pb_bus *bus, const struct pb_hook *hook)
 {
-	struct pb_hook hook = bus->entries[i].hook;
-	struct pb_hook_call call;
-	struct pb_view before;
-	double change = 0.0;
-	int rc = call_for(bus, &hook, tensor, &call);
-	if (rc)
-		return rc;
-	if (hook.effect == PB_HOOK_READ)
-		call.value.flags |= PB_VIEW_READONLY;
-	else if ((rc = pb_tensor_clone(&tape->pool, &call.value, &before)))
-		return rc;
-	if ((rc = hook.run(hook.user, &call)))
-		return pb_fail_in(rc, "%s hook at %s", hook.direction == PB_FORWARD ? "forward" : "backward",
-				  call.site->name);
-	if (hook.effect != PB_HOOK_READ &&
-	    (rc = pb_view_max_difference(tape->device, &call.value, &before, &change)))
-		return rc;
-	struct pb_hook_audit *audit = &bus->entries[i].audit;
-	audit->fired++;
-	if (change > audit->max_change)
-		audit->max_change = change;
-	return 0;
+	return pb_fail_in(rc, "%s hook at %s", hook->direction == PB_FORWARD ? "forward" : "backward",
+			  bus->sites->items[hook->site_id].name);
 }
 
-static int emit(struct pb_bus *bus, struct pb_tape *tape, int site_id, enum pb_direction direction,
-		const struct pb_view *tensor)
+/* Runs one hook on a tensor; ret_change is the largest change it made. */
+static int run_hook(const struct pb_bus *bus, struct pb_tape *tape, const struct pb_hook *hook,
+		    const struct pb_view *tensor, double *ret_change)
 {
+	struct pb_hook_call call;
+	struct pb_view before;
+	int rc = call_for(bus, hook, tensor, &call);
+	if (rc)
+		return rc;
+	pb_error_clear(); /* a hook that fails without a reason must not be given an old one */
+	if (hook->effect == PB_HOOK_READ) {
+		call.value.flags |= PB_VIEW_READONLY;
+		return hook->run(hook->user, &call);
+	}
+	if ((rc = pb_tensor_clone(&tape->pool, &call.value, &before)) || (rc = hook->run(hook->user, &call)))
+		return rc;
+	return pb_view_max_difference(tape->device, &call.value, &before, ret_change);
+}
+
+/* Passes a tensor to the hooks of a point and collects those that may change it. `forward`: what was done to the value whose gradient
+ * this is, else NULL. */
+static int emit(struct pb_bus *bus, struct pb_tape *tape, int site_id, const struct pb_view *tensor,
+		const struct changes *forward, struct changes *changes)
+{
+	enum pb_direction direction = forward ? PB_BACKWARD : PB_FORWARD;
 	int rc = 0;
 	size_t n = bus->n; /* a hook added meanwhile waits for the next time */
 	bus->emitting++;
 	for (size_t i = 0; !rc && i < n; i++) {
+		struct pb_hook hook = bus->entries[i].hook; /* a copy: a hook may add hooks, which moves the entries */
+		double change = 0.0;
 		if (!is_at(&bus->entries[i], site_id, direction))
 			continue;
 		bus->entries[i].reached = true;
-		rc = run_hook(bus, tape, i, tensor);
+		if (forward && all_cut(forward, hook.examples ? hook.first_example : 0,
+				       hook.examples ? hook.examples : tensor->shape[0]))
+			continue;
+		if ((rc = run_hook(bus, tape, &hook, tensor, &change))) {
+			fail_at(rc, bus, &hook);
+			break;
+		}
+		struct pb_hook_audit *audit = &bus->entries[i].audit;
+		audit->fired++;
+		audit->cut |= !forward && hook.effect == PB_HOOK_CUT;
+		if (change > audit->max_change)
+			audit->max_change = change;
+		if (hook.effect != PB_HOOK_READ)
+			changes->hooks[changes->n++] = hook;
 	}
 	bus->emitting--;
 	return rc;
@@ -150,53 +208,73 @@ static int emit(struct pb_bus *bus, struct pb_tape *tape, int site_id, enum pb_d
 struct site_saved {
 	struct pb_bus *bus;
 	int site_id;
+	struct changes changes; /* of the value */
 };
 
-/* Does a backward hook that changes the gradient cover example `at`? */
-static bool backward_decides(const struct pb_bus *bus, int site_id, const struct pb_hook *forward)
-{
-	for (size_t i = 0; i < bus->n; i++) {
-		const struct pb_hook *h = &bus->entries[i].hook;
-		if (!is_at(&bus->entries[i], site_id, PB_BACKWARD) || h->effect == PB_HOOK_READ)
-			continue;
-		if (!h->examples || !forward->examples)
-			return true;
-		if (h->first_example <= forward->first_example &&
-		    forward->first_example + forward->examples <= h->first_example + h->examples)
-			return true;
-	}
-	return false;
-}
-
-/* What forward hook i did to the value, done to the gradient. */
-static int apply_effect(struct pb_bus *bus, struct pb_tape *tape, const struct pb_hook *hook,
-			const struct pb_view *grad)
+static int zero_cuts(const struct pb_bus *bus, struct pb_tape *tape, const struct changes *forward,
+		     const struct pb_view *grad)
 {
 	struct pb_hook_call call;
-	struct pb_view region;
 	int rc = 0;
-	if (hook->effect < PB_HOOK_CONSTANT || (rc = call_for(bus, hook, grad, &call)))
-		return rc;
-	if (hook->effect == PB_HOOK_CUT)
-		return pb_view_fill(tape->device, &call.value, 0.0);
-	if (backward_decides(bus, hook->site_id, hook))
-		return 0;
+	for (size_t i = 0; !rc && i < forward->n; i++)
+		if (forward->hooks[i].effect == PB_HOOK_CUT &&
+		    !(rc = call_for(bus, &forward->hooks[i], grad, &call)))
+			rc = pb_view_fill(tape->device, &call.value, 0.0);
+	return rc;
+}
+
+static int map_gradient(struct pb_tape *tape, const struct pb_hook *hook, const struct pb_hook_call *call)
+{
+	struct pb_view region;
 	if (hook->effect == PB_HOOK_ADJOINT)
-		return hook->adjoint(hook->user, &call);
-	rc = hook->region(hook->user, &call, &region);
+		return hook->adjoint(hook->user, call);
+	int rc = hook->region(hook->user, call, &region);
 	return rc ? rc : pb_view_fill(tape->device, &region, 0.0);
+}
+
+/* What a CONSTANT or ADJOINT hook did to the value, done to the gradient of the examples for which no backward hook decided. */
+static int apply_effect(const struct pb_bus *bus, struct pb_tape *tape, const struct pb_hook *hook,
+			const struct pb_view *grad, const struct changes *backward)
+{
+	struct pb_hook_call call;
+	struct pb_view before, from, to;
+	int64_t first = hook->examples ? hook->first_example : 0, decided = 0;
+	int rc = call_for(bus, hook, grad, &call);
+	if (rc)
+		return rc;
+	int64_t count = call.value.shape[0];
+	for (int64_t i = 0; i < count; i++)
+		decided += is_changed(backward, first + i);
+	if (decided == count)
+		return 0;
+	if (decided && (rc = pb_tensor_clone(&tape->pool, &call.value, &before)))
+		return rc;
+	if ((rc = map_gradient(tape, hook, &call)))
+		return fail_at(rc, bus, hook);
+	for (int64_t i = 0; decided && !rc && i < count; i++)
+		if (is_changed(backward, first + i) && !(rc = pb_view_slice(&before, 0, i, 1, &from)) &&
+		    !(rc = pb_view_slice(&call.value, 0, i, 1, &to)))
+			rc = pb_view_copy(tape->device, &to, &from);
+	return rc;
 }
 
 static int site_backward(struct pb_tape *tape, struct pb_var *y)
 {
 	const struct site_saved *saved = y->saved;
-	struct pb_bus *bus = saved->bus;
+	const struct changes *forward = &saved->changes;
+	struct changes backward;
 	struct pb_view dx;
 	/* y's gradient is nobody else's any more: it is changed in place. */
-	int rc = emit(bus, tape, saved->site_id, PB_BACKWARD, &y->grad);
-	for (size_t i = bus->n; !rc && i-- > 0;)
-		if (is_at(&bus->entries[i], saved->site_id, PB_FORWARD))
-			rc = apply_effect(bus, tape, &bus->entries[i].hook, &y->grad);
+	int rc = zero_cuts(saved->bus, tape, forward, &y->grad);
+	if (!rc)
+		rc = changes_init(saved->bus, tape, saved->site_id, PB_BACKWARD, &backward);
+	if (!rc)
+		rc = emit(saved->bus, tape, saved->site_id, &y->grad, forward, &backward);
+	for (size_t i = forward->n; !rc && i-- > 0;)
+		if (forward->hooks[i].effect == PB_HOOK_CONSTANT || forward->hooks[i].effect == PB_HOOK_ADJOINT)
+			rc = apply_effect(saved->bus, tape, &forward->hooks[i], &y->grad, &backward);
+	if (!rc)
+		rc = zero_cuts(saved->bus, tape, forward, &y->grad);
 	if (rc || !pb_var_wants_grad(y->in[0]) || (rc = pb_var_grad(tape, y->in[0], &dx)))
 		return rc;
 	return pb_view_axpy(tape->device, &dx, 1.0, &y->grad);
@@ -204,26 +282,21 @@ static int site_backward(struct pb_tape *tape, struct pb_var *y)
 
 static const struct pb_op site_op = {"site", site_backward};
 
-/* What the hooks at a site ask for. */
+/* What the hooks at a point ask for. */
 struct demand {
-	bool any, changes, backward, cut;
+	bool any, changes, backward;
 };
 
-static struct demand demand_at(struct pb_bus *bus, int site_id, int64_t batch)
+static struct demand demand_at(const struct pb_bus *bus, int site_id)
 {
 	struct demand d = {0};
 	for (size_t i = 0; i < bus->n; i++) {
-		struct pb_bus_entry *e = &bus->entries[i];
-		if (e->gone || e->hook.site_id != site_id)
+		const struct pb_hook *hook = &bus->entries[i].hook;
+		if (bus->entries[i].gone || hook->site_id != site_id)
 			continue;
 		d.any = true;
-		if (e->hook.direction == PB_BACKWARD) {
-			d.backward = true;
-			continue;
-		}
-		d.changes |= e->hook.effect != PB_HOOK_READ;
-		e->audit.cut |= e->hook.effect == PB_HOOK_CUT;
-		d.cut |= e->hook.effect == PB_HOOK_CUT && covers_all(&e->hook, batch);
+		d.backward |= hook->direction == PB_BACKWARD;
+		d.changes |= hook->direction == PB_FORWARD && hook->effect != PB_HOOK_READ;
 	}
 	return d;
 }
@@ -232,22 +305,25 @@ struct pb_var *pb_bus_site(struct pb_bus *bus, struct pb_tape *tape, int site_id
 {
 	if (!bus || site_id < 0 || !bus->n)
 		return x;
-	struct demand d = demand_at(bus, site_id, x->value.shape[0]);
+	struct demand d = demand_at(bus, site_id);
+	struct changes changes;
 	struct pb_view value = x->value;
 	if (!d.any)
 		return x;
 	/* A changed value is a new tensor: ops behind may have saved the old one. */
-	if (d.changes && pb_tensor_clone(&tape->pool, &x->value, &value) < 0)
+	if (changes_init(bus, tape, site_id, PB_FORWARD, &changes) < 0 ||
+	    (d.changes && pb_tensor_clone(&tape->pool, &x->value, &value) < 0))
 		return NULL;
-	if (emit(bus, tape, site_id, PB_FORWARD, &value) < 0)
+	if (emit(bus, tape, site_id, &value, NULL, &changes) < 0)
 		return NULL;
 	if (!d.changes && !(d.backward && tape->sink))
 		return x;
-	struct pb_var *y = pb_tape_node_over(tape, &site_op, false, d.cut ? NULL : x, NULL, &value);
+	bool cut = all_cut(&changes, 0, value.shape[0]);
+	struct pb_var *y = pb_tape_node_over(tape, &site_op, false, cut ? NULL : x, NULL, &value);
 	struct site_saved *saved = y ? pb_arena_alloc(&tape->arena, sizeof *saved) : NULL;
 	if (!saved)
 		return NULL;
-	*saved = (struct site_saved){bus, site_id};
+	*saved = (struct site_saved){bus, site_id, changes};
 	y->saved = saved;
 	return y;
 }

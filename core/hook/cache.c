@@ -88,6 +88,8 @@ int pb_cache_attach(struct pb_cache *cache, struct pb_bus *bus)
 
 const struct pb_view *pb_cache_get(const struct pb_cache *cache, int site_id, enum pb_direction direction)
 {
+	if (site_id < 0 || site_id >= cache->sites->n)
+		return NULL;
 	const struct pb_cache_slot *s = slot(cache, site_id, direction);
 	return s->value.data ? &s->value : NULL;
 }

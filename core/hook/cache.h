@@ -22,7 +22,7 @@ int pb_cache_want(struct pb_cache *cache, const char *glob, bool forward, bool b
 int pb_cache_want_site(struct pb_cache *cache, int site_id, enum pb_direction direction);
 /* Adds the reading hooks to the bus's present scope. */
 int pb_cache_attach(struct pb_cache *cache, struct pb_bus *bus);
-/* NULL: not asked for, or it never arrived (no gradient passed there). Axes tagged, read-only. */
+/* NULL: no such point, not asked for, or it never arrived (no gradient passed there). Axes tagged, read-only. */
 const struct pb_view *pb_cache_get(const struct pb_cache *cache, int site_id, enum pb_direction direction);
 
 #endif

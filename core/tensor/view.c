@@ -61,8 +61,8 @@ int pb_view_slice(const struct pb_view *view, int axis, int64_t begin, int64_t c
 		return pb_fail(PB_E_RANGE, "a tensor of rank %d has no axis %d", view->rank, axis);
 	int64_t n = view->shape[axis];
 	if (begin < 0 || count < 0 || begin > n || count > n - begin)
-		return pb_fail(PB_E_RANGE, "[%lld, %lld) is outside axis %d of length %lld", (long long)begin,
-			       (long long)(begin + count), axis, (long long)n);
+		return pb_fail(PB_E_RANGE, "%lld elements from %lld on are outside axis %d of length %lld",
+			       (long long)count, (long long)begin, axis, (long long)n);
 	struct pb_view slice = *view;
 	slice.shape[axis] = count;
 	if (slice.data)
