@@ -11,7 +11,7 @@
 
 enum {
 	MARGIN = 2,     /* columns left of everything */
-	MAX_LABEL = 12, /* a wider column label is cut */
+	MAX_LABEL = 14, /* a wider column label is cut */
 	MIN_CELL = 6,
 };
 

@@ -14,6 +14,8 @@ static void add_string(struct pb_text *text, const char *string)
 		used = pb_utf8_next(string, &point);
 		if (point == '"' || point == '\\')
 			pb_text_add(text, "\\%c", (int)point);
+		else if (point == '\n')
+			pb_text_add(text, "\\n");
 		else if (point < 0x20 || point == 0x7f)
 			pb_text_add(text, "\\u%04x", (unsigned)point);
 		else if (point == 0xfffd)

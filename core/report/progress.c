@@ -10,6 +10,7 @@
 enum { MAX_BAR = 24, MIN_BAR = 6, MAX_NAME = 24, NUMBERS = 30 };
 
 static const double frame = 0.1;  /* seconds between two drawings */
+static const double pause = 1;    /* seconds between two plain lines, however fast the tenths come */
 static const double silence = 30; /* seconds between plain lines where there are no tenths */
 
 static double now(void)
@@ -147,9 +148,10 @@ static bool is_due(struct pb_progress *progress)
 {
 	double at = now();
 	int tenths = (int)(share_of(progress) * 10);
-	bool due = progress->terminal->tty ? at - progress->drawn >= frame
-	           : progress->total > 0   ? tenths > progress->tenths
-	                                   : at - progress->drawn >= silence;
+	double since = at - progress->drawn;
+	bool due = progress->terminal->tty ? since >= frame
+	           : progress->total > 0   ? tenths > progress->tenths && since >= pause
+	                                   : since >= silence;
 	if (due) {
 		progress->drawn = at;
 		progress->tenths = tenths;
@@ -180,8 +182,14 @@ void pb_progress_end(struct pb_progress *progress, const char *result)
 	pb_text_add(&line, "  %" PRId64, progress->done);
 	if (progress->total > 0 && progress->done != progress->total)
 		pb_text_add(&line, "/%" PRId64, progress->total);
+	double elapsed = now() - progress->started;
 	pb_text_add(&line, "  in ");
-	add_time(&line, now() - progress->started);
+	if (elapsed < 1)
+		pb_text_add(&line, "%.0f ms", ceil(1000 * elapsed));
+	else if (elapsed < 10)
+		pb_text_add(&line, "%.1f s", elapsed);
+	else
+		add_time(&line, elapsed);
 	int columns = line.data ? pb_utf8_columns(line.data, true) : 0;
 	add_detail(&line, progress, room_of(terminal) - columns, result);
 	draw(progress, &line, true);

@@ -52,8 +52,10 @@ START_TEST(plain_lines_come_at_tenths)
 	open_screen(false, 80);
 	pb_progress_begin(&progress, &terminal, "X1", 500);
 	progress.started -= 10;
-	for (int64_t i = 1; i <= 500; i++)
+	for (int64_t i = 1; i <= 500; i++) {
+		progress.drawn -= 1;
 		pb_progress_at(&progress, i, "loss 0.031");
+	}
 	pb_progress_end(&progress, "500 epochs");
 	fclose(terminal.out);
 	ck_assert_uint_eq(count(text, "\n"), 10);
@@ -64,6 +66,20 @@ START_TEST(plain_lines_come_at_tenths)
 	ck_assert_uint_eq(count(text, " left  loss 0.031\n"), 9);
 	ck_assert_ptr_nonnull(strstr(text, "\nX1  500  in 0:1"));
 	ck_assert_ptr_nonnull(strstr(text, "  500 epochs\n"));
+}
+END_TEST
+
+START_TEST(fast_work_is_one_line)
+{
+	struct pb_progress progress;
+	open_screen(false, 80);
+	pb_progress_begin(&progress, &terminal, "z by head", 12);
+	for (int64_t i = 1; i <= 12; i++)
+		pb_progress_at(&progress, i, NULL);
+	pb_progress_end(&progress, NULL);
+	fclose(terminal.out);
+	ck_assert_uint_eq(count(text, "\n"), 1);
+	ck_assert_int_eq(strncmp(text, "z by head  12  in ", 18), 0);
 }
 END_TEST
 
@@ -137,6 +153,7 @@ START_TEST(resumed_run_does_not_boast)
 	pb_progress_begin(&progress, &terminal, "X1", 100);
 	progress.from = 40;
 	progress.started -= 10;
+	progress.drawn -= 10;
 	pb_progress_at(&progress, 50, NULL);
 	fclose(terminal.out);
 	check_line("X1  50/100", 1, 50);
@@ -158,6 +175,7 @@ START_TEST(detail_cannot_steer_the_terminal)
 	struct pb_progress progress;
 	open_screen(false, 80);
 	pb_progress_begin(&progress, &terminal, "a\033[2Jb", 10);
+	progress.drawn -= 10;
 	pb_progress_at(&progress, 5, "x\r\033[31my\nz");
 	fclose(terminal.out);
 	ck_assert_uint_eq(count(text, "\033") + count(text, "\r"), 0);
@@ -171,6 +189,7 @@ int main(void)
 	TCase *lines = tcase_create("lines");
 	tcase_add_checked_fixture(lines, NULL, teardown);
 	tcase_add_test(lines, plain_lines_come_at_tenths);
+	tcase_add_test(lines, fast_work_is_one_line);
 	tcase_add_test(lines, unknown_total_is_not_a_flood);
 	tcase_add_test(lines, tty_redraws_one_line_and_wipes_it);
 	tcase_add_test(lines, line_never_wraps);

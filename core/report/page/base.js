@@ -52,6 +52,8 @@ function sayTime(seconds) {
 	seconds = real(seconds);
 	if (Number.isNaN(seconds))
 		return null;
+	if (seconds < 1)
+		return Math.ceil(1000 * seconds) + "\u00a0ms";
 	if (seconds < 10)
 		return say(seconds, 2) + "\u00a0s";
 	const s = Math.round(seconds), minutes = Math.floor(s / 60) % 60, hours = Math.floor(s / 3600);

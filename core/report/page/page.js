@@ -13,8 +13,11 @@ function makeNotes() {
 		.forEach((note) => notes.push([[sweep.name, i], note])));
 	if (!notes.length)
 		return null;
-	return el("ul", { class: "notes", "aria-label": "audit" }, notes.map(([sweep, note]) => el("li", { class: "note" },
-		sweep ? [el("a", { href: "#sweep-" + sweep[1] }, sweep[0]), ": "] : el("b", null, "Note. "), note)));
+	const few = 6, items = notes.map(([sweep, note]) => el("li", { class: "note" },
+		sweep ? [el("a", { href: "#sweep-" + sweep[1] }, sweep[0]), ": "] : el("b", null, "Note. "), note));
+	const rest = items.splice(few);
+	return el("div", null, el("ul", { class: "notes", "aria-label": "audit" }, items),
+		rest.length ? el("details", null, el("summary", null, plural(rest.length, "more note")), el("ul", { class: "notes" }, rest)) : null);
 }
 
 /* Each sweep in one line, with its strongest cell. */
