@@ -105,7 +105,7 @@ START_TEST(damaged_files_do_no_harm)
 	ck_assert_ok(pb_report_write_run(pb_test_dir(), pb_example_edges(&arena)));
 	const char *text = read_text();
 	size_t length = strlen(text);
-	for (uint64_t i = 0; i < 400; i++) {
+	for (uint64_t i = 0; i < 150; i++) {
 		struct pb_arena own = {0};
 		struct pb_result_run run;
 		char *copy = pb_arena_strdup(&own, text);
