@@ -1,5 +1,6 @@
 /* test_registry.c: which plugins are found, which one a name means, and what is said of those that do not load. */
 #include <dlfcn.h>
+#include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -364,6 +365,32 @@ START_TEST(damaged_elf_files)
 }
 END_TEST
 
+/* A segment of notes that ends inside the note. */
+START_TEST(notes_cut_short)
+{
+	void *data;
+	size_t size;
+	char path[8192];
+	snprintf(path, sizeof path, "%s/short.so", pb_test_dir());
+	ck_assert_ok(pb_file_read(built("tests/plugins/bad/good.so"), 1 << 24, &data, &size));
+	const Elf64_Ehdr *header = data;
+	Elf64_Phdr *segment = (Elf64_Phdr *)((char *)data + header->e_phoff), *end = segment + header->e_phnum;
+	while (segment < end && !(segment->p_type == PT_NOTE &&
+				  memmem((char *)data + segment->p_offset, segment->p_filesz, "patchbay", 9)))
+		segment++;
+	ck_assert(segment < end);
+	const char *notes = (char *)data + segment->p_offset;
+	const char *name = memmem(notes, segment->p_filesz, "patchbay", 9);
+	uint64_t whole = (uint64_t)(name - notes) + 12 + sizeof(struct pb_abi);
+	for (uint64_t n = 0; n <= whole; n++) {
+		segment->p_filesz = n;
+		ck_assert_ok(pb_file_write(path, data, size));
+		ck_assert_int_eq(pb_abi_check_file(path), n < whole ? -PB_E_FORMAT : 0);
+	}
+	free(data);
+}
+END_TEST
+
 START_TEST(kind_names)
 {
 	ck_assert_str_eq(pb_kind_name(PB_KIND_SETTER), "setter");
@@ -389,6 +416,7 @@ int main(void)
 	tcase_add_test(t, the_note_is_read_without_loading);
 	tcase_add_test(t, files_that_are_no_plugins);
 	tcase_add_test(t, damaged_elf_files);
+	tcase_add_test(t, notes_cut_short);
 	tcase_add_test(t, kind_names);
 	suite_add_tcase(s, t);
 	return pb_test_run(s, NULL);

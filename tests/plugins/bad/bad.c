@@ -74,7 +74,7 @@ static const struct pb_param params[] = {
 int nobody_defines_this(void);
 #endif
 
-static inline int apply(void *self, const struct pb_host *host, const struct pb_setter_call *call)
+__attribute__((unused)) static int apply(void *self, const struct pb_host *host, const struct pb_setter_call *call)
 {
 	(void)self;
 #ifdef UNRESOLVED
