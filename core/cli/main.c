@@ -1,4 +1,5 @@
 /* main.c: the command line's entry: finds the subcommand. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,6 +38,7 @@ int main(int argc, char **argv)
 {
 	const char *names[N_COMMANDS];
 	pb_cli_limit_spinning(argv);
+	signal(SIGPIPE, SIG_IGN); /* a reader of the output that goes away must not take the run with it */
 	if (argc < 2) {
 		print_help(stderr);
 		return 2;
