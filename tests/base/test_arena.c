@@ -1,4 +1,5 @@
 /* test_arena.c: alignment, zeroing, growth, reuse after a reset, sizes that overflow. */
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,14 @@ static void teardown(void)
 	pb_arena_finish(&arena);
 }
 
+static bool all_equal(const unsigned char *bytes, size_t count, unsigned value)
+{
+	for (size_t i = 0; i < count; i++)
+		if (bytes[i] != value)
+			return false;
+	return true;
+}
+
 START_TEST(memory_is_aligned_zeroed_and_apart)
 {
 	enum { N = 2000 };
@@ -29,13 +38,11 @@ START_TEST(memory_is_aligned_zeroed_and_apart)
 		pieces[i] = pb_arena_alloc(&arena, sizes[i]);
 		ck_assert_ptr_nonnull(pieces[i]);
 		ck_assert_uint_eq((uintptr_t)pieces[i] % (sizes[i] >= 64 ? 64 : 16), 0);
-		for (size_t j = 0; j < sizes[i]; j++)
-			ck_assert_uint_eq(pieces[i][j], 0);
+		ck_assert(all_equal(pieces[i], sizes[i], 0));
 		memset(pieces[i], (int)(i % 255 + 1), sizes[i]);
 	}
 	for (size_t i = 0; i < N; i++)
-		for (size_t j = 0; j < sizes[i]; j++)
-			ck_assert_uint_eq(pieces[i][j], i % 255 + 1);
+		ck_assert(all_equal(pieces[i], sizes[i], (unsigned)(i % 255 + 1)));
 }
 END_TEST
 
@@ -48,8 +55,7 @@ START_TEST(reset_reuses_memory_and_zeroes_it_again)
 	char *again = pb_arena_alloc(&arena, 1000), *large_again = pb_arena_alloc(&arena, 1 << 20);
 	ck_assert_ptr_eq(again, before);
 	ck_assert_ptr_eq(large_again, large);
-	for (size_t i = 0; i < 1000; i++)
-		ck_assert_int_eq(again[i], 0);
+	ck_assert(all_equal((unsigned char *)again, 1000, 0));
 	ck_assert_int_eq(large_again[(1 << 20) - 1], 0);
 }
 END_TEST
