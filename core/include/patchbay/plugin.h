@@ -78,7 +78,8 @@ struct pb_plugin {
 
 #define PB_EXPORT __attribute__((visibility("default")))
 
-/* The plugin defines it: PB_EXPORT const struct pb_plugin patchbay_plugin = {...}; */
+/* The plugin defines it, and this declaration exports it: const struct pb_plugin patchbay_plugin = {...}; (PB_EXPORT
+ * may stand in front of that in C, but a C++ compiler warns of it.) */
 PB_EXPORT extern const struct pb_plugin patchbay_plugin;
 
 /* ELF note that carries the ABI block: name "patchbay", type 1. Once per plugin, at file scope. */
