@@ -1,10 +1,10 @@
 /* act.c: activation functions, in PyTorch's definitions. The backward kernel adds to dx. */
-#include "real.h"
+#include "approx.h"
 
 static const real HALF = (real)0.5;
 static const real SQRT_HALF = (real)0.70710678118654752440;
 static const real INV_SQRT_2PI = (real)0.39894228040143267794;
-static const real SQRT_2_OVER_PI = (real)0.79788456080286535588;
+static const real SQRT_8_OVER_PI = (real)1.59576912160573071176;
 static const real CUBIC = (real)0.044715;
 
 /* Written so that a NaN passes. */
@@ -18,35 +18,48 @@ static inline real relu_slope(real x)
 	return x <= 0 ? 0 : 1;
 }
 
+/* Phi(x) = (1 + erf(x / sqrt 2)) / 2, from the tail on x's side, so that a small Phi keeps its digits. */
+static inline real normal_cdf(real x)
+{
+	const real tail = HALF * real_erfc(fabs(x) * SQRT_HALF);
+	return x < 0 ? tail : 1 - tail;
+}
+
 static inline real gelu(real x)
 {
-	return HALF * x * (1 + erf(x * SQRT_HALF));
+	return x * normal_cdf(x);
 }
 
 static inline real gelu_slope(real x)
 {
-	return HALF * (1 + erf(x * SQRT_HALF)) + x * INV_SQRT_2PI * exp(-HALF * x * x);
+	return normal_cdf(x) + x * (INV_SQRT_2PI * real_exp(-HALF * x * x));
 }
 
+static inline real sigmoid(real x)
+{
+	return 1 / (1 + real_exp(-x));
+}
+
+/* (1 + tanh(u)) / 2 is sigmoid(2u). */
 static inline real gelu_new(real x)
 {
-	return HALF * x * (1 + tanh(SQRT_2_OVER_PI * (x + CUBIC * x * x * x)));
+	return x * sigmoid(SQRT_8_OVER_PI * (x + CUBIC * x * x * x));
 }
 
 static inline real gelu_new_slope(real x)
 {
-	const real t = tanh(SQRT_2_OVER_PI * (x + CUBIC * x * x * x));
-	return HALF * (1 + t) + HALF * x * (1 - t * t) * SQRT_2_OVER_PI * (1 + 3 * CUBIC * x * x);
+	const real s = sigmoid(SQRT_8_OVER_PI * (x + CUBIC * x * x * x));
+	return s + x * (s * (1 - s)) * SQRT_8_OVER_PI * (1 + 3 * CUBIC * x * x);
 }
 
 static inline real silu(real x)
 {
-	return x / (1 + exp(-x));
+	return x * sigmoid(x);
 }
 
 static inline real silu_slope(real x)
 {
-	const real s = 1 / (1 + exp(-x));
+	const real s = sigmoid(x);
 	return s * (1 + x * (1 - s));
 }
 

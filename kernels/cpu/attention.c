@@ -1,5 +1,5 @@
 /* attention.c: the causal mask and softmax. */
-#include "real.h"
+#include "approx.h"
 
 /* Writes `value` above the diagonal of matrices [begin, end), each [p, p]. */
 static void fill_upper(int64_t begin, int64_t end, int64_t p, real *x, real value)
@@ -28,15 +28,35 @@ static real largest_of(int64_t n, const real *x)
 	return largest;
 }
 
-/* exp(-inf) is 0, so a masked entry becomes exactly 0. */
-static void softmax_row(int64_t n, const real *restrict x, real *restrict y)
+static void exp_range(int64_t n, real *x)
 {
-	const real largest = largest_of(n, x);
 	for (int64_t i = 0; i < n; i++)
-		y[i] = exp(x[i] - largest);
-	const real total = sum(n, y);
-	for (int64_t i = 0; i < n; i++)
-		y[i] /= total;
+		x[i] = real_exp(x[i]);
+}
+
+/* Rows that fit the first cache together: short rows then share one vector loop for exp. exp(-inf) is 0, so a masked
+ * entry becomes exactly 0. */
+static void softmax_block(int64_t rows, int64_t n, const real *restrict x, real *restrict y)
+{
+	for (int64_t r = 0; r < rows; r++) {
+		const real largest = largest_of(n, x + r * n);
+		for (int64_t i = r * n; i < (r + 1) * n; i++)
+			y[i] = x[i] - largest;
+	}
+	exp_range(rows * n, y);
+	for (int64_t r = 0; r < rows; r++) {
+		const real total = sum(n, y + r * n);
+		for (int64_t i = r * n; i < (r + 1) * n; i++)
+			y[i] /= total;
+	}
+}
+
+static void softmax_range(int64_t rows, int64_t n, const real *x, real *y)
+{
+	enum { BLOCK = 2048 };
+	const int64_t step = n < BLOCK ? BLOCK / n : 1;
+	for (int64_t r = 0; r < rows; r += step)
+		softmax_block(rows - r < step ? rows - r : step, n, x + r * n, y + r * n);
 }
 
 static void softmax_backward_row(int64_t n, const real *restrict y, const real *restrict dy, real *restrict dx)
@@ -49,9 +69,8 @@ static void softmax_backward_row(int64_t n, const real *restrict y, const real *
 static void softmax(pbk_context *context, int64_t rows, int64_t n, const void *x, void *y)
 {
 	if (n > 0)
-		PBK_PARALLEL(context, rows, rows * n * 16,
-		             for (int64_t r = begin; r < end; r++)
-		                     softmax_row(n, (const real *)x + r * n, (real *)y + r * n));
+		PBK_PARALLEL(context, rows, rows * n * 8,
+		             softmax_range(end - begin, n, (const real *)x + begin * n, (real *)y + begin * n));
 }
 
 static void softmax_backward(pbk_context *context, int64_t rows, int64_t n, const void *y, const void *dy, void *dx)

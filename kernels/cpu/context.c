@@ -7,7 +7,7 @@
 #include "cpu.h"
 
 /* Elements below which a second thread does not pay: waking it costs some microseconds. */
-enum { WORK_PER_THREAD = 1 << 16 };
+enum { WORK_PER_THREAD = 1 << 17 };
 
 pbk_context *pbk_cpu_open(int threads)
 {

@@ -6,7 +6,7 @@
 #include "kernels_test.h"
 #include "support/support.h"
 
-static const int64_t sizes[][2] = {{0, 3}, {1, 1}, {3, 5}, {7, 16}, {5, 17}, {33, 129}, {2, 1000}, {130, 1031}};
+static const int64_t sizes[][2] = {{0, 3}, {1, 1}, {3, 5}, {7, 16}, {5, 17}, {33, 129}, {2, 1000}, {260, 1031}};
 enum { N_SIZES = sizeof sizes / sizeof *sizes };
 
 /* A case with its operands, in a table's element type. */
@@ -103,7 +103,7 @@ static struct call row_of(const struct kernel_case *kc, const struct work *w, in
 START_TEST(row_alone_has_the_same_bits)
 {
 	const struct kernel_case *kc = &kernel_cases[_i];
-	const int64_t rows = 130, n = 1031;
+	const int64_t rows = 260, n = 1031;
 	for (int i = 0; kc->by_row && i < N_TABLES; i++) {
 		const struct pbk_table *table = test_table(i);
 		struct work together = work_new(kc, table, table->real_size, rows, n);
@@ -129,8 +129,8 @@ START_TEST(sums_do_not_depend_on_threads)
 	const struct kernel_case *kc = &kernel_cases[_i];
 	for (int i = 0; !kc->by_row && i < N_TABLES; i++) {
 		const struct pbk_table *table = test_table(i);
-		struct work two = work_new(kc, table, table->real_size, 130, 1031);
-		struct work one = work_new(kc, table, table->real_size, 130, 1031);
+		struct work two = work_new(kc, table, table->real_size, 260, 1031);
+		struct work one = work_new(kc, table, table->real_size, 260, 1031);
 		one.call.context = pbk_cpu_open(1);
 		kc->kernel(&two.call);
 		kc->kernel(&one.call);
