@@ -12,6 +12,12 @@ struct pbk_context {
  * than they save, or if the caller already runs in parallel. */
 int pbk_threads(const pbk_context *context, int64_t count, int64_t work);
 
+/* A product's work in those elements. */
+static inline int64_t pbk_gemm_work(int64_t m, int64_t n, int64_t k)
+{
+	return m * n * k / 16;
+}
+
 /* Runs the statement (last argument) on [begin, end), one share of [0, count) per thread. */
 #define PBK_PARALLEL(context, count, work, ...)                                                                        \
 	do {                                                                                                           \
@@ -30,20 +36,32 @@ int pbk_threads(const pbk_context *context, int64_t count, int64_t work);
 		}                                                                                                      \
 	} while (0)
 
-/* One per file and element type: writes the file's entries into the table. */
+/* The build compiles each kernel once per element type and instruction set, named by a suffix: f32, f32_avx2, ...
+ * Each file has one function per suffix, which writes its entries into the table. */
 #define PBK_DECLARE_FILLERS(suffix)                                                                                    \
 	void pbk_fill_nd_##suffix(struct pbk_table *table);                                                            \
-	void pbk_fill_noise_##suffix(struct pbk_table *table);                                                         \
 	void pbk_fill_rows_##suffix(struct pbk_table *table);                                                          \
 	void pbk_fill_layernorm_##suffix(struct pbk_table *table);                                                     \
 	void pbk_fill_act_##suffix(struct pbk_table *table);                                                           \
 	void pbk_fill_attention_##suffix(struct pbk_table *table);                                                     \
 	void pbk_fill_optim_##suffix(struct pbk_table *table);                                                         \
-	void pbk_fill_gemm_##suffix(struct pbk_table *table)
+	void pbk_fill_gemm_blocked_##suffix(struct pbk_table *table)
 PBK_DECLARE_FILLERS(f32);
 PBK_DECLARE_FILLERS(f64);
+PBK_DECLARE_FILLERS(f32_avx2);
+PBK_DECLARE_FILLERS(f64_avx2);
+PBK_DECLARE_FILLERS(f32_avx512);
+PBK_DECLARE_FILLERS(f64_avx512);
 
+/* Those that no instruction set makes faster. */
 void pbk_fill_memory(struct pbk_table *table);
-void pbk_fill_dnnl(struct pbk_table *table); /* f32 only */
+void pbk_fill_noise_f32(struct pbk_table *table);
+void pbk_fill_noise_f64(struct pbk_table *table);
+void pbk_fill_gemm_f32(struct pbk_table *table);
+void pbk_fill_gemm_f64(struct pbk_table *table);
+
+/* A float product by oneDNN; m, n and k above 0. */
+void pbk_sgemm_dnnl(pbk_context *context, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha,
+                    const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc);
 
 #endif
