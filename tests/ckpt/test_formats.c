@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "ckpt/ckpt.h"
+#include "ckpt/make.h"
 #include "support/support.h"
 
 static char path[256];
@@ -210,6 +211,63 @@ START_TEST(bad_safetensors_headers_are_refused)
 }
 END_TEST
 
+/* One member of an .npz: its version, length and header, and eight bytes of elements behind it. */
+static const struct {
+	const char *header, *reason;
+} bad_arrays[] = {
+	{"{'descr': '>f4', 'fortran_order': False, 'shape': (2,), }\n", "its type are not supported"},
+	{"{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n", "its type are not supported"},
+	{"{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (2,), }\n", "its type are not supported"},
+	{"{'fortran_order': False, 'shape': (2,), }\n", "its type are not supported"},
+	{"{'descr': '<f4', 'fortran_order': True, 'shape': (1, 2), }\n", "column by column"},
+	{"{'descr': '<f4', 'shape': (2,), }\n", "does not say its order"},
+	{"{'descr': '<f4', 'fortran_order': False, }\n", "no shape"},
+	{"{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }\n", "shape cannot be read"},
+	{"{'descr': '<f4', 'fortran_order': False, 'shape': (2,", "shape cannot be read"},
+	{"{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1, 1, 1, 1, 1, 1, 1, 1), }\n", "more than 8 axes"},
+	{"{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }\n", "does not fit the bytes"},
+	{"{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }\n", "does not fit the bytes"},
+	{"{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296), }\n", "larger than memory"},
+	{"{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904,), }\n", "does not fit the bytes"},
+	{"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999, 2), }\n", "larger than memory"},
+	{"", "does not say its order"},
+};
+
+static const char *make_npz(const char *header, size_t stated_length)
+{
+	struct pb_text npy = {0};
+	OP(&npy, "\x93NUMPY\1\0");
+	put_number(&npy, stated_length, 2);
+	pb_text_add_bytes(&npy, header, strlen(header));
+	put_number(&npy, 0, 8);
+	const char *made = make_zip(&(struct member){"a.npy", npy.data, npy.length, false}, 1);
+	pb_text_finish(&npy);
+	return made;
+}
+
+START_TEST(bad_npy_headers_are_refused)
+{
+	struct pb_ckpt ckpt;
+	const char *header = bad_arrays[_i].header;
+	ck_assert_int_eq(pb_ckpt_read(make_npz(header, strlen(header)), &ckpt), -PB_E_FORMAT);
+	ck_assert_msg(strstr(pb_error_text(), bad_arrays[_i].reason), "%s", pb_error_text());
+}
+END_TEST
+
+START_TEST(npy_header_lies_within_its_member)
+{
+	static const char header[] = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }\n";
+	struct pb_ckpt ckpt;
+	ck_assert_ok(pb_ckpt_read(make_npz(header, sizeof header - 1), &ckpt));
+	ck_assert_int_eq(ckpt.tensors[0].count, 2);
+	pb_ckpt_finish(&ckpt);
+	ck_assert_int_eq(pb_ckpt_read(make_npz(header, sizeof header + 8), &ckpt), -PB_E_FORMAT);
+	ck_assert_ptr_nonnull(strstr(pb_error_text(), "header is cut off"));
+	ck_assert_int_lt(pb_ckpt_read(make_zip(&(struct member){"a.npy", "not numpy's", 11, false}, 1), &ckpt), 0);
+	ck_assert_ptr_nonnull(strstr(pb_error_text(), "not a .npy"));
+}
+END_TEST
+
 START_TEST(safetensors_metadata_is_shown)
 {
 	struct pb_ckpt ckpt;
@@ -278,6 +336,8 @@ int main(void)
 	tcase_add_loop_test(cases, names_that_repeat_are_refused, 0, 2);
 	tcase_add_test(cases, elements_convert);
 	tcase_add_loop_test(cases, bad_safetensors_headers_are_refused, 0, sizeof bad_headers / sizeof *bad_headers);
+	tcase_add_loop_test(cases, bad_npy_headers_are_refused, 0, sizeof bad_arrays / sizeof *bad_arrays);
+	tcase_add_test(cases, npy_header_lies_within_its_member);
 	tcase_add_test(cases, safetensors_metadata_is_shown);
 	tcase_add_test(cases, a_huge_header_length_is_refused);
 	tcase_add_loop_test(cases, truncated_files_are_refused, 0, 2);
