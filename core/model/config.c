@@ -19,6 +19,8 @@ int pb_model_config_check(const struct pb_model_config *c)
 		if (sizes[i].value < sizes[i].least || sizes[i].value > 1 << 24)
 			return pb_fail(PB_E_RANGE, "%s must be between %lld and %d; it is %lld", sizes[i].name,
 				       (long long)sizes[i].least, 1 << 24, (long long)sizes[i].value);
+	if (!(c->eps >= 0 && c->eps <= 1))
+		return pb_fail(PB_E_RANGE, "eps must be between 0 and 1; it is %g", c->eps);
 	double d = (double)c->d_model;
 	double per_block = 4.0 * d * (double)c->n_heads * (double)c->d_head + 2.0 * d * (double)c->d_mlp;
 	double all = (double)c->n_layers * per_block + d * (2.0 * (double)c->d_vocab + (double)c->n_ctx);

@@ -126,8 +126,10 @@ static struct pb_var *embed(const struct walk *w)
 		   site(w, PB_SITE_POS_EMBED, pb_op_embed(pass->tape, &pos, positions, pass->b, pass->p)));
 }
 
-static int check_tokens(const struct pb_model *model, const struct pb_forward *pass)
+static int check_input(const struct pb_model *model, const struct pb_forward *pass)
 {
+	if (pass->b < 1)
+		return pb_fail(PB_E_RANGE, "a batch of %lld examples", (long long)pass->b);
 	if (pass->p < 1 || pass->p > model->config.n_ctx)
 		return pb_fail(PB_E_RANGE, "examples of %lld tokens do not fit n_ctx %lld", (long long)pass->p,
 			       (long long)model->config.n_ctx);
@@ -136,12 +138,16 @@ static int check_tokens(const struct pb_model *model, const struct pb_forward *p
 			return pb_fail(PB_E_RANGE, "token %d (example %lld, position %lld) is outside the vocabulary of %lld",
 				       (int)pass->tokens[i], (long long)(i / pass->p), (long long)(i % pass->p),
 				       (long long)model->config.d_vocab);
+	for (int64_t i = 0; pass->rows && i < pass->n_rows; i++)
+		if (pass->rows[i] < 0 || pass->rows[i] >= pass->b * pass->p)
+			return pb_fail(PB_E_RANGE, "row %d to unembed is outside the batch of %lld rows", (int)pass->rows[i],
+				       (long long)(pass->b * pass->p));
 	return 0;
 }
 
 int pb_model_forward(const struct pb_model *model, const struct pb_forward *pass, struct pb_var **ret_logits)
 {
-	int rc = check_tokens(model, pass);
+	int rc = check_input(model, pass);
 	if (rc)
 		return rc;
 	pb_error_clear();

@@ -100,7 +100,7 @@ struct pb_forward {
 	int64_t n_rows;
 };
 
-/* Logits: [b, p, d_vocab], or [n_rows, d_vocab] where rows are given. Tokens out of range: -PB_E_RANGE. */
+/* Logits: [b, p, d_vocab], or [n_rows, d_vocab] where rows are given. Tokens or rows out of range: -PB_E_RANGE. */
 int pb_model_forward(const struct pb_model *model, const struct pb_forward *pass, struct pb_var **ret_logits);
 
 #endif

@@ -47,14 +47,35 @@ static bool matches(const char *glob, const char *name)
 	return false;
 }
 
+/* What the user may have meant: a whole name, its last part, or one of the modules. */
+static const char *nearest_of(const struct pb_param_table *table, const char *term)
+{
+	static const char *const modules[] = {"embed", "pos_embed", "blocks", "ln1",     "ln2",
+					      "attn",  "mlp",       "ln_final", "unembed"};
+	enum { MODULES = sizeof modules / sizeof *modules };
+	const unsigned n = (unsigned)table->n;
+	size_t count = 0;
+	const char **names = calloc(2 * (size_t)n + MODULES, sizeof *names);
+	if (!names)
+		return NULL;
+	for (unsigned i = 0; i < n; i++) {
+		names[count++] = table->items[i].name;
+		names[count++] = strrchr(table->items[i].name, '.') + 1;
+	}
+	for (int m = 0; m < MODULES; m++)
+		for (unsigned i = 0; i < n; i++)
+			if (matches(modules[m], table->items[i].name)) {
+				names[count++] = modules[m];
+				break;
+			}
+	const char *nearest = pb_nearest(term, names, count);
+	free(names);
+	return nearest;
+}
+
 static int fail_no_match(const struct parser *p, const char *term)
 {
-	const unsigned n = (unsigned)p->table->n;
-	const char **names = calloc(n, sizeof *names);
-	for (unsigned i = 0; names && i < n; i++)
-		names[i] = p->table->items[i].name;
-	const char *nearest = names ? pb_nearest(term, names, n) : NULL;
-	free(names);
+	const char *nearest = nearest_of(p->table, term);
 	if (nearest)
 		return pb_fail(PB_E_NOTFOUND, "`%s` matches no parameter; did you mean `%s`?", term, nearest);
 	return pb_fail(PB_E_NOTFOUND, "`%s` matches no parameter of this model (they are named as `%s`)", term,
