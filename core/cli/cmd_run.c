@@ -41,6 +41,13 @@ static int fail(const char *command, int rc)
 	return pb_status_exit_code(rc);
 }
 
+static void print_warning(void *context, int level, const char *who, const char *text)
+{
+	(void)context;
+	if (level >= PB_LOG_WARNING)
+		fprintf(stderr, "patchbay: %s: %s\n", who, text);
+}
+
 /* An experiment read and planned on an open device. */
 struct session {
 	struct pb_config config;
@@ -50,6 +57,7 @@ struct session {
 
 static int open_session(const struct pb_cli_run *o, struct session *s)
 {
+	pb_host_set_log(print_warning, NULL);
 	int rc = pb_config_read(o->file, o->sets, &s->config);
 	if (rc)
 		return rc;

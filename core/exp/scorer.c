@@ -37,13 +37,9 @@ const char *pb_scorer_name(const struct pb_scorer *scorer)
 	return scorer->instance->loaded->plugin->name;
 }
 
-/* Was a slot there when the plugin was built? */
-#define HAS(ops, slot) \
-	((ops)->struct_size >= offsetof(struct pb_metric_ops, slot) + sizeof((ops)->slot) && (ops)->slot)
-
 const char *pb_scorer_unit(const struct pb_scorer *scorer)
 {
-	return HAS(scorer->ops, instance_unit) ? scorer->ops->instance_unit(scorer->instance->self) : scorer->ops->unit;
+	return pb_metric_unit(scorer->instance);
 }
 
 bool pb_scorer_has_gradient(const struct pb_scorer *scorer)
