@@ -127,12 +127,23 @@ static struct pb_yaml_mistake mistake_at(const struct pb_yaml_node *at)
 	        .line = at->line, .column = at->column, .width = at->width, .origin = at->origin};
 }
 
+/* What is too long ends in "...", not in half a character. */
+static void format_message(char message[MAX_MESSAGE], const char *format, va_list args)
+{
+	if (vsnprintf(message, MAX_MESSAGE, format, args) < MAX_MESSAGE)
+		return;
+	size_t end = MAX_MESSAGE - 4;
+	while (end > 0 && (message[end] & 0xc0) == 0x80)
+		end--;
+	memcpy(message + end, "...", 4);
+}
+
 int pb_yaml_fail_at(const struct pb_yaml *yaml, const struct pb_yaml_node *at, const char *format, ...)
 {
 	char message[MAX_MESSAGE];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(message, sizeof message, format, args);
+	format_message(message, format, args);
 	va_end(args);
 	struct pb_yaml_mistake m = mistake_at(at);
 	m.text = message;
@@ -152,7 +163,7 @@ int pb_yaml_error(struct pb_yaml *yaml, const struct pb_yaml_node *at, const cha
 	char message[MAX_MESSAGE];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(message, sizeof message, format, args);
+	format_message(message, format, args);
 	va_end(args);
 	struct pb_yaml_mistake *m = pb_arena_alloc(&yaml->arena, sizeof *m);
 	char *text = m ? pb_arena_strdup(&yaml->arena, message) : NULL;

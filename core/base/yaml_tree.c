@@ -78,7 +78,7 @@ static int find_item(const struct pb_yaml_node *list, const char *origin, const 
 	char shown[PB_YAML_SHOWN];
 	size_t digits = strspn(name, "0123456789");
 	size_t i = strtoul(name, NULL, 10);
-	if (digits && !name[digits] && digits < 10 && i < list->count) {
+	if (digits && !name[digits] && i < list->count) {
 		*ret_i = i;
 		return 0;
 	}

@@ -31,6 +31,7 @@ static const struct {
         {"[a-cx-z]", "m", false},
         {"[a-]", "-", true},
         {"[!a-c]", "d", true},
+        {"[!a-c]", "!", true},
         {"[!a-c]", "b", false},
         {"[!a-c]", "", false},
         {"{this,that}", "that", true},

@@ -296,6 +296,29 @@ START_TEST(missing_keys_of_the_root_are_at_its_place)
 }
 END_TEST
 
+START_TEST(missing_keys_of_a_default_are_at_the_place_above)
+{
+	const struct pb_param update = {.name = "update",
+	                                .type = PB_TYPE_RECORD,
+	                                .offset = offsetof(struct item, update),
+	                                .default_text = "{}",
+	                                .fields = betas_table,
+	                                .n_fields = 2,
+	                                .fields_size = sizeof(struct betas),
+	                                .doc = "the update"};
+	const struct pb_param items = {.name = "items",
+	                               .type = PB_TYPE_RECORD_LIST,
+	                               .offset = offsetof(struct all, items),
+	                               .fields = &update,
+	                               .n_fields = 1,
+	                               .fields_size = sizeof(struct item),
+	                               .doc = "n"};
+	ck_assert_int_eq(decode_table(&items, 1, NULL, "items: [{}]"), -PB_E_CONFIG);
+	ck_assert_str_eq(errors(), "f.yaml:1:9: missing key `lr` in `update`: learning rate (real, 0 .. 1)\n"
+	                           "  1 | items: [{}]\n    |         ^");
+}
+END_TEST
+
 START_TEST(mistakes_in_set_values_name_the_option)
 {
 	ck_assert_ok(decode("count: 5"));
@@ -366,6 +389,7 @@ int main(void)
 	tcase_add_test(tests, all_mistakes_are_found_in_one_go);
 	tcase_add_test(tests, keys_of_others_are_skipped);
 	tcase_add_test(tests, missing_keys_of_the_root_are_at_its_place);
+	tcase_add_test(tests, missing_keys_of_a_default_are_at_the_place_above);
 	tcase_add_test(tests, mistakes_in_set_values_name_the_option);
 	tcase_add_test(tests, large_ints_are_compared_exactly);
 	tcase_add_test(tests, wrong_default_is_reported_not_ignored);

@@ -67,6 +67,10 @@ START_TEST(good_tables_pass)
 {
 	ck_assert_ok(pb_schema_check(table, N, sizeof(struct params), "plugin x"));
 	ck_assert_ok(pb_schema_check(NULL, 0, 0, "plugin x"));
+	/* The order of the table need not be that of the struct. */
+	for (size_t i = 0; i < N; i++)
+		table[i] = good[N - 1 - i];
+	ck_assert_ok(pb_schema_check(table, N, sizeof(struct params), "plugin x"));
 }
 END_TEST
 
@@ -209,7 +213,7 @@ END_TEST
 
 START_TEST(digest_follows_the_meaning)
 {
-	static const char *const others[] = {"one", "three", NULL};
+	static const char *const others[] = {"one", "three", NULL}, *const moved[] = {"onet", "wo", NULL};
 	struct pb_param inner[1] = {inner_table[0]};
 	uint64_t same = pb_schema_hash(table, N);
 	/* Not what a user never sees. */
@@ -230,6 +234,7 @@ START_TEST(digest_follows_the_meaning)
 	CHANGE(table[COUNT_I].default_text = NULL);
 	CHANGE(table[RATE].unit = "tokens");
 	CHANGE(table[KIND].choices = others);
+	CHANGE(table[KIND].choices = moved);
 	CHANGE((inner[0].max = 5, table[INNER_I].fields = inner));
 	CHANGE((table[RATE] = good[FLAG], table[FLAG] = good[RATE]));
 	ck_assert_uint_ne(pb_schema_hash(good, N - 1), same);

@@ -122,6 +122,9 @@ static const struct {
         {"ab", NULL},
         {"abc", NULL},
         {"nothing_alike", NULL},
+        {"rl", "lr"},
+        {"l", NULL},
+        {"op", NULL},
         {"nlayers", "n_layers"},
 };
 
@@ -183,6 +186,16 @@ START_TEST(utf8_is_read_strictly)
 	const char *at = utf8[_i].bytes, *end = at + strlen(at);
 	ck_assert_int_eq(pb_utf8_read(&at, end), utf8[_i].code);
 	ck_assert_int_eq(at - utf8[_i].bytes, (long)utf8[_i].used);
+}
+END_TEST
+
+START_TEST(utf8_ends_where_it_is_told)
+{
+	const char euro[] = "\xe2\x82\xac", *at = euro;
+	ck_assert_int_eq(pb_utf8_read(&at, euro + 2), -1);
+	ck_assert_ptr_eq(at, euro + 1);
+	at = euro;
+	ck_assert_int_eq(pb_utf8_read(&at, euro + 3), 0x20ac);
 }
 END_TEST
 
@@ -317,6 +330,7 @@ int main(void)
 	ADD_TABLE(tests, nearest_name_is_what_was_meant, near);
 	tcase_add_test(tests, nearest_stops_where_the_names_do);
 	ADD_TABLE(tests, utf8_is_read_strictly, utf8);
+	tcase_add_test(tests, utf8_ends_where_it_is_told);
 	tcase_add_test(tests, shown_text_is_one_short_clean_line);
 	ADD_TABLE(tests, ints_are_those_of_the_core_schema, ints);
 	ADD_TABLE(tests, reals_are_those_of_the_core_schema, numbers);

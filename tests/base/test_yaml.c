@@ -1,4 +1,5 @@
 /* test_yaml.c: the tree, --set, and writing it back. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -207,6 +208,18 @@ START_TEST(set_refuses_with_a_reason_and_changes_nothing)
 }
 END_TEST
 
+START_TEST(set_cannot_make_long_keys)
+{
+	char path[300];
+	parse("a: 1");
+	snprintf(path, sizeof path, "%0200d=1", 0);
+	ck_assert_ok(pb_yaml_set(&yaml, path));
+	snprintf(path, sizeof path, "%0201d=1", 0);
+	ck_assert_int_eq(pb_yaml_set(&yaml, path), -PB_E_CONFIG);
+	ck_assert_ptr_nonnull(strstr(pb_error_text(), "201 bytes"));
+}
+END_TEST
+
 START_TEST(set_cannot_nest_without_end)
 {
 	char path[300] = "";
@@ -287,6 +300,17 @@ START_TEST(plain_text_that_flow_style_would_break_is_quoted)
 }
 END_TEST
 
+START_TEST(large_maps_in_lists_are_blocks)
+{
+	pb_text_add(&text, "a:\n  - {k: %090d}\n  - {k: %0100d}\n", 1, 2);
+	parse(text.data);
+	pb_text_clear(&text);
+	pb_yaml_emit(yaml.root, 0, &text);
+	ck_assert_ptr_nonnull(strstr(text.data, "  - {k: 000"));
+	ck_assert_ptr_nonnull(strstr(text.data, "  - k: 000"));
+}
+END_TEST
+
 START_TEST(indent_moves_every_line)
 {
 	parse("a: {b: 1, c: [{d: {e: f}}, x]}\ng: [1, 2]");
@@ -350,10 +374,12 @@ int main(void)
 	ADD_TABLE(tests, set_replaces_and_makes_what_is_missing, sets);
 	tcase_add_test(tests, set_goes_through_maps_and_lists);
 	ADD_TABLE(tests, set_refuses_with_a_reason_and_changes_nothing, refused_sets);
+	tcase_add_test(tests, set_cannot_make_long_keys);
 	tcase_add_test(tests, set_cannot_nest_without_end);
 	ADD_TABLE(tests, what_is_written_reads_back_equal, round_trips);
 	tcase_add_test(tests, written_style_is_what_a_person_would_write);
 	tcase_add_test(tests, plain_text_that_flow_style_would_break_is_quoted);
+	tcase_add_test(tests, large_maps_in_lists_are_blocks);
 	tcase_add_test(tests, indent_moves_every_line);
 	tcase_add_test(tests, long_lists_are_wrapped);
 	tcase_add_test(tests, files_are_read);

@@ -1,4 +1,5 @@
 /* test_yaml_errors.c: each refusal with its place, excerpt and advice; mistakes collected in order. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,7 @@ static const struct {
                          "  1 | a: \"x\\0y\"\n    |    ^"},
         {"a: 1\nb: \xc3\xa9\xff", "f.yaml:2:5: the byte 0xff is not UTF-8; save the file as UTF-8\n"
                                   "  2 | b: \xc3\xa9?\n    |     ^"},
+        {"a: 1\r\nb: \xff", "f.yaml:2:4: the byte 0xff is not UTF-8; save the file as UTF-8\n  2 | b: ?\n    |    ^"},
         {"a: x\x1by", "f.yaml:1:5: the control character U+001B is not allowed; remove it\n  1 | a: x?y\n    |     ^"},
         {"a: x\xef\xbb\xbf", "f.yaml:1:5: the control character U+FEFF is not allowed; remove it\n"
                              "  1 | a: x\xef\xbb\xbf\n    |     ^"},
@@ -113,6 +115,14 @@ START_TEST(depth_is_bounded)
 		pb_text_add(&text, "[");
 	for (int i = 0; i < 31; i++)
 		pb_text_add(&text, "]");
+	parse(text.data);
+	/* Neighbours do not add up. */
+	pb_text_clear(&text);
+	pb_text_add(&text, "a: [");
+	for (int i = 0; i < 100; i++)
+		pb_text_add(&text, "[[1]], {b: {c: d}}, ");
+	pb_text_add(&text, "]");
+	pb_yaml_finish(&yaml);
 	parse(text.data);
 	pb_text_clear(&text);
 	pb_text_add(&text, "a: ");
@@ -182,6 +192,15 @@ START_TEST(caret_stands_under_what_is_meant)
 	check_excerpt("k: \"one\n  two\"\n", "k", "f.yaml:1:4: wrong\n  1 | k: \"one\n    |    ^^^^");
 	check_excerpt("a: 1\r\nk: v\r\n", "k", "f.yaml:2:4: wrong\n  2 | k: v\n    |    ^");
 	check_excerpt("a: 1\rk: v\r", "k", "f.yaml:2:4: wrong\n  2 | k: v\n    |    ^");
+}
+END_TEST
+
+START_TEST(empty_lines_are_not_shown)
+{
+	parse("");
+	pb_yaml_error(&yaml, yaml.root, "wrong");
+	pb_yaml_status(&yaml);
+	ck_assert_str_eq(pb_error_text(), "f.yaml:1:1: wrong");
 }
 END_TEST
 
@@ -257,6 +276,19 @@ START_TEST(twenty_long_mistakes_fit)
 }
 END_TEST
 
+START_TEST(endless_messages_are_cut_between_characters)
+{
+	char words[4001], expected[1600];
+	for (int i = 0; i < 2000; i++)
+		memcpy(words + 2 * i, "\xc3\xa9", 3);
+	parse("a: 1");
+	pb_yaml_error(&yaml, NULL, "%s", words);
+	pb_yaml_status(&yaml);
+	snprintf(expected, sizeof expected, "f.yaml: %.1496s...", words);
+	ck_assert_str_eq(pb_error_text(), expected);
+}
+END_TEST
+
 START_TEST(values_of_their_own_have_an_origin)
 {
 	parse("a: 1");
@@ -287,10 +319,12 @@ int main(void)
 	tcase_add_test(tests, many_keys_are_compared_in_time);
 	tcase_add_test(tests, keys_are_bounded);
 	tcase_add_test(tests, caret_stands_under_what_is_meant);
+	tcase_add_test(tests, empty_lines_are_not_shown);
 	tcase_add_test(tests, long_lines_are_shown_in_part);
 	tcase_add_test(tests, mistakes_come_in_the_order_of_the_file);
 	tcase_add_test(tests, many_mistakes_are_counted);
 	tcase_add_test(tests, twenty_long_mistakes_fit);
+	tcase_add_test(tests, endless_messages_are_cut_between_characters);
 	tcase_add_test(tests, values_of_their_own_have_an_origin);
 	suite_add_tcase(suite, tests);
 	return pb_test_run(suite, NULL);
