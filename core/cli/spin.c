@@ -8,7 +8,11 @@ void pb_cli_limit_spinning(char **argv)
 {
 	if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY"))
 		return;
-	if (!setenv("GOMP_SPINCOUNT", "1000", 1))
-		execv("/proc/self/exe", argv);
+	char self[4096];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+	if (length > 0 && !setenv("GOMP_SPINCOUNT", "1000", 1)) {
+		self[length] = '\0';
+		execv(self, argv);
+	}
 	/* Where that is impossible, slower it is. */
 }
