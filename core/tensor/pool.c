@@ -77,16 +77,19 @@ nomem:
 
 int pb_tensor_new(struct pb_pool *pool, uint32_t dtype, int rank, const int64_t *shape, struct pb_view *ret_view)
 {
-	size_t count = 1;
+	int64_t extent = 1; /* bounds the strides too, where an axis has no elements */
+	if (rank < 0 || rank > PB_MAX_RANK)
+		return pb_fail(PB_E_SHAPE, "a tensor of %d axes; at most %d are possible", rank, PB_MAX_RANK);
 	for (int i = 0; i < rank; i++)
-		if (shape[i] < 0 || __builtin_mul_overflow(count, (size_t)shape[i], &count))
+		if (shape[i] < 0 || __builtin_mul_overflow(extent, shape[i] ? shape[i] : 1, &extent))
 			return pb_fail_nomem(SIZE_MAX, "a tensor");
+	struct pb_view view = pb_view_over(NULL, dtype, rank, shape);
+	size_t count = (size_t)pb_view_count(&view);
 	if (count > SIZE_MAX / pb_dtype_size(dtype))
 		return pb_fail_nomem(SIZE_MAX, "a tensor");
-	void *data = pb_pool_alloc(pool, count * pb_dtype_size(dtype));
-	if (!data)
+	if (!(view.data = pb_pool_alloc(pool, count * pb_dtype_size(dtype))))
 		return -PB_E_NOMEM;
-	*ret_view = pb_view_over(data, dtype, rank, shape);
+	*ret_view = view;
 	return 0;
 }
 

@@ -15,7 +15,7 @@ static const struct pb_model_config golden = {
         .n_layers = 3, .d_model = 48, .d_head = 12, .n_heads = 4, .d_mlp = 64, .n_ctx = 5, .d_vocab = 64, .eps = 1e-5};
 
 /* A huge allocation is refused, not fatal, when the address sanitizer allocates. */
-const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
 	return "allocator_may_return_null=1";
