@@ -312,6 +312,7 @@ static int take_view(const struct pb_unpickler *u, const struct pb_pickle_value 
 	return 0;
 }
 
+/* A negative count is a huge one here. */
 static bool is_storage_id(const struct pb_pickle_value *id)
 {
 	const struct pb_pickle_value *const *i = id->list.items;
@@ -319,7 +320,7 @@ static bool is_storage_id(const struct pb_pickle_value *id)
 	       i[0]->type == PB_PICKLE_STR && !strcmp(i[0]->string.data, "storage") && i[1]->type == PB_PICKLE_GLOBAL &&
 	       i[1]->global->kind == KIND_STORAGE && i[2]->type == PB_PICKLE_STR && i[2]->string.length < 256 &&
 	       strlen(i[2]->string.data) == i[2]->string.length && i[3]->type == PB_PICKLE_STR &&
-	       i[4]->type == PB_PICKLE_INT && i[4]->integer >= 0 &&
+	       i[4]->type == PB_PICKLE_INT &&
 	       (uint64_t)i[4]->integer <= INT64_MAX / pb_ckpt_dtype_size(i[1]->global->dtype);
 }
 

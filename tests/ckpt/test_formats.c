@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/status.h"
@@ -96,24 +97,27 @@ START_TEST(same_tensors_make_the_same_file)
 	ck_assert_ok(pb_file_read(path, 1 << 20, &second, &second_size));
 	ck_assert_uint_eq(first_size, second_size);
 	ck_assert_mem_eq(first, second, first_size);
+	if (writers[_i].write == pb_ckpt_write_npz) /* and not because both were written within a second */
+		ck_assert_mem_eq((char *)first + 10, "\0\0\x21\0", 4);
 	free(first);
 	free(second);
 }
 END_TEST
 
-/* Readers that map a .safetensors file want its data at a multiple of the element's size. */
+/* Readers that map a .safetensors file want its data at a multiple of the element's size, whatever the header's length.
+ */
 START_TEST(safetensors_data_is_aligned)
 {
 	static const uint64_t data[2] = {1, 2};
 	const struct pb_ckpt_tensor tensors[] = {{"odd", PB_CKPT_U8, 1, {3}, 3, data},
-						 {"wide", PB_CKPT_F64, 1, {1}, 1, data}};
+						 {&"xxxxxxxwide" [_i], PB_CKPT_F64, 1, { 1 }, 1, data}};
 	void *file;
 	size_t size;
 	ck_assert_ok(pb_ckpt_write_safetensors(scratch("aligned"), tensors, 2));
 	ck_assert_ok(pb_file_read(path, 1 << 20, &file, &size));
 	const unsigned char *bytes = file;
 	ck_assert_int_eq(bytes[0] % 8, 0);
-	const char *entry = strstr((const char *)file + 8, "\"wide\"");
+	const char *entry = strstr((const char *)file + 8, "wide\"");
 	ck_assert_ptr_nonnull(entry);
 	ck_assert_int_eq(atoi(strstr(entry, "data_offsets\":[") + 15) % 8, 0);
 	free(file);
@@ -263,6 +267,9 @@ START_TEST(npy_header_lies_within_its_member)
 	pb_ckpt_finish(&ckpt);
 	ck_assert_int_eq(pb_ckpt_read(make_npz(header, sizeof header + 8), &ckpt), -PB_E_FORMAT);
 	ck_assert_ptr_nonnull(strstr(pb_error_text(), "header is cut off"));
+	/* One byte less of header is one byte more of elements. */
+	ck_assert_int_eq(pb_ckpt_read(make_npz(header, sizeof header - 2), &ckpt), -PB_E_FORMAT);
+	ck_assert_ptr_nonnull(strstr(pb_error_text(), "does not fit the bytes"));
 	ck_assert_int_lt(pb_ckpt_read(make_zip(&(struct member){"a.npy", "not numpy's", 11, false}, 1), &ckpt), 0);
 	ck_assert_ptr_nonnull(strstr(pb_error_text(), "not a .npy"));
 }
@@ -290,6 +297,11 @@ START_TEST(a_huge_header_length_is_refused)
 	struct pb_ckpt ckpt;
 	ck_assert_ok(pb_file_write(scratch("huge.safetensors"), file, sizeof file));
 	ck_assert_int_eq(pb_ckpt_read(path, &ckpt), -PB_E_FORMAT);
+	/* Also where the file is that long. */
+	ck_assert_ok(pb_file_write(path, "\0\0\0\3\0\0\0\0{}", 10));
+	ck_assert_int_eq(truncate(path, 100 << 20), 0);
+	ck_assert_int_eq(pb_ckpt_read(path, &ckpt), -PB_E_FORMAT);
+	ck_assert_msg(strstr(pb_error_text(), "header of 50331648 bytes"), "%s", pb_error_text());
 }
 END_TEST
 
@@ -331,7 +343,7 @@ int main(void)
 	tcase_add_loop_test(cases, every_type_and_shape_survives, 0, 2);
 	tcase_add_test(cases, golden_model_goes_round);
 	tcase_add_loop_test(cases, same_tensors_make_the_same_file, 0, 2);
-	tcase_add_test(cases, safetensors_data_is_aligned);
+	tcase_add_loop_test(cases, safetensors_data_is_aligned, 0, 8);
 	tcase_add_test(cases, npz_refuses_bfloat16);
 	tcase_add_loop_test(cases, names_that_repeat_are_refused, 0, 2);
 	tcase_add_test(cases, elements_convert);

@@ -98,11 +98,16 @@ static const struct {
 	{PICKLE("(e"), "lacks its operand"},
 	{PICKLE("K\x01\x86"), "lacks its operand"},
 	{PICKLE("0"), "lacks its operand"},
+	{PICKLE("N(Q"), "lacks its operand"},
 	{PICKLE("NN"), "does not end in one object"},
 	{PICKLE(""), "does not end in one object"},
 	{PICKLE("h\x05"), "memo 5 was never set"},
 	{PICKLE("j\xff\xff\xff\xff"), "was never set"},
 	{PICKLE("Nr\xff\xff\xff\x7f"), "memo index 2147483647 is out of range"},
+	{PICKLE("Nr\0\0\x10\0"), "memo index 1048576 is out of range"},
+	{PICKLE("U\x03"
+		"ab"),
+	 "ends too early"},
 	{PICKLE("Np99999999999999999999\n"), "is not a number"},
 	{PICKLE("q\0"), "lacks its operand"},
 	{PICKLE("X\xff\xff\xff\xff"
@@ -266,11 +271,14 @@ END_TEST
 START_TEST(too_many_objects_are_refused)
 {
 	struct pb_text pickle = {0};
-	OP(&pickle, "](");
 	for (int i = 0; i < 5000000; i++)
-		OP(&pickle, "]");
-	OP(&pickle, "e.");
-	check_refused(make_pt(&pickle, NULL, 0), "more than 4194304 objects");
+		OP(&pickle, "]0");
+	OP(&pickle, "N.");
+	check_refused(make_pt(&pickle, NULL, 0), "more than 4194304 objects in one pickle");
+	for (int i = 0; i < 5000000; i++)
+		OP(&pickle, "N");
+	OP(&pickle, ".");
+	check_refused(make_pt(&pickle, NULL, 0), "stacks more than 4194304 objects");
 }
 END_TEST
 
