@@ -10,7 +10,7 @@
 enum { MAX_NOTES = 12 };
 
 struct tally {
-	size_t cells, cut, all_forward_fired, backward_fired, forward_unchanged, backward_unchanged;
+	size_t cells, cut, backward_fired, forward_unchanged, backward_unchanged;
 	int64_t least_without_grad, most_without_grad;
 	bool one_score; /* all cells score the same, to rounding */
 	double score;
@@ -45,7 +45,6 @@ static struct tally count(const struct pb_result_cell *cells, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		const struct pb_result_cell *c = &cells[i];
 		t.cut += c->graph_cut;
-		t.all_forward_fired += c->forward.fired > 0;
 		t.backward_fired += c->backward.fired > 0;
 		t.forward_unchanged += c->forward.fired && c->forward.max_change == 0.0;
 		t.backward_unchanged += c->backward.fired && c->backward.max_change == 0.0;
@@ -78,16 +77,33 @@ static void by_construction(const struct tally *t, char *text, size_t size)
 		snprintf(text, size, ": these cells say nothing");
 }
 
-static void forward_notes(const struct pb_config_sweep *c, const struct tally *t, const char *points, struct notes *out)
+/* Does the forward patch hold the gradient up, whatever it does to the value? A backward patch that fires decides
+ * instead. */
+static bool blocks_gradient(const struct pb_plan_sweep *s, const struct tally *t)
 {
-	char so[96];
-	by_construction(t, so, sizeof so);
+	return s->config->kind == PB_SWEEP_GRADIENT && s->config->gradient == PB_MODE_TORCH &&
+	       pb_setter_ops(s->setter)->effect != PB_EFFECT_ADD && !t->backward_fired;
+}
+
+static void forward_notes(const struct pb_plan_sweep *s, const struct tally *t, const char *points, struct notes *out)
+{
+	const struct pb_config_sweep *c = s->config;
+	char so[96] = "", why[128];
+	if (c->forward == PB_FROM_ABLATE)
+		snprintf(why, sizeof why, "the setter left the values there as they were");
+	else if (c->forward == c->base)
+		snprintf(why, sizeof why, "it takes the base run's own activations");
+	else
+		snprintf(why, sizeof why, "the %s run's activations there equal those of the base run",
+		         pb_patch_from_names[c->forward]);
+	if (!c->backward)
+		by_construction(t, so, sizeof so);
+	if (blocks_gradient(s, t))
+		snprintf(so, sizeof so, "; mode `torch` holds the gradient up there all the same");
 	if (t->forward_unchanged == t->cells)
-		note(out, "forward patch at %s changed nothing: the %s run's activations there equal those of the base run%s",
-		     points, pb_patch_from_names[c->forward], c->backward ? "" : so);
+		note(out, "forward patch at %s changed nothing: %s%s", points, why, so);
 	else if (t->forward_unchanged)
-		note(out, "forward patch changed nothing in %zu of %zu cells (the activations are equal in both runs there)",
-		     t->forward_unchanged, t->cells);
+		note(out, "forward patch changed nothing in %zu of %zu cells: %s", t->forward_unchanged, t->cells, why);
 }
 
 static void cut_notes(const struct pb_config_sweep *c, const struct tally *t, const char *points, struct notes *out)
@@ -120,10 +136,14 @@ static void backward_notes(const struct pb_config_sweep *c, const struct tally *
 		     pb_patch_from_names[c->backward]);
 	else if (t->backward_unchanged)
 		note(out, "backward patch changed nothing in %zu of %zu cells", t->backward_unchanged, t->cells);
+	if (t->backward_fired && t->backward_fired < t->cells)
+		note(out, "backward hook never fired in %zu of %zu cells: no gradient passes there",
+		     t->cells - t->backward_fired, t->cells);
 }
 
 int pb_audit_sweep(const struct pb_plan *plan, const struct pb_plan_sweep *sweep, const struct pb_result_cell *cells,
-		   size_t n_cells, struct pb_arena *arena, const char *const **ret_notes, size_t *ret_n_notes)
+                   size_t n_cells, bool score_defined, struct pb_arena *arena, const char *const **ret_notes,
+                   size_t *ret_n_notes)
 {
 	const struct pb_config_sweep *c = sweep->config;
 	struct tally t = count(cells, n_cells);
@@ -131,13 +151,16 @@ int pb_audit_sweep(const struct pb_plan *plan, const struct pb_plan_sweep *sweep
 	char points[256], so[96];
 	if (!out.items)
 		return -PB_E_NOMEM;
+	if (n_cells && !score_defined)
+		note(&out, "clean and corrupted %s give the same metric within rounding: the score is undefined",
+		     c->kind == PB_SWEEP_ACTIVATION ? "runs" : "updates");
 	if (n_cells && c->kind != PB_SWEEP_PARAMS) {
 		name_points(plan, sweep, points, sizeof points);
 		by_construction(&t, so, sizeof so);
 		if (!c->forward && !c->backward)
 			note(&out, "no patch at all (neither `forward` nor `backward` names a run)%s", so);
 		if (c->forward)
-			forward_notes(c, &t, points, &out);
+			forward_notes(sweep, &t, points, &out);
 		cut_notes(c, &t, points, &out);
 		if (c->backward)
 			backward_notes(c, &t, points, &out);

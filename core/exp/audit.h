@@ -4,9 +4,10 @@
 
 #include "exp/plan.h"
 
-/* Notes on a finished sweep, from the arena: patches that changed nothing, backward hooks that never fired, graphs that were
- * cut, and what follows for the scores. */
+/* Notes on a finished sweep, from the arena: patches that changed nothing, backward hooks that never fired, graphs that
+ * were cut, ends of the score that coincide, and what follows for the scores. */
 int pb_audit_sweep(const struct pb_plan *plan, const struct pb_plan_sweep *sweep, const struct pb_result_cell *cells,
-		   size_t n_cells, struct pb_arena *arena, const char *const **ret_notes, size_t *ret_n_notes);
+                   size_t n_cells, bool score_defined, struct pb_arena *arena, const char *const **ret_notes,
+                   size_t *ret_n_notes);
 
 #endif

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/rng.h"
 #include "base/status.h"
 #include "exp/evaluate.h"
 #include "exp/means.h"
@@ -156,6 +155,28 @@ static int make_buffers(struct pb_engine *e)
 	return rc;
 }
 
+static int look_on(void *user, const struct pb_hook_call *call)
+{
+	(void)user, (void)call;
+	return 0;
+}
+
+/* attn.hook_result changes how attn_out is summed, in the last digits: once a sweep asks for it, every pass evaluates
+ * it, so that a run's own values are the cell's own values to the last bit. */
+static int evaluate_results(struct pb_engine *e)
+{
+	int rc = 0;
+	for (size_t i = 0; i < e->plan->n_sweeps; i++) {
+		const struct pb_plan_sweep *s = &e->plan->sweeps[i];
+		for (size_t k = 0; !rc && k < s->n_sites; k++) {
+			struct pb_hook hook = {.site_id = s->sites[k], .direction = PB_FORWARD, .run = look_on};
+			if (e->plan->model.sites.items[s->sites[k]].kind == PB_SITE_RESULT)
+				rc = pb_bus_add(&e->bus, &hook, NULL);
+		}
+	}
+	return rc;
+}
+
 int pb_engine_init(struct pb_engine *engine, const struct pb_plan *plan, const struct pb_params *weights,
 		   const struct pb_probe *probe)
 {
@@ -165,6 +186,8 @@ int pb_engine_init(struct pb_engine *engine, const struct pb_plan *plan, const s
 	pb_bus_init(&e->bus, &plan->model.sites);
 	pb_pool_init(&e->means_pool, plan->device);
 	int rc = make_buffers(e);
+	if (!rc)
+		rc = evaluate_results(e);
 	if (!rc && has_questions(e) && wants_reference(e) && !(e->reference = make_reference(e, &probe->questions)))
 		rc = pb_error_status();
 	if (!rc && has_questions(e))
@@ -223,16 +246,12 @@ static int attach(struct pb_engine *e, const struct pb_plan_sweep *s, const stru
 		  struct pb_patch *patches)
 {
 	int rc = 0;
-	size_t number = (size_t)(cell - s->cells);
 	for (size_t i = 0; !rc && i < 2 * cell->n_patches; i++) {
 		enum pb_direction direction = i % 2 ? PB_BACKWARD : PB_FORWARD;
 		struct pb_patch *p = &patches[i];
 		*p = (struct pb_patch){.sweep = s, .place = &cell->patches[i / 2], .direction = direction, .hook_id = -1};
 		if (!(direction == PB_FORWARD ? s->config->forward : s->config->backward))
 			continue;
-		/* Named after the sweep, so that reordering or adding sweeps changes no noise. */
-		p->stream = pb_random_stream(s->config->name) + 2 * (uint64_t)(number * cell->n_patches + i / 2) +
-			    (direction == PB_BACKWARD);
 		rc = source_of(e, s, p->place, direction, &p->source);
 		if (!rc)
 			rc = pb_patch_attach(p, &e->bus, (enum pb_gradient_mode)s->config->gradient);

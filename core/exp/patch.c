@@ -1,6 +1,9 @@
 /* patch.c: slices the region at the cell's index and hands it to the setter. */
 #include "exp/patch.h"
 
+#include <stdio.h>
+
+#include "base/rng.h"
 #include "base/status.h"
 
 /* The part of a tensor that the patch's index chooses. */
@@ -73,6 +76,17 @@ static enum pb_hook_effect effect_of(const struct pb_patch *p, enum pb_gradient_
 	}
 }
 
+/* From what the patch is and nothing else: other cells, their order and other sweeps change no noise. */
+static uint64_t stream_of(const struct pb_patch *p, const struct pb_site *site)
+{
+	char text[256]; /* the longest point's name and six numbers take less */
+	int n = snprintf(text, sizeof text, "%016llx/%s/%d",
+	                 (unsigned long long)pb_random_stream(p->sweep->config->name), site->name, (int)p->direction);
+	for (size_t i = 0; i < p->sweep->n_setter_axes && n < (int)sizeof text; i++)
+		n += snprintf(text + n, sizeof text - (size_t)n, "/%lld", (long long)p->place->index[i]);
+	return pb_random_stream(text);
+}
+
 int pb_patch_attach(struct pb_patch *patch, struct pb_bus *bus, enum pb_gradient_mode mode)
 {
 	struct pb_hook hook = {
@@ -84,5 +98,6 @@ int pb_patch_attach(struct pb_patch *patch, struct pb_bus *bus, enum pb_gradient
 		.region = region,
 		.adjoint = adjoint,
 	};
+	patch->stream = stream_of(patch, &bus->sites->items[patch->place->site_id]);
 	return pb_bus_add(bus, &hook, &patch->hook_id);
 }

@@ -11,8 +11,8 @@ struct pb_patch {
 	const struct pb_plan_patch *place;
 	enum pb_direction direction;
 	const struct pb_view *source; /* the whole tensor of the source, axes tagged; NULL: the setter needs none */
-	uint64_t stream;
-	int hook_id; /* on the bus */
+	uint64_t stream;              /* of its random numbers; set by attach, as hook_id */
+	int hook_id;                  /* on the bus */
 };
 
 /* Adds the patch to the bus's present scope, for the whole batch. In mode `torch` a forward patch has the gradient effect that

@@ -119,7 +119,8 @@ int pb_sweep_run(struct pb_engine *engine, const struct pb_plan_sweep *sweep, st
 	r.cells = cells;
 	run_cells(engine, sweep, terminal, &r, cells, ret_done, &rc);
 	r.seconds = pb_clock() - started;
-	int audit_rc = pb_audit_sweep(engine->plan, sweep, cells, *ret_done, arena, &r.notes, &r.n_notes);
+	int audit_rc =
+	        pb_audit_sweep(engine->plan, sweep, cells, *ret_done, r.score_defined, arena, &r.notes, &r.n_notes);
 	if (!rc)
 		rc = audit_rc;
 	*ret_result = r;

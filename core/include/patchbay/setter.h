@@ -59,7 +59,7 @@ struct pb_setter_call {
 	                                   * the old values on entry */
 	const struct pb_view *target;     /* the region, to be changed in place: [batch, ...], each indexed axis 1 long */
 	const struct pb_view *source;     /* the region of the source, read-only; NULL with PB_SOURCE_NONE */
-	uint64_t stream;                  /* differs per sweep, cell and direction: the stream for host->noise */
+	uint64_t stream;                  /* differs per sweep, region and direction: the stream for host->noise */
 };
 
 /* Calls in the order create, prepare (once per hook point), apply (many), destroy. */
