@@ -25,7 +25,7 @@ enum {
 	DOT_BLOCK = 4,            /* dot products are taken in blocks of 4 x 4 */
 	DOT_ROWS = 8,             /* for at most so many rows of A */
 	PACK_ROWS = 4 * MR,       /* rows of A from which packing B pays, where it need not be */
-	DNNL_WORK = 40 * 40 * 40, /* m*n*k from which oneDNN is faster */
+	DNNL_WORK = 32 * 32 * 32, /* m*n*k from which oneDNN is faster */
 };
 
 typedef real vector __attribute__((vector_size(VECTOR_SIZE)));
@@ -103,12 +103,23 @@ static void multiply_tile(int64_t rows, int64_t kc, const real *a, const real *b
 }
 
 /* Packs `count` rows (of A) or columns (of B), `step` apart, to [kc, width]; zeros fill up the width. */
-static void pack(const real *restrict x, int64_t count, int64_t step, int64_t along, int64_t kc, int64_t width,
-                 real *restrict packed)
+static inline __attribute__((always_inline)) void pack(const real *restrict x, int64_t count, int64_t step,
+                                                       int64_t along, int64_t kc, const int64_t width,
+                                                       real *restrict packed)
 {
-	for (int64_t i = 0; i < width; i++)
+	if (count < width)
+		memset(packed, 0, (size_t)(kc * width) * sizeof *packed);
+	if (step == 1 && count == width)
 		for (int64_t p = 0; p < kc; p++)
-			packed[p * width + i] = i < count ? x[i * step + p * along] : 0;
+			memcpy(packed + p * width, x + p * along, (size_t)width * sizeof *x);
+	else if (step == 1)
+		for (int64_t p = 0; p < kc; p++)
+			for (int64_t i = 0; i < count; i++)
+				packed[p * width + i] = x[p * along + i];
+	else
+		for (int64_t i = 0; i < count; i++)
+			for (int64_t p = 0; p < kc; p++)
+				packed[p * width + i] = x[i * step + p * along];
 }
 
 /* Columns [j, j + nc) of C, for k in [k0, k0 + kc). `b` holds B packed, or is NULL. */
@@ -208,7 +219,7 @@ static void scale_only(const struct product *p)
 
 static bool is_dots(const struct product *p)
 {
-	return p->a.column == 1 && p->b.row == 1 && p->m <= DOT_ROWS;
+	return p->a.column == 1 && p->b.row == 1 && p->m <= DOT_ROWS && p->k >= WIDTH;
 }
 
 /* Rows [i, i + m) and columns [j, j + n) of C. */
@@ -250,10 +261,6 @@ static void multiply(pbk_context *context, const struct product *p)
 static void gemm(pbk_context *context, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
                  int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc)
 {
-	if (sizeof(real) == sizeof(float) && m * n * k >= DNNL_WORK) {
-		pbk_sgemm_dnnl(context, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-		return;
-	}
 	const struct product p = {
 	        .a = {a, ta ? 1 : lda, ta ? lda : 1},
 	        .b = {b, tb ? 1 : ldb, tb ? ldb : 1},
@@ -265,7 +272,10 @@ static void gemm(pbk_context *context, bool ta, bool tb, int64_t m, int64_t n, i
 	        .c = c,
 	        .ldc = ldc,
 	};
-	multiply(context, &p);
+	if (sizeof(real) == sizeof(float) && m * n * k >= DNNL_WORK && !is_dots(&p))
+		pbk_sgemm_dnnl(context, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+	else
+		multiply(context, &p);
 }
 
 /* Threads share the products where there are enough; within a product otherwise. */

@@ -14,18 +14,18 @@ static double now(void)
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Seconds of one call: the fastest of several runs of about 10 ms. */
+/* Seconds of one call: the fastest of many short runs, so that a busy machine shows little. */
 static double time_call(void (*function)(void *), void *argument)
 {
 	double best = 1e9;
 	int64_t calls = 1;
-	for (int run = 0; run < 7;) {
+	for (int run = 0; run < 40;) {
 		const double begin = now();
 		for (int64_t i = 0; i < calls; i++)
 			function(argument);
 		const double seconds = now() - begin;
-		if (seconds < 0.01 && run == 0) {
-			calls *= seconds < 1e-3 ? 8 : 2;
+		if (seconds < 5e-4 && run == 0) {
+			calls *= seconds < 5e-5 ? 8 : 2;
 			continue;
 		}
 		if (seconds / (double)calls < best)
@@ -136,7 +136,7 @@ void bench_kernels(void)
 	test_context = pbk_cpu_open(threads ? atoi(threads) : 0);
 	const struct pbk_table *fast[2] = {pbk_cpu_f32(), pbk_cpu_f64()};
 	const struct pbk_table *plain[2] = {pbk_cpu_f32_plain(), pbk_cpu_f64_plain()};
-	for (int t = 0; t < 2 && (!only || strstr("gemm", only)); t++)
+	for (int t = 0; t < 2 && (!only || strstr(only, "gemm")); t++)
 		for (size_t i = 0; i < sizeof products / sizeof *products; i++)
 			for (int v = 0; v < 3; v++) {
 				struct timed_gemm g = {.ta = v == 2, .tb = v == 1};
