@@ -19,13 +19,21 @@ static void causal_zero(pbk_context *context, int64_t count, int64_t p, void *ds
 	PBK_PARALLEL(context, count, count * p * p, fill_upper(begin, end, p, dscores, 0));
 }
 
-static real largest_of(int64_t n, const real *x)
+/* By lanes, since compilers must not reorder a plain maximum. A NaN is passed over here and kept by exp. */
+static real largest_of(int64_t n, const real *restrict x)
 {
-	real largest = x[0];
-#pragma omp simd reduction(max : largest)
-	for (int64_t i = 0; i < n; i++)
-		largest = x[i] > largest ? x[i] : largest;
-	return largest;
+	real lane[LANES];
+	int64_t i = 0;
+	for (int l = 0; l < LANES; l++)
+		lane[l] = -(real)INFINITY;
+	for (; i + LANES <= n; i += LANES)
+		for (int l = 0; l < LANES; l++)
+			lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
+	for (; i < n; i++)
+		lane[0] = x[i] > lane[0] ? x[i] : lane[0];
+	for (int l = 1; l < LANES; l++)
+		lane[0] = lane[l] > lane[0] ? lane[l] : lane[0];
+	return lane[0];
 }
 
 static void exp_range(int64_t n, real *x)

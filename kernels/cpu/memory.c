@@ -9,7 +9,7 @@ enum { ALIGNMENT = 64 };
 static void *device_alloc(pbk_context *context, size_t size)
 {
 	(void)context;
-	if (size > SIZE_MAX - ALIGNMENT)
+	if (size > PTRDIFF_MAX - ALIGNMENT)
 		return NULL;
 	return aligned_alloc(ALIGNMENT, (size + !size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
 }
