@@ -146,7 +146,7 @@ START_TEST(tensors_beyond_all_measure_are_refused)
 	const int64_t shapes[][4] = {
 	        {huge, 1, 1, 1}, {huge, huge, 1, 1},   {huge, huge, huge, 2}, {huge, 0, huge, huge},
 	        {-1, 1, 1, 1},   {1, 1, 1, -huge - 1}, {k, k, k, 16},         {k, k, k, 1},
-	        {k, k, k, 4},    {k, k, k, 8},         {-k, -k, 1, 1},
+	        {k, k, k, 4},    {k, k, k, 8},         {-2, -3, 1, 1},
 	};
 	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
 		for (uint32_t dtype = PB_F32; dtype <= PB_F64; dtype++) {
