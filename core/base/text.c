@@ -73,7 +73,7 @@ void pb_text_add_json(struct pb_text *text, const char *string)
 	for (const char *at = string, *end = string + strlen(string); at < end;) {
 		const char *from = at;
 		int32_t code = pb_utf8_read(&at, end);
-		if (code < 0)
+		if (code < 0 || code == 0xfffd) /* alike, so that what is read back is written alike */
 			pb_text_add(text, "\\ufffd");
 		else if (code == '"' || code == '\\')
 			pb_text_add(text, "\\%c", (char)code);
@@ -96,17 +96,16 @@ void pb_text_add_real(struct pb_text *text, double value)
 		return;
 	}
 	char digits[40];
-	/* 120, not 1.2e+02. */
-	if (value == floor(value) && fabs(value) < 1e15 && value != 0) {
-		pb_text_add(text, "%.0f", value);
-		return;
-	}
-	for (int precision = 1; precision <= 17; precision++) {
-		snprintf(digits, sizeof digits, "%.*g", precision, value);
-		if (strtod(digits, NULL) == value)
-			break;
-	}
-	pb_text_add(text, "%s", digits);
+	int precision = 0;
+	do
+		snprintf(digits, sizeof digits, "%.*e", precision, value);
+	while (precision++ < 16 && strtod(digits, NULL) != value);
+	/* 120 and 0.001, not 1.2e+02 and 1e-03. */
+	int exponent = atoi(strchr(digits, 'e') + 1), decimals = precision - 1 - exponent;
+	if (exponent >= -4 && exponent < 15)
+		pb_text_add(text, "%.*f", decimals > 0 ? decimals : 0, value);
+	else
+		pb_text_add(text, "%.*g", precision, value);
 }
 
 int pb_text_status(const struct pb_text *text)

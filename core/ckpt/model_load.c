@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "base/utf8.h"
 
 static void add_shape(struct pb_text *text, int rank, const int64_t *shape)
 {
@@ -70,7 +71,7 @@ int pb_ckpt_model_config(const struct pb_ckpt *ckpt, struct pb_model_config *ret
 static int fail_shape(const struct pb_ckpt *ckpt, const struct pb_ckpt_tensor *t, const struct pb_param_info *p)
 {
 	struct pb_text text = {0};
-	pb_text_add(&text, "%s: tensor `%s` has shape ", ckpt->path, t->name);
+	pb_text_add(&text, "%s: tensor `%s` has shape ", ckpt->path, p->name);
 	add_shape(&text, t->rank, t->shape);
 	pb_text_add(&text, "; the model needs ");
 	add_shape(&text, p->rank, p->shape);
@@ -85,13 +86,21 @@ static bool is_buffer(const char *name)
 	return leaf && (!strcmp(leaf, ".attn.mask") || !strcmp(leaf, ".attn.IGNORE"));
 }
 
+/* The name is the file's own and may hold anything. */
+static int fail_foreign(const struct pb_ckpt *ckpt, const char *name)
+{
+	char shown[128];
+	return pb_fail(PB_E_SHAPE, "%s: tensor `%s` has no place in the model", ckpt->path,
+		       pb_utf8_shown(name, shown, sizeof shown));
+}
+
 static int check_names(const struct pb_ckpt *ckpt, const struct pb_param_table *table)
 {
 	for (size_t i = 0; i < ckpt->n_tensors; i++) {
 		const struct pb_ckpt_tensor *t = &ckpt->tensors[i];
 		int id = pb_param_find(table, t->name);
 		if (id < 0 && !is_buffer(t->name))
-			return pb_fail(PB_E_SHAPE, "%s: tensor `%s` has no place in the model", ckpt->path, t->name);
+			return fail_foreign(ckpt, t->name);
 		const struct pb_param_info *p = id < 0 ? NULL : &table->items[id];
 		if (p && (p->rank != t->rank || memcmp(p->shape, t->shape, (size_t)t->rank * sizeof *t->shape)))
 			return fail_shape(ckpt, t, p);

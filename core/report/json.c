@@ -4,28 +4,6 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "report/utf8.h"
-
-static void add_string(struct pb_text *text, const char *string)
-{
-	pb_text_add_bytes(text, "\"", 1);
-	for (size_t used; *string; string += used) {
-		uint32_t point;
-		used = pb_utf8_next(string, &point);
-		if (point == '"' || point == '\\')
-			pb_text_add(text, "\\%c", (int)point);
-		else if (point == '\n')
-			pb_text_add(text, "\\n");
-		else if (point < 0x20 || point == 0x7f)
-			pb_text_add(text, "\\u%04x", (unsigned)point);
-		else if (point == 0xfffd)
-			pb_text_add(text, "\\ufffd");
-		else
-			pb_text_add_bytes(text, string, used);
-	}
-	pb_text_add_bytes(text, "\"", 1);
-}
-
 static void add_line(struct pb_json *json)
 {
 	pb_text_add_bytes(&json->text, "\n", 1);
@@ -42,7 +20,7 @@ static void add_lead(struct pb_json *json, const char *key)
 		add_line(json);
 	json->more = true;
 	if (key) {
-		add_string(&json->text, key);
+		pb_text_add_json(&json->text, key);
 		pb_text_add_bytes(&json->text, ": ", 2);
 	}
 }
@@ -81,7 +59,7 @@ void pb_json_string(struct pb_json *json, const char *key, const char *value)
 {
 	add_lead(json, key);
 	if (value)
-		add_string(&json->text, value);
+		pb_text_add_json(&json->text, value);
 	else
 		pb_text_add(&json->text, "null");
 }

@@ -1,67 +1,16 @@
 /* utf8.c: text from outside as characters, and how many columns of a terminal they take. */
 #include "report/utf8.h"
 
-/* Length of the sequence and the least character that may be written with it, from its first byte. */
-static size_t sequence(unsigned char first, uint32_t *ret_bits, uint32_t *ret_least)
-{
-	static const struct {
-		unsigned char mask, lead;
-		uint32_t least;
-	} forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
-	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-		if ((first & forms[i].mask) == forms[i].lead) {
-			*ret_bits = first & (unsigned char)~forms[i].mask;
-			*ret_least = forms[i].least;
-			return i + 1;
-		}
-	}
-	return 0;
-}
+#include <string.h>
+
+#include "base/utf8.h"
 
 size_t pb_utf8_next(const char *text, uint32_t *ret_point)
 {
-	uint32_t point = 0, least = 0;
-	size_t length = sequence((unsigned char)text[0], &point, &least);
-	for (size_t i = 1; i < length; i++) {
-		unsigned char c = (unsigned char)text[i];
-		if ((c & 0xc0) != 0x80)
-			length = 0;
-		point = point << 6 | (c & 0x3f);
-	}
-	if (!length || point < least || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) {
-		*ret_point = 0xfffd;
-		return 1;
-	}
-	*ret_point = point;
-	return length;
-}
-
-struct range {
-	uint32_t first, last;
-};
-
-static bool within(uint32_t point, const struct range *ranges, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (point >= ranges[i].first && point <= ranges[i].last)
-			return true;
-	return false;
-}
-
-/* Blocks, not the whole of Unicode's tables: names of tokens and of experiments, not literature. */
-int pb_utf8_width(uint32_t point)
-{
-	static const struct range none[] = {{0x0300, 0x036f}, {0x0483, 0x0489},  {0x0591, 0x05bd}, {0x064b, 0x065f},
-	                                    {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff},  {0x200b, 0x200f}, {0x202a, 0x202e},
-	                                    {0x2060, 0x2064}, {0x20d0, 0x20ff},  {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f},
-	                                    {0xfeff, 0xfeff}, {0xe0100, 0xe01ef}};
-	static const struct range wide[] = {
-	        {0x1100, 0x115f}, {0x2e80, 0x303e},   {0x3041, 0x33ff},   {0x3400, 0x4dbf},   {0x4e00, 0x9fff},
-	        {0xa000, 0xa4cf}, {0xac00, 0xd7a3},   {0xf900, 0xfaff},   {0xfe30, 0xfe4f},   {0xff00, 0xff60},
-	        {0xffe0, 0xffe6}, {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd}};
-	if (within(point, none, sizeof none / sizeof *none))
-		return 0;
-	return within(point, wide, sizeof wide / sizeof *wide) ? 2 : 1;
+	const char *at = text;
+	int32_t point = pb_utf8_read(&at, text + strnlen(text, 4));
+	*ret_point = point < 0 ? 0xfffd : (uint32_t)point;
+	return (size_t)(at - text);
 }
 
 /* What may be sent to a terminal in place of a character; its length is at most that of a sequence. */
@@ -77,7 +26,7 @@ static const char *printable(const char *text, bool unicode, size_t *ret_used, s
 		return " ";
 	if (point > 0x7f && !unicode)
 		return "?";
-	*ret_width = pb_utf8_width(point);
+	*ret_width = pb_utf8_cells((int32_t)point);
 	if (point == 0xfffd) {
 		*ret_length = 3;
 		return "\xef\xbf\xbd";
