@@ -15,7 +15,8 @@ static int pass(struct pb_engine *e, const struct pb_examples *x, bool backward,
 {
 	struct pb_dense_sink sink;
 	struct pb_view seed;
-	pb_dense_sink_init(&sink, e->plan->device, e->plan->model.table.n, e->grads.views, e->present);
+	if (backward)
+		pb_dense_sink_init(&sink, e->plan->device, e->plan->model.table.n, e->grads.views, e->present);
 	pb_tape_reset(&e->tape, backward ? &sink.base : NULL);
 	int32_t *rows = pb_examples_rows(x, &e->tape.arena);
 	if (!rows)
@@ -49,10 +50,10 @@ static int update_and_measure(struct pb_engine *e, const struct pb_params *grads
 				e->reference, NULL, ret_metric);
 }
 
-static bool wants_params(const struct pb_plan *plan)
+static bool has_kind(const struct pb_plan *plan, enum pb_sweep_kind kind)
 {
 	for (size_t i = 0; i < plan->n_sweeps; i++)
-		if (plan->sweeps[i].config->kind == PB_SWEEP_PARAMS)
+		if (plan->sweeps[i].config->kind == (int32_t)kind)
 			return true;
 	return false;
 }
@@ -122,11 +123,11 @@ static int make_run(struct pb_engine *e, struct pb_engine_run *run, const struct
 	if (!rc)
 		rc = pb_cache_attach(&run->cache, &e->bus);
 	if (!rc)
-		rc = pass(e, x, true, &logits, &run->loss);
+		rc = pass(e, x, e->updates, &logits, &run->loss);
 	pb_bus_end(&e->bus, mark);
-	if (!rc && wants_params(e->plan))
+	if (!rc && has_kind(e->plan, PB_SWEEP_PARAMS))
 		rc = keep_grads(e, run);
-	if (!rc && has_questions(e))
+	if (!rc && e->updates && has_questions(e))
 		rc = update_and_measure(e, &e->grads, e->present, &run->grad_norm, &run->metric_updated);
 	if (!rc && wants_reference(e) && !(run->reference = make_reference(e, x)))
 		rc = pb_error_status();
@@ -185,7 +186,10 @@ int pb_engine_init(struct pb_engine *engine, const struct pb_plan *plan, const s
 	pb_tape_init(&e->tape, plan->device, plan->config->dtype);
 	pb_bus_init(&e->bus, &plan->model.sites);
 	pb_pool_init(&e->means_pool, plan->device);
-	int rc = make_buffers(e);
+	/* A model that is only looked at needs no room for its gradients and their moments. */
+	e->updates = !has_kind(plan, PB_SWEEP_ACTIVATION) || has_kind(plan, PB_SWEEP_GRADIENT) ||
+		     has_kind(plan, PB_SWEEP_PARAMS);
+	int rc = e->updates ? make_buffers(e) : 0;
 	if (!rc)
 		rc = evaluate_results(e);
 	if (!rc && has_questions(e) && wants_reference(e) && !(e->reference = make_reference(e, &probe->questions)))

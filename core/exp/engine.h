@@ -26,6 +26,7 @@ struct pb_engine {
 	const struct pb_probe *probe;
 	struct pb_tape tape;
 	struct pb_bus bus;
+	bool updates; /* false: only activations are patched, and nothing below is needed */
 	struct pb_params grads, work;
 	bool *present;
 	struct pb_optim optim;

@@ -123,8 +123,9 @@ static int describe_probe(struct run *r, const struct pb_engine *e, int64_t numb
 		.grad_norm_corrupted = e->runs[1].grad_norm,
 	};
 	r->result.probe = &r->probe;
-	pb_folder_log(&r->folder, "probe %s: metric %.9g, after the clean update %.9g, after the corrupted one %.9g",
-		      unit.name, r->probe.metric_before, r->probe.metric_clean, r->probe.metric_corrupted);
+	if (e->updates)
+		pb_folder_log(&r->folder, "probe %s: metric %.9g, after the clean update %.9g, after the corrupted one %.9g",
+			      unit.name, r->probe.metric_before, r->probe.metric_clean, r->probe.metric_corrupted);
 	return 0;
 }
 
