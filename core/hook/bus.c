@@ -50,8 +50,7 @@ int pb_bus_add(struct pb_bus *bus, const struct pb_hook *hook, int *ret_id)
 		bus->room = room;
 	}
 	/* One that is added in the middle of a pass may be too late for it: that is no mistake. */
-	bus->entries[bus->n++] =
-		(struct pb_bus_entry){.hook = *hook, .id = bus->next_id, .reached = bus->emitting > 0};
+	bus->entries[bus->n++] = (struct pb_bus_entry){.hook = *hook, .id = bus->next_id, .reached = bus->emitting > 0};
 	if (ret_id)
 		*ret_id = bus->next_id;
 	bus->next_id++;
@@ -171,8 +170,8 @@ static int run_hook(const struct pb_bus *bus, struct pb_tape *tape, const struct
 	return pb_view_max_difference(tape->device, &call.value, &before, ret_change);
 }
 
-/* Passes a tensor to the hooks of a point and collects those that may change it. `forward`: what was done to the value whose gradient
- * this is, else NULL. */
+/* Passes a tensor to the hooks of a point and collects those that may change it. `forward`: what was done to the value
+ * whose gradient this is, else NULL. */
 static int emit(struct pb_bus *bus, struct pb_tape *tape, int site_id, const struct pb_view *tensor,
 		const struct changes *forward, struct changes *changes)
 {
@@ -217,8 +216,7 @@ static int zero_cuts(const struct pb_bus *bus, struct pb_tape *tape, const struc
 	struct pb_hook_call call;
 	int rc = 0;
 	for (size_t i = 0; !rc && i < forward->n; i++)
-		if (forward->hooks[i].effect == PB_HOOK_CUT &&
-		    !(rc = call_for(bus, &forward->hooks[i], grad, &call)))
+		if (forward->hooks[i].effect == PB_HOOK_CUT && !(rc = call_for(bus, &forward->hooks[i], grad, &call)))
 			rc = pb_view_fill(tape->device, &call.value, 0.0);
 	return rc;
 }
@@ -232,7 +230,8 @@ static int map_gradient(struct pb_tape *tape, const struct pb_hook *hook, const 
 	return rc ? rc : pb_view_fill(tape->device, &region, 0.0);
 }
 
-/* What a CONSTANT or ADJOINT hook did to the value, done to the gradient of the examples for which no backward hook decided. */
+/* What a CONSTANT or ADJOINT hook did to the value, done to the gradient of the examples for which no backward hook
+ * decided. */
 static int apply_effect(const struct pb_bus *bus, struct pb_tape *tape, const struct pb_hook *hook,
 			const struct pb_view *grad, const struct changes *backward)
 {

@@ -1,9 +1,9 @@
 /* bus.h: hooks on activations and gradients, and the audit of what they did.
  *
- * A model passes every hook point's activation through pb_bus_site. Forward hooks see it and may change it; backward hooks see
- * dLoss/d(the value that went on) and may change the gradient that continues upstream. Hooks on one point run in the order
- * in which they were added, each on what the one before left. A hook belongs to a range of the batch's examples, so that many cells
- * can share one pass. Hooks live in a scope and are gone when it ends.
+ * A model passes every hook point's activation through pb_bus_site. Forward hooks see it and may change it; backward
+ * hooks see dLoss/d(the value that went on) and may change the gradient that continues upstream. Hooks on one point run
+ * in the order in which they were added, each on what the one before left. A hook belongs to a range of the batch's
+ * examples, so that many cells can share one pass. Hooks live in a scope and are gone when it ends.
  */
 #ifndef PB_HOOK_BUS_H
 #define PB_HOOK_BUS_H
@@ -21,10 +21,11 @@ enum pb_hook_effect {
 	PB_HOOK_CUT,      /* the tensor was replaced: nothing upstream gets a gradient */
 	PB_HOOK_ADJOINT,  /* a linear map was applied: `adjoint` maps the gradient back */
 };
-/* A backward hook that changes the gradient decides alone what continues upstream for its examples: CONSTANT and ADJOINT at the same
- * point no longer apply to them, as with PyTorch's full backward hooks. Behind a CUT no backward hook of this point fires. A CUT of some
- * of the examples leaves them a gradient of zero; once all are cut, the point and what is only behind it get none. What a hook did to
- * a value counts for the gradient even if the hook is gone by then. */
+/* A backward hook that changes the gradient decides alone what continues upstream for its examples: CONSTANT and
+ * ADJOINT at the same point no longer apply to them, as with PyTorch's full backward hooks. Behind a CUT no backward
+ * hook of this point fires. A CUT of some of the examples leaves them a gradient of zero; once all are cut, the point
+ * and what is only behind it get none. What a hook did to a value counts for the gradient even if the hook is gone by
+ * then. */
 
 struct pb_hook_call {
 	int site_id;
@@ -38,7 +39,7 @@ struct pb_hook {
 	enum pb_direction direction;
 	enum pb_hook_effect effect;      /* backward hooks: READ or anything else */
 	int64_t first_example, examples; /* examples 0: all of the batch */
-	void *user; /* until the tape's reset */
+	void *user;                      /* until the tape's reset */
 	/* May change call->value unless READ. */
 	int (*run)(void *user, const struct pb_hook_call *call);
 	/* CONSTANT: the part of the value that became constant. */
@@ -76,8 +77,8 @@ const struct pb_hook_audit *pb_bus_audit(const struct pb_bus *bus, int id); /* N
 bool pb_bus_wants(const struct pb_bus *bus, int site_id); /* any hook there */
 /* Passes an activation through its point: x itself where nobody changes it. bus may be NULL. NULL on failure. */
 struct pb_var *pb_bus_site(struct pb_bus *bus, struct pb_tape *tape, int site_id, struct pb_var *x);
-/* -PB_E_NOTFOUND, naming the point, if a forward hook's point was never reached since it was added. Those that a hook added count
- * as reached. */
+/* -PB_E_NOTFOUND, naming the point, if a forward hook's point was never reached since it was added. Those that a hook
+ * added count as reached. */
 int pb_bus_check_reached(const struct pb_bus *bus);
 
 #endif

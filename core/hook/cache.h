@@ -16,8 +16,8 @@ struct pb_cache {
 
 int pb_cache_init(struct pb_cache *cache, struct pb_device *device, const struct pb_sites *sites);
 void pb_cache_finish(struct pb_cache *cache);
-/* Asks for the points whose full name matches the glob; "*" is all of them but attn.hook_result, which changes what is computed and must be
- * named. -PB_E_NOTFOUND if nothing matches. */
+/* Asks for the points whose full name matches the glob; "*" is all of them but attn.hook_result, which changes what is
+ * computed and must be named. -PB_E_NOTFOUND if nothing matches. */
 int pb_cache_want(struct pb_cache *cache, const char *glob, bool forward, bool backward);
 int pb_cache_want_site(struct pb_cache *cache, int site_id, enum pb_direction direction);
 /* Adds the reading hooks to the bus's present scope. */

@@ -85,7 +85,7 @@ int pb_sites_init(struct pb_sites *sites, const struct pb_site_dims *dims)
 	for (int layer = -1; !rc && layer <= dims->n_layers; layer++) {
 		bool inside = layer >= 0 && layer < dims->n_layers;
 		for (int kind = 0; !rc && kind < PB_SITE_KINDS; kind++) {
-			bool here = inside ? in_block(kind)
+			bool here = inside      ? in_block(kind)
 				    : layer < 0 ? kind < PB_SITE_RESID_PRE
 						: kind > PB_SITE_RESID_POST;
 			if (here && exists(kind, dims))
@@ -164,7 +164,8 @@ static int fail_unknown(const struct pb_sites *sites, const char *text)
 		pb_fail(PB_E_NOTFOUND, "this model has no hook point `%s`; did you mean `%s`?", text, nearest);
 	else
 		pb_fail(PB_E_NOTFOUND,
-			"this model has no hook point `%s`; `patchbay hooks` lists those of an experiment or checkpoint",
+			"this model has no hook point `%s`; `patchbay hooks` lists those of an experiment or "
+			"checkpoint",
 			text);
 	return rc;
 }

@@ -11,8 +11,12 @@ int pb_model_config_check(const struct pb_model_config *c)
 		const char *name;
 		int64_t value, least;
 	} sizes[] = {
-		{"n_layers", c->n_layers, 1}, {"d_model", c->d_model, 1}, {"d_head", c->d_head, 1},
-		{"n_heads", c->n_heads, 1},   {"n_ctx", c->n_ctx, 1},     {"d_vocab", c->d_vocab, 2},
+		{"n_layers", c->n_layers, 1},
+		{"d_model", c->d_model, 1},
+		{"d_head", c->d_head, 1},
+		{"n_heads", c->n_heads, 1},
+		{"n_ctx", c->n_ctx, 1},
+		{"d_vocab", c->d_vocab, 2},
 		{"d_mlp", c->d_mlp, c->attn_only ? 0 : 1},
 	};
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)

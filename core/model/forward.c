@@ -122,8 +122,7 @@ static struct pb_var *embed(const struct walk *w)
 	for (int64_t i = 0; i < pass->b * pass->p; i++)
 		positions[i] = (int32_t)(i % pass->p);
 	struct pb_var *tokens = site(w, PB_SITE_EMBED, pb_op_embed(pass->tape, &e, pass->tokens, pass->b, pass->p));
-	return add(w, tokens,
-		   site(w, PB_SITE_POS_EMBED, pb_op_embed(pass->tape, &pos, positions, pass->b, pass->p)));
+	return add(w, tokens, site(w, PB_SITE_POS_EMBED, pb_op_embed(pass->tape, &pos, positions, pass->b, pass->p)));
 }
 
 static int check_input(const struct pb_model *model, const struct pb_forward *pass)
@@ -135,13 +134,14 @@ static int check_input(const struct pb_model *model, const struct pb_forward *pa
 			       (long long)model->config.n_ctx);
 	for (int64_t i = 0; i < pass->b * pass->p; i++)
 		if (pass->tokens[i] < 0 || pass->tokens[i] >= model->config.d_vocab)
-			return pb_fail(PB_E_RANGE, "token %d (example %lld, position %lld) is outside the vocabulary of %lld",
+			return pb_fail(PB_E_RANGE,
+				       "token %d (example %lld, position %lld) is outside the vocabulary of %lld",
 				       (int)pass->tokens[i], (long long)(i / pass->p), (long long)(i % pass->p),
 				       (long long)model->config.d_vocab);
 	for (int64_t i = 0; pass->rows && i < pass->n_rows; i++)
 		if (pass->rows[i] < 0 || pass->rows[i] >= pass->b * pass->p)
-			return pb_fail(PB_E_RANGE, "row %d to unembed is outside the batch of %lld rows", (int)pass->rows[i],
-				       (long long)(pass->b * pass->p));
+			return pb_fail(PB_E_RANGE, "row %d to unembed is outside the batch of %lld rows",
+				       (int)pass->rows[i], (long long)(pass->b * pass->p));
 	return 0;
 }
 

@@ -15,8 +15,7 @@ int pb_params_initialise(struct pb_params *params, const struct pb_model_config 
 		char stream[128];
 		snprintf(stream, sizeof stream, "init/%s", name);
 		if (leaf[0] == 'W')
-			rc = pb_view_noise(params->device, &params->views[i], 0.0, std, seed,
-					   pb_random_stream(stream));
+			rc = pb_view_noise(params->device, &params->views[i], 0.0, std, seed, pb_random_stream(stream));
 		else
 			rc = pb_view_fill(params->device, &params->views[i], strcmp(leaf, "w") ? 0.0 : 1.0);
 	}

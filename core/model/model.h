@@ -1,7 +1,8 @@
 /* model.h: a HookedTransformer in TransformerLens' conventions. May use everything up to hook/.
  *
- * Parameters of one model lie in one flat buffer, in the order of the table; the forward pass reads them through a provider, so
- * that "the weights after this cell's update" can stand in for the base weights without a copy of the model.
+ * Parameters of one model lie in one flat buffer, in the order of the table; the forward pass reads them through a
+ * provider, so that "the weights after this cell's update" can stand in for the base weights without a copy of the
+ * model.
  */
 #ifndef PB_MODEL_MODEL_H
 #define PB_MODEL_MODEL_H
@@ -51,9 +52,10 @@ struct pb_param_table {
 int pb_param_table_init(struct pb_param_table *table, const struct pb_model_config *config);
 void pb_param_table_finish(struct pb_param_table *table);
 int pb_param_find(const struct pb_param_table *table, const char *name); /* -1: none */
-/* Sets of parameters: globs of whole names or of dotted parts of them ("blocks.0.attn", "attn", "W_Q", "blocks.<=2"), joined by
- * + (or), - (without), & (both), ! (all others) and parentheses; - and & bind as +, from the left. ret_set [n]. A part that
- * matches nothing is -PB_E_NOTFOUND; a bad expression is -PB_E_CONFIG. The empty text is the empty set. */
+/* Sets of parameters: globs of whole names or of dotted parts of them ("blocks.0.attn", "attn", "W_Q", "blocks.<=2"),
+ * joined by + (or), - (without), & (both), ! (all others) and parentheses; - and & bind as +, from the left.
+ * ret_set [n]. A part that matches nothing is -PB_E_NOTFOUND; a bad expression is -PB_E_CONFIG. The empty text is the
+ * empty set. */
 int pb_param_select(const struct pb_param_table *table, const char *expression, bool *ret_set);
 
 /* Where the forward pass gets its weights. */
@@ -76,7 +78,7 @@ int pb_params_init(struct pb_params *params, const struct pb_param_table *table,
 		   uint32_t dtype); /* values undefined */
 void pb_params_finish(struct pb_params *params);
 void pb_params_copy(struct pb_params *dst, const struct pb_params *src); /* same table and dtype */
-/* Every W_* normal(0, 0.8/sqrt(d_model)), biases 0, layer norm 1 and 0; parameter NAME draws from stream "init/NAME". */
+/* Every W_* normal(0, 0.8/sqrt(d_model)), biases 0, layer norm 1 and 0; parameter NAME draws from stream init/NAME. */
 int pb_params_initialise(struct pb_params *params, const struct pb_model_config *config, uint64_t seed);
 
 /* Shape, names and points; no values. */
@@ -91,10 +93,10 @@ void pb_model_finish(struct pb_model *model);
 
 /* One forward pass. */
 struct pb_forward {
-	struct pb_tape *tape;             /* reset by the caller */
-	struct pb_bus *bus;               /* NULL: no hooks */
+	struct pb_tape *tape; /* reset by the caller */
+	struct pb_bus *bus;   /* NULL: no hooks */
 	const struct pb_weights *weights;
-	const int32_t *tokens;            /* [b, p], host memory, until the tape's reset */
+	const int32_t *tokens; /* [b, p], host memory, until the tape's reset */
 	int64_t b, p;
 	const int32_t *rows; /* rows of [b*p] to unembed, until the tape's reset; NULL: all */
 	int64_t n_rows;

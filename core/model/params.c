@@ -60,8 +60,8 @@ int pb_param_table_init(struct pb_param_table *table, const struct pb_model_conf
 	enum { PER_BLOCK = 16, OUTSIDE = 6 };
 	*table = (struct pb_param_table){0};
 	pb_arena_init(&table->arena);
-	table->items = pb_arena_array(&table->arena, (size_t)config->n_layers * PER_BLOCK + OUTSIDE,
-				      sizeof *table->items);
+	table->items =
+		pb_arena_array(&table->arena, (size_t)config->n_layers * PER_BLOCK + OUTSIDE, sizeof *table->items);
 	if (!table->items)
 		return -PB_E_NOMEM;
 	struct builder b = {table, config, -1, 0};

@@ -50,7 +50,7 @@ static bool matches(const char *glob, const char *name)
 /* What the user may have meant: a whole name, its last part, or one of the modules. */
 static const char *nearest_of(const struct pb_param_table *table, const char *term)
 {
-	static const char *const modules[] = {"embed", "pos_embed", "blocks", "ln1",     "ln2",
+	static const char *const modules[] = {"embed", "pos_embed", "blocks",   "ln1",    "ln2",
 					      "attn",  "mlp",       "ln_final", "unembed"};
 	enum { MODULES = sizeof modules / sizeof *modules };
 	const unsigned n = (unsigned)table->n;
@@ -142,12 +142,10 @@ static int parse_sum(struct parser *p, bool *set)
 	if (!rc && !right)
 		rc = pb_fail_nomem((size_t)p->table->n, "a parameter set");
 	for (skip_space(p); !rc && *p->at && strchr("+-&", *p->at); skip_space(p)) {
-		char operator = *p->at++;
+		char op = *p->at++;
 		rc = parse_term(p, right);
 		for (int i = 0; !rc && i < p->table->n; i++)
-			set[i] = operator == '+' ? set[i] || right[i]
-				 : operator == '-' ? set[i] && !right[i]
-						   : set[i] && right[i];
+			set[i] = op == '+' ? set[i] || right[i] : op == '-' ? set[i] && !right[i] : set[i] && right[i];
 	}
 	free(right);
 	return rc;

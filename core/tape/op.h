@@ -1,7 +1,7 @@
 /* op.h: the operations a transformer needs. Each returns a new node, or NULL with the error recorded.
  *
- * Shapes: b examples, p positions, h heads, d = d_model, e = d_head, V = d_vocab. Activations are contiguous. Backward adds to the
- * gradients of the inputs. Weights of one call have the tape's dtype.
+ * Shapes: b examples, p positions, h heads, d = d_model, e = d_head, V = d_vocab. Activations are contiguous. Backward
+ * adds to the gradients of the inputs. Weights of one call have the tape's dtype.
  */
 #ifndef PB_TAPE_OP_H
 #define PB_TAPE_OP_H
@@ -13,11 +13,11 @@ struct pb_var *pb_op_embed(struct pb_tape *tape, const struct pb_weight *w, cons
 struct pb_var *pb_op_add(struct pb_tape *tape, struct pb_var *a, struct pb_var *b);
 
 /* Layer norm in TransformerLens' steps, so that scale and normalized are points of their own. x [.., n] */
-struct pb_var *pb_op_center(struct pb_tape *tape, struct pb_var *x);                          /* x - mean(x) */
-struct pb_var *pb_op_rms(struct pb_tape *tape, struct pb_var *x, double eps);                 /* [.., 1] sqrt(mean(x^2) + eps) */
-struct pb_var *pb_op_divide(struct pb_tape *tape, struct pb_var *x, struct pb_var *scale);    /* x / scale */
+struct pb_var *pb_op_center(struct pb_tape *tape, struct pb_var *x);          /* x - mean(x) */
+struct pb_var *pb_op_rms(struct pb_tape *tape, struct pb_var *x, double eps); /* [.., 1] sqrt(mean(x^2) + eps) */
+struct pb_var *pb_op_divide(struct pb_tape *tape, struct pb_var *x, struct pb_var *scale); /* x / scale */
 struct pb_var *pb_op_affine(struct pb_tape *tape, struct pb_var *x, const struct pb_weight *w,
-			    const struct pb_weight *b);                                       /* x*w + b */
+			    const struct pb_weight *b); /* x*w + b */
 
 /* y[b,p,n] = x[b,p,..] W[.., n] + bias[n]; the axes of x behind the second are multiplied out. bias may be NULL.
  * x of rank 2 gives y of rank 2. */

@@ -80,8 +80,7 @@ struct pb_var *pb_op_softmax(struct pb_tape *tape, struct pb_var *x)
 	struct pb_var *y = pb_tape_node(tape, &softmax_op, false, x, NULL, x->value.rank, x->value.shape);
 	if (y)
 		pb_kernels(tape->device, tape->dtype)
-			->softmax(tape->device->context, pb_view_count(&x->value) / n, n, x->value.data,
-				  y->value.data);
+			->softmax(tape->device->context, pb_view_count(&x->value) / n, n, x->value.data, y->value.data);
 	return y;
 }
 

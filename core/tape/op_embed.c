@@ -20,8 +20,7 @@ struct pb_var *pb_op_embed(struct pb_tape *tape, const struct pb_weight *w, cons
 {
 	int64_t d = w->value.shape[1];
 	struct embed_saved *saved = pb_arena_alloc(&tape->arena, sizeof *saved);
-	struct pb_var *y =
-		saved ? pb_tape_node(tape, &embed_op, true, NULL, NULL, 3, (int64_t[]){b, p, d}) : NULL;
+	struct pb_var *y = saved ? pb_tape_node(tape, &embed_op, true, NULL, NULL, 3, (int64_t[]){b, p, d}) : NULL;
 	if (!y)
 		return NULL;
 	*saved = (struct embed_saved){w->id, ids, b * p, d};

@@ -38,8 +38,7 @@ struct pb_var *pb_op_heads(struct pb_tape *tape, struct pb_var *x, const struct 
 	int64_t b = x->value.shape[0], p = x->value.shape[1], d = x->value.shape[2];
 	int64_t h = w->value.shape[0], e = w->value.shape[2];
 	struct heads_saved *saved = pb_arena_alloc(&tape->arena, sizeof *saved);
-	struct pb_var *y =
-		saved ? pb_tape_node(tape, &heads_op, true, x, NULL, 4, (int64_t[]){b, p, h, e}) : NULL;
+	struct pb_var *y = saved ? pb_tape_node(tape, &heads_op, true, x, NULL, 4, (int64_t[]){b, p, h, e}) : NULL;
 	if (!y)
 		return NULL;
 	*saved = (struct heads_saved){*w, bias->id, b * p, h, d, e};

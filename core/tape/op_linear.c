@@ -43,8 +43,8 @@ struct pb_var *pb_op_linear(struct pb_tape *tape, struct pb_var *x, const struct
 	*saved = (struct linear_saved){*w, bias ? bias->id : -1, rows, k, n};
 	y->saved = saved;
 	const struct pbk_table *t = pb_kernels(tape->device, tape->dtype);
-	t->gemm(tape->device->context, false, false, rows, n, k, 1.0, xv->data, k, w->value.data, n, 0.0,
-		y->value.data, n);
+	t->gemm(tape->device->context, false, false, rows, n, k, 1.0, xv->data, k, w->value.data, n, 0.0, y->value.data,
+		n);
 	if (bias)
 		t->bias_add(tape->device->context, rows, n, y->value.data, bias->value.data);
 	return y;

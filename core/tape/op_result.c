@@ -1,4 +1,4 @@
-/* op_result.c: what each head writes to the residual stream, and their sum. Only built when hook_result is asked for. */
+/* op_result.c: what each head writes to the residual stream, and their sum. Only used when hook_result is asked for. */
 #include "tape/op.h"
 
 struct result_saved {
@@ -32,8 +32,7 @@ struct pb_var *pb_op_result(struct pb_tape *tape, struct pb_var *z, const struct
 	int64_t b = z->value.shape[0], p = z->value.shape[1], h = z->value.shape[2], e = z->value.shape[3];
 	int64_t d = w->value.shape[2];
 	struct result_saved *saved = pb_arena_alloc(&tape->arena, sizeof *saved);
-	struct pb_var *y =
-		saved ? pb_tape_node(tape, &result_op, true, z, NULL, 4, (int64_t[]){b, p, h, d}) : NULL;
+	struct pb_var *y = saved ? pb_tape_node(tape, &result_op, true, z, NULL, 4, (int64_t[]){b, p, h, d}) : NULL;
 	if (!y)
 		return NULL;
 	*saved = (struct result_saved){*w, b * p, h, e, d};

@@ -59,8 +59,8 @@ static const struct pb_grad_sink_ops dense_ops = {
 	.scatter = dense_scatter,
 };
 
-void pb_dense_sink_init(struct pb_dense_sink *sink, struct pb_device *device, int n_params,
-			const struct pb_view *grads, bool *present)
+void pb_dense_sink_init(struct pb_dense_sink *sink, struct pb_device *device, int n_params, const struct pb_view *grads,
+			bool *present)
 {
 	*sink = (struct pb_dense_sink){
 		.base = {&dense_ops}, .device = device, .n_params = n_params, .grads = grads, .present = present};

@@ -37,7 +37,7 @@ struct pb_dense_sink {
 };
 
 /* Clears `present`; a gradient is cleared when its first contribution arrives. */
-void pb_dense_sink_init(struct pb_dense_sink *sink, struct pb_device *device, int n_params,
-			const struct pb_view *grads, bool *present);
+void pb_dense_sink_init(struct pb_dense_sink *sink, struct pb_device *device, int n_params, const struct pb_view *grads,
+			bool *present);
 
 #endif

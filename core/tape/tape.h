@@ -1,8 +1,8 @@
 /* tape.h: records what was computed and runs it backwards. May use base/, tensor/ and kernels.h.
  *
  * A forward function (op.h) computes at once and leaves a node behind; pb_tape_backward visits the nodes in reverse
- * order. Gradients of activations are added up: a node's gradient is made and cleared at its first contribution, and a node
- * nobody contributed to is not visited. Gradients of parameters go to the tape's sink and are never formed here.
+ * order. Gradients of activations are added up: a node's gradient is made and cleared at its first contribution, and a
+ * node nobody contributed to is not visited. Gradients of parameters go to the tape's sink and are never formed here.
  */
 #ifndef PB_TAPE_TAPE_H
 #define PB_TAPE_TAPE_H

@@ -13,7 +13,7 @@
 
 /* Where tensors live and what computes on them. */
 struct pb_device {
-	const char *name; /* "cpu" */
+	const char *name;                  /* "cpu" */
 	const struct pbk_table *tables[3]; /* by enum pb_dtype */
 	struct pbk_context *context;
 };
@@ -37,7 +37,7 @@ struct pb_pool {
 
 void pb_pool_init(struct pb_pool *pool, struct pb_device *device);
 void pb_pool_finish(struct pb_pool *pool);
-void pb_pool_reset(struct pb_pool *pool); /* keeps the memory for reuse */
+void pb_pool_reset(struct pb_pool *pool);               /* keeps the memory for reuse */
 void *pb_pool_alloc(struct pb_pool *pool, size_t size); /* 64-byte aligned, not cleared; NULL: recorded */
 
 /* A new contiguous tensor, not cleared. */
@@ -66,7 +66,7 @@ int pb_view_scale(struct pb_device *device, const struct pb_view *dst, double a)
 int pb_view_fill(struct pb_device *device, const struct pb_view *dst, double a);
 int pb_view_noise(struct pb_device *device, const struct pb_view *dst, double mean, double std, uint64_t seed,
 		  uint64_t stream);
-int pb_view_read(struct pb_device *device, const struct pb_view *src, double *dst);  /* row-major; waits */
+int pb_view_read(struct pb_device *device, const struct pb_view *src, double *dst); /* row-major; waits */
 int pb_view_write(struct pb_device *device, const struct pb_view *dst, const double *src);
 /* Largest |a - b|; NaN counts as infinite, equal infinities as 0. */
 int pb_view_max_difference(struct pb_device *device, const struct pb_view *a, const struct pb_view *b,
