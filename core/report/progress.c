@@ -11,7 +11,7 @@ enum { MAX_BAR = 24, MIN_BAR = 6, MAX_NAME = 24, NUMBERS = 30 };
 
 static const double frame = 0.1;  /* seconds between two drawings */
 static const double pause = 1;    /* seconds between two plain lines, however fast the tenths come */
-static const double silence = 30; /* seconds between plain lines where there are no tenths */
+static const double silence = 60; /* seconds without a plain line after which one is due */
 
 static double now(void)
 {
@@ -150,8 +150,7 @@ static bool is_due(struct pb_progress *progress)
 	int tenths = (int)(share_of(progress) * 10);
 	double since = at - progress->drawn;
 	bool due = progress->terminal->tty ? since >= frame
-	           : progress->total > 0   ? tenths > progress->tenths && since >= pause
-	                                   : since >= silence;
+	                               : since >= silence || (tenths > progress->tenths && since >= pause);
 	if (due) {
 		progress->drawn = at;
 		progress->tenths = tenths;

@@ -31,7 +31,8 @@ void pb_terminal_init(struct pb_terminal *terminal, FILE *out);
 void pb_terminal_sweep(struct pb_terminal *terminal, const struct pb_result_sweep *sweep); /* heat map + audit */
 void pb_terminal_summary(struct pb_terminal *terminal, const struct pb_result_run *run, const char *dir);
 
-/* A progress line: redrawn in place on a tty, otherwise a plain line at each tenth, at most one in a second. */
+/* A progress line: redrawn in place on a tty, otherwise a plain line at each tenth and after each minute, at most
+ * one in a second. */
 struct pb_progress {
 	struct pb_terminal *terminal; /* NULL: quiet */
 	const char *what;             /* "X1", "z by head" */

@@ -69,6 +69,22 @@ START_TEST(plain_lines_come_at_tenths)
 }
 END_TEST
 
+START_TEST(slow_work_speaks_each_minute)
+{
+	struct pb_progress progress;
+	open_screen(false, 80);
+	pb_progress_begin(&progress, &terminal, "pretrain", 1000);
+	for (int64_t i = 1; i <= 3; i++) {
+		progress.drawn -= 61;
+		progress.started -= 61;
+		pb_progress_at(&progress, i, NULL);
+		pb_progress_at(&progress, i, NULL);
+	}
+	fclose(terminal.out);
+	ck_assert_uint_eq(count(text, "\n"), 3);
+}
+END_TEST
+
 START_TEST(fast_work_is_one_line)
 {
 	struct pb_progress progress;
@@ -90,12 +106,12 @@ START_TEST(unknown_total_is_not_a_flood)
 	pb_progress_begin(&progress, &terminal, "pretrain", 0);
 	for (int64_t i = 1; i <= 1000; i++)
 		pb_progress_at(&progress, i, NULL);
-	progress.drawn -= 31;
-	progress.started -= 31;
+	progress.drawn -= 61;
+	progress.started -= 61;
 	pb_progress_at(&progress, 1001, "loss 2");
 	fclose(terminal.out);
 	ck_assert_uint_eq(count(text, "\n"), 1);
-	ck_assert_int_eq(strncmp(text, "pretrain  1001  3", 17), 0);
+	ck_assert_int_eq(strncmp(text, "pretrain  1001  1", 17), 0);
 	ck_assert_ptr_nonnull(strstr(text, "/s  loss 2\n"));
 }
 END_TEST
@@ -189,6 +205,7 @@ int main(void)
 	TCase *lines = tcase_create("lines");
 	tcase_add_checked_fixture(lines, NULL, teardown);
 	tcase_add_test(lines, plain_lines_come_at_tenths);
+	tcase_add_test(lines, slow_work_speaks_each_minute);
 	tcase_add_test(lines, fast_work_is_one_line);
 	tcase_add_test(lines, unknown_total_is_not_a_flood);
 	tcase_add_test(lines, tty_redraws_one_line_and_wipes_it);
