@@ -59,7 +59,7 @@ struct pbk_table {
 	const char *name; /* "cpu f32" */
 	size_t real_size;
 
-	/* Memory, 64-byte aligned. NULL when there is none. */
+	/* Memory, 64-byte aligned. NULL when there is none; freeing NULL does nothing. */
 	void *(*alloc)(pbk_context *, size_t size);
 	void (*free)(pbk_context *, void *);
 	void (*zero)(pbk_context *, void *dst, size_t size);
@@ -76,7 +76,7 @@ struct pbk_table {
 			   const void *a, int64_t lda, int64_t stride_a, const void *b, int64_t ldb, int64_t stride_b,
 			   double beta, void *c, int64_t ldc, int64_t stride_c, int64_t count);
 
-	/* Strided windows. */
+	/* Strided windows; dst and src may be the same window. */
 	void (*nd_copy)(pbk_context *, const struct pbk_nd *, void *dst, const void *src);
 	void (*nd_axpy)(pbk_context *, const struct pbk_nd *, void *dst, double a, const void *src);
 	void (*nd_scale)(pbk_context *, const struct pbk_nd *, void *dst, double a);
