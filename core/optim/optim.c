@@ -24,8 +24,8 @@ static int check_range(const char *name, double value, double below)
 	/* Negated, so that NaN fails too. */
 	if (!(value >= 0 && value < below))
 		return below == INFINITY
-		               ? pb_fail(PB_E_RANGE, "optimizer: %s is %g, must be 0 or more", name, value)
-		               : pb_fail(PB_E_RANGE, "optimizer: %s is %g, must be in [0, %g)", name, value, below);
+			       ? pb_fail(PB_E_RANGE, "optimizer: %s is %g, must be 0 or more", name, value)
+			       : pb_fail(PB_E_RANGE, "optimizer: %s is %g, must be in [0, %g)", name, value, below);
 	return 0;
 }
 
@@ -68,7 +68,7 @@ static int measure(const struct pb_optim_slot *slots, int n_slots, size_t real_s
 		const struct pb_optim_slot *s = &slots[i];
 		if (s->offset < 0 || s->count < 0 || s->offset > INT64_MAX / (int64_t)real_size - s->count)
 			return pb_fail(PB_E_RANGE, "optimizer: parameter %d has %lld elements at offset %lld", i,
-			               (long long)s->count, (long long)s->offset);
+				       (long long)s->count, (long long)s->offset);
 		if (s->offset + s->count > extent)
 			extent = s->offset + s->count;
 	}
@@ -98,7 +98,7 @@ static int allocate(struct pb_optim *opt, const struct pb_optim_slot *slots)
 }
 
 int pb_optim_init(struct pb_optim *ret_opt, struct pb_device *device, uint32_t dtype,
-                  const struct pb_optim_config *config, const struct pb_optim_slot *slots, int n_slots)
+		  const struct pb_optim_config *config, const struct pb_optim_slot *slots, int n_slots)
 {
 	struct pb_optim opt = {.device = device, .dtype = dtype, .config = *config, .n_slots = n_slots};
 	int rc = pb_optim_check(config);
@@ -140,35 +140,35 @@ void pb_optim_reset(struct pb_optim *opt)
 }
 
 static void step_adam(const struct pb_optim *opt, int64_t step, double lr, double grad_scale, int64_t n, void *p,
-                      const void *g, void *m, void *v)
+		      const void *g, void *m, void *v)
 {
 	const struct pb_optim_config *c = &opt->config;
 	const struct pbk_adam adam = {
-	        .lr = lr,
-	        .beta1 = c->beta1,
-	        .beta2 = c->beta2,
-	        .eps = c->eps,
-	        .weight_decay = c->weight_decay,
-	        .bias1 = 1 - pow(c->beta1, (double)step),
-	        .bias2 = 1 - pow(c->beta2, (double)step),
-	        .decoupled = c->kind == PB_OPTIM_ADAMW,
-	        .grad_scale = grad_scale,
+		.lr = lr,
+		.beta1 = c->beta1,
+		.beta2 = c->beta2,
+		.eps = c->eps,
+		.weight_decay = c->weight_decay,
+		.bias1 = 1 - pow(c->beta1, (double)step),
+		.bias2 = 1 - pow(c->beta2, (double)step),
+		.decoupled = c->kind == PB_OPTIM_ADAMW,
+		.grad_scale = grad_scale,
 	};
 	pb_kernels(opt->device, opt->dtype)->adam(opt->device->context, &adam, n, p, g, m, v);
 }
 
 static void step_sgd(const struct pb_optim *opt, int64_t step, double lr, double grad_scale, int64_t n, void *p,
-                     const void *g, void *buffer)
+		     const void *g, void *buffer)
 {
 	const struct pb_optim_config *c = &opt->config;
 	const struct pbk_sgd sgd = {
-	        .lr = lr,
-	        .momentum = c->momentum,
-	        .dampening = c->dampening,
-	        .weight_decay = c->weight_decay,
-	        .grad_scale = grad_scale,
-	        .nesterov = c->nesterov,
-	        .first = step == 1,
+		.lr = lr,
+		.momentum = c->momentum,
+		.dampening = c->dampening,
+		.weight_decay = c->weight_decay,
+		.grad_scale = grad_scale,
+		.nesterov = c->nesterov,
+		.first = step == 1,
 	};
 	pb_kernels(opt->device, opt->dtype)->sgd(opt->device->context, &sgd, n, p, g, buffer);
 }
@@ -183,7 +183,7 @@ static void step_slot(struct pb_optim *opt, int i, double lr, double grad_scale,
 		step_sgd(opt, step, lr, grad_scale, slot->count, params + at, grads + at, first);
 	else
 		step_adam(opt, step, lr, grad_scale, slot->count, params + at, grads + at, first,
-		          (char *)opt->second + at);
+			  (char *)opt->second + at);
 }
 
 int pb_optim_step(struct pb_optim *opt, void *params, const void *grads, const bool *present, double *ret_grad_norm)
@@ -194,9 +194,9 @@ int pb_optim_step(struct pb_optim *opt, void *params, const void *grads, const b
 		const double norm = pb_optim_grad_norm(opt, grads, present);
 		if (!isfinite(norm))
 			return pb_fail(PB_E_NUMERIC,
-			               "optimizer: the gradient's norm is %g at step %lld; lower the learning rate or "
-			               "lengthen the warm-up",
-			               norm, (long long)opt->calls + 1);
+				       "optimizer: the gradient's norm is %g at step %lld; lower the learning rate or "
+				       "lengthen the warm-up",
+				       norm, (long long)opt->calls + 1);
 		grad_scale = pb_optim_clip_factor(norm, c->max_grad_norm);
 		if (ret_grad_norm)
 			*ret_grad_norm = norm;

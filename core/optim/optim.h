@@ -61,7 +61,7 @@ int pb_optim_check(const struct pb_optim_config *config);
 
 /* Fresh state, copies config and slots. -PB_E_RANGE for a bad config or slot, -PB_E_NOMEM. */
 int pb_optim_init(struct pb_optim *opt, struct pb_device *device, uint32_t dtype, const struct pb_optim_config *config,
-                  const struct pb_optim_slot *slots, int n_slots);
+		  const struct pb_optim_slot *slots, int n_slots);
 void pb_optim_finish(struct pb_optim *opt); /* zero-initialised is fine */
 void pb_optim_reset(struct pb_optim *opt);  /* fresh state again */
 

@@ -70,7 +70,7 @@ static inline real silu_slope(real x)
 			y[i] = function(x[i]);                                                                         \
 	}                                                                                                              \
 	static void function##_backward_range(int64_t n, const real *restrict x, const real *restrict dy,              \
-	                                      real *restrict dx)                                                       \
+					      real *restrict dx)                                                       \
 	{                                                                                                              \
 		for (int64_t i = 0; i < n; i++)                                                                        \
 			dx[i] += dy[i] * function##_slope(x[i]);                                                       \
@@ -86,23 +86,23 @@ static const struct {
 	void (*forward)(int64_t n, const real *restrict x, real *restrict y);
 	void (*backward)(int64_t n, const real *restrict x, const real *restrict dy, real *restrict dx);
 } functions[] = {
-        [PBK_RELU] = {1, relu_range, relu_backward_range},
-        [PBK_GELU] = {16, gelu_range, gelu_backward_range},
-        [PBK_GELU_NEW] = {16, gelu_new_range, gelu_new_backward_range},
-        [PBK_SILU] = {16, silu_range, silu_backward_range},
+	[PBK_RELU] = {1, relu_range, relu_backward_range},
+	[PBK_GELU] = {16, gelu_range, gelu_backward_range},
+	[PBK_GELU_NEW] = {16, gelu_new_range, gelu_new_backward_range},
+	[PBK_SILU] = {16, silu_range, silu_backward_range},
 };
 
 static void act(pbk_context *context, enum pbk_act kind, int64_t n, const void *x, void *y)
 {
 	PBK_PARALLEL(context, n, n * functions[kind].cost,
-	             functions[kind].forward(end - begin, (const real *)x + begin, (real *)y + begin));
+		     functions[kind].forward(end - begin, (const real *)x + begin, (real *)y + begin));
 }
 
 static void act_backward(pbk_context *context, enum pbk_act kind, int64_t n, const void *x, const void *dy, void *dx)
 {
 	PBK_PARALLEL(context, n, n * functions[kind].cost,
-	             functions[kind].backward(end - begin, (const real *)x + begin, (const real *)dy + begin,
-	                                      (real *)dx + begin));
+		     functions[kind].backward(end - begin, (const real *)x + begin, (const real *)dy + begin,
+					      (real *)dx + begin));
 }
 
 void PBK_NAME(pbk_fill_act)(struct pbk_table *table)

@@ -44,7 +44,7 @@ static inline float exp_float(float x)
 static inline float erfc_float(float z)
 {
 	static const float c[9] = {0.169191058f, 0.170659255f,  0.148764102f, 0.213175079f, -0.0903509841f,
-	                           0.541251674f, -0.506434308f, 0.482653832f, -0.128909722f};
+				   0.541251674f, -0.506434308f, 0.482653832f, -0.128909722f};
 	const float t = 1.0f / (1.0f + 0.3f * z);
 	float p = c[8];
 	for (int i = 7; i >= 0; i--)

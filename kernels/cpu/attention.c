@@ -78,14 +78,14 @@ static void softmax(pbk_context *context, int64_t rows, int64_t n, const void *x
 {
 	if (n > 0)
 		PBK_PARALLEL(context, rows, rows * n * 8,
-		             softmax_range(end - begin, n, (const real *)x + begin * n, (real *)y + begin * n));
+			     softmax_range(end - begin, n, (const real *)x + begin * n, (real *)y + begin * n));
 }
 
 static void softmax_backward(pbk_context *context, int64_t rows, int64_t n, const void *y, const void *dy, void *dx)
 {
 	PBK_PARALLEL(context, rows, rows * n * 2,
-	             for (int64_t r = begin; r < end; r++) softmax_backward_row(
-	                     n, (const real *)y + r * n, (const real *)dy + r * n, (real *)dx + r * n));
+		     for (int64_t r = begin; r < end; r++) softmax_backward_row(
+			     n, (const real *)y + r * n, (const real *)dy + r * n, (real *)dx + r * n));
 }
 
 void PBK_NAME(pbk_fill_attention)(struct pbk_table *table)

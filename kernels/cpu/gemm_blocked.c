@@ -58,7 +58,7 @@ static inline int64_t least(int64_t a, int64_t b)
 
 /* C = alpha * tile + beta * C. */
 static void store_tile(const struct product *p, int64_t i, int64_t j, int64_t rows, int64_t columns,
-                       const real *restrict tile, real beta)
+		       const real *restrict tile, real beta)
 {
 	for (int64_t r = 0; r < rows; r++) {
 		real *restrict c = p->c + (i + r) * p->ldc + j;
@@ -74,7 +74,7 @@ static void store_tile(const struct product *p, int64_t i, int64_t j, int64_t ro
 
 /* tile[rows, NR] = A[kc, MR]^T * B[kc, NR]; `rows` is a constant where this is inlined. */
 static inline __attribute__((always_inline)) void multiply_rows(const int rows, int64_t kc, const real *a,
-                                                                const real *b, int64_t ldb, real *restrict tile)
+								const real *b, int64_t ldb, real *restrict tile)
 {
 	vector sum[MR][2];
 	for (int i = 0; i < rows; i++)
@@ -104,8 +104,8 @@ static void multiply_tile(int64_t rows, int64_t kc, const real *a, const real *b
 
 /* Packs `count` rows (of A) or columns (of B), `step` apart, to [kc, width]; zeros fill up the width. */
 static inline __attribute__((always_inline)) void pack(const real *restrict x, int64_t count, int64_t step,
-                                                       int64_t along, int64_t kc, const int64_t width,
-                                                       real *restrict packed)
+						       int64_t along, int64_t kc, const int64_t width,
+						       real *restrict packed)
 {
 	if (count < width)
 		memset(packed, 0, (size_t)(kc * width) * sizeof *packed);
@@ -124,7 +124,7 @@ static inline __attribute__((always_inline)) void pack(const real *restrict x, i
 
 /* Columns [j, j + nc) of C, for k in [k0, k0 + kc). `b` holds B packed, or is NULL. */
 static void multiply_block(const struct product *p, int64_t j, int64_t nc, int64_t k0, int64_t kc,
-                           const real *restrict b)
+			   const real *restrict b)
 {
 	_Alignas(64) real a[KC * MR], tile[MR * NR];
 	const real beta = k0 ? 1 : p->beta;
@@ -177,7 +177,7 @@ static inline real sum_vector(const vector *v)
 
 /* Dot products of `rows` rows of A with `columns` rows of B; constants where this is inlined. */
 static inline __attribute__((always_inline)) void multiply_dots(const struct product *p, int64_t i, int64_t j,
-                                                                const int rows, const int columns)
+								const int rows, const int columns)
 {
 	vector sum[DOT_BLOCK][DOT_BLOCK] = {0};
 	const real *a = p->a.data + i * p->a.row, *b = p->b.data + j * p->b.column;
@@ -238,7 +238,7 @@ static struct product part_of(const struct product *p, int64_t i, int64_t m, int
 static void multiply(pbk_context *context, const struct product *p)
 {
 	const int64_t work = pbk_gemm_work(p->m, p->n, p->k), rows = (p->m + MR - 1) / MR,
-	              columns = (p->n + NR - 1) / NR;
+		      columns = (p->n + NR - 1) / NR;
 	if (!p->k)
 		scale_only(p);
 	else if (is_dots(p))
@@ -259,18 +259,18 @@ static void multiply(pbk_context *context, const struct product *p)
 }
 
 static void gemm(pbk_context *context, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
-                 int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc)
+		 int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc)
 {
 	const struct product p = {
-	        .a = {a, ta ? 1 : lda, ta ? lda : 1},
-	        .b = {b, tb ? 1 : ldb, tb ? ldb : 1},
-	        .m = m,
-	        .n = n,
-	        .k = k,
-	        .alpha = (real)alpha,
-	        .beta = (real)beta,
-	        .c = c,
-	        .ldc = ldc,
+		.a = {a, ta ? 1 : lda, ta ? lda : 1},
+		.b = {b, tb ? 1 : ldb, tb ? ldb : 1},
+		.m = m,
+		.n = n,
+		.k = k,
+		.alpha = (real)alpha,
+		.beta = (real)beta,
+		.c = c,
+		.ldc = ldc,
 	};
 	if (sizeof(real) == sizeof(float) && m * n * k >= DNNL_WORK && !is_dots(&p))
 		pbk_sgemm_dnnl(context, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
@@ -280,14 +280,14 @@ static void gemm(pbk_context *context, bool ta, bool tb, int64_t m, int64_t n, i
 
 /* Threads share the products where there are enough; within a product otherwise. */
 static void gemm_batch(pbk_context *context, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha,
-                       const void *a, int64_t lda, int64_t stride_a, const void *b, int64_t ldb, int64_t stride_b,
-                       double beta, void *c, int64_t ldc, int64_t stride_c, int64_t count)
+		       const void *a, int64_t lda, int64_t stride_a, const void *b, int64_t ldb, int64_t stride_b,
+		       double beta, void *c, int64_t ldc, int64_t stride_c, int64_t count)
 {
 	const int64_t shared = count >= context->threads ? count * pbk_gemm_work(m, n, k) : 0;
 	PBK_PARALLEL(context, count, shared,
-	             for (int64_t i = begin; i < end; i++)
-	                     gemm(context, ta, tb, m, n, k, alpha, (const real *)a + i * stride_a, lda,
-	                          (const real *)b + i * stride_b, ldb, beta, (real *)c + i * stride_c, ldc));
+		     for (int64_t i = begin; i < end; i++)
+			     gemm(context, ta, tb, m, n, k, alpha, (const real *)a + i * stride_a, lda,
+				  (const real *)b + i * stride_b, ldb, beta, (real *)c + i * stride_c, ldc));
 }
 
 void PBK_NAME(pbk_fill_gemm_blocked)(struct pbk_table *table)

@@ -7,7 +7,7 @@
 #include "cpu.h"
 
 void pbk_sgemm_dnnl(pbk_context *context, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha,
-                    const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc)
+		    const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc)
 {
 #ifdef _OPENMP
 	/* oneDNN takes as many threads as OpenMP would give it. */

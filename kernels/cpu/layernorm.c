@@ -29,7 +29,7 @@ static void divide_row(int64_t n, const real *restrict x, real scale, real *rest
 
 /* Either output may be NULL. */
 static void divide_backward_row(int64_t n, const real *x, real scale, const real *restrict dy, real *restrict dx,
-                                real *dscale)
+				real *dscale)
 {
 	if (dx)
 		for (int64_t i = 0; i < n; i++)
@@ -39,7 +39,7 @@ static void divide_backward_row(int64_t n, const real *x, real scale, const real
 }
 
 static void affine_row(int64_t n, const real *restrict x, const real *restrict w, const real *restrict b,
-                       real *restrict y)
+		       real *restrict y)
 {
 	for (int64_t i = 0; i < n; i++)
 		y[i] = x[i] * w[i] + b[i];
@@ -73,7 +73,7 @@ static void rms(pbk_context *context, int64_t rows, int64_t n, double eps, const
 }
 
 static void rms_backward(pbk_context *context, int64_t rows, int64_t n, const void *x, const void *scale,
-                         const void *dscale, void *dx)
+			 const void *dscale, void *dx)
 {
 	EACH_ROW(add_scaled_row(n, AT(dscale) / ((real)n * AT(scale)), ROW(x), OUT_ROW(dx)));
 }
@@ -84,10 +84,10 @@ static void divide(pbk_context *context, int64_t rows, int64_t n, const void *x,
 }
 
 static void divide_backward(pbk_context *context, int64_t rows, int64_t n, const void *x, const void *scale,
-                            const void *dy, void *dx, void *dscale)
+			    const void *dy, void *dx, void *dscale)
 {
 	EACH_ROW(divide_backward_row(n, ROW(x), AT(scale), ROW(dy), dx ? OUT_ROW(dx) : NULL,
-	                             dscale ? (real *)dscale + r : NULL));
+				     dscale ? (real *)dscale + r : NULL));
 }
 
 static void affine(pbk_context *context, int64_t rows, int64_t n, const void *x, const void *w, const void *b, void *y)

@@ -41,11 +41,11 @@ static void noise_row(int64_t n, real *d, int64_t ds, const real *s, int64_t ss,
 	const struct noise *noise = argument;
 	for (int64_t i = 0; i < n; i++)
 		d[i * ds] =
-		        (real)(noise->mean + noise->std * normal(noise->seed, noise->stream, (uint64_t)(first + i)));
+			(real)(noise->mean + noise->std * normal(noise->seed, noise->stream, (uint64_t)(first + i)));
 }
 
 static void nd_noise(pbk_context *context, const struct pbk_nd *nd, void *dst, double mean, double std, uint64_t seed,
-                     uint64_t stream)
+		     uint64_t stream)
 {
 	struct noise noise = {mean, std, seed, stream};
 	walk_all(context, nd, 64, dst, NULL, noise_row, &noise);

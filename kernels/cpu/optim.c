@@ -9,16 +9,16 @@ struct adam {
 static struct adam adam_constants(const struct pbk_adam *a)
 {
 	return (struct adam){
-	        .grad_scale = (real)a->grad_scale,
-	        .decay = (real)(a->decoupled ? 1 - a->lr * a->weight_decay : 1),
-	        .l2 = (real)(a->decoupled ? 0 : a->weight_decay),
-	        .beta1 = (real)a->beta1,
-	        .one_minus_beta1 = (real)(1 - a->beta1),
-	        .beta2 = (real)a->beta2,
-	        .one_minus_beta2 = (real)(1 - a->beta2),
-	        .step = (real)(a->lr / a->bias1),
-	        .bias2_sqrt = (real)sqrt(a->bias2),
-	        .eps = (real)a->eps,
+		.grad_scale = (real)a->grad_scale,
+		.decay = (real)(a->decoupled ? 1 - a->lr * a->weight_decay : 1),
+		.l2 = (real)(a->decoupled ? 0 : a->weight_decay),
+		.beta1 = (real)a->beta1,
+		.one_minus_beta1 = (real)(1 - a->beta1),
+		.beta2 = (real)a->beta2,
+		.one_minus_beta2 = (real)(1 - a->beta2),
+		.step = (real)(a->lr / a->bias1),
+		.bias2_sqrt = (real)sqrt(a->bias2),
+		.eps = (real)a->eps,
 	};
 }
 
@@ -29,7 +29,7 @@ static inline real lerp(real from, real to, real weight, real one_minus_weight)
 }
 
 static void adam_range(const struct adam *constants, int64_t n, real *restrict p, const real *restrict g,
-                       real *restrict m, real *restrict v)
+		       real *restrict m, real *restrict v)
 {
 	const struct adam c = *constants;
 	for (int64_t i = 0; i < n; i++) {
@@ -45,12 +45,12 @@ static void adam(pbk_context *context, const struct pbk_adam *a, int64_t n, void
 {
 	const struct adam constants = adam_constants(a);
 	PBK_PARALLEL(context, n, n * 2,
-	             adam_range(&constants, end - begin, (real *)p + begin, (const real *)g + begin, (real *)m + begin,
-	                        (real *)v + begin));
+		     adam_range(&constants, end - begin, (real *)p + begin, (const real *)g + begin, (real *)m + begin,
+				(real *)v + begin));
 }
 
 static void sgd_range(const struct pbk_sgd *s, int64_t n, real *restrict p, const real *restrict g,
-                      real *restrict buffer)
+		      real *restrict buffer)
 {
 	const real lr = (real)s->lr, momentum = (real)s->momentum, l2 = (real)s->weight_decay;
 	const real scale = (real)s->grad_scale, kept = s->first ? 0 : momentum;
@@ -73,11 +73,11 @@ static void sgd(pbk_context *context, const struct pbk_sgd *s, int64_t n, void *
 {
 	if (s->momentum == 0 || !buffer)
 		PBK_PARALLEL(context, n, n,
-		             sgd_plain_range(s, end - begin, (real *)p + begin, (const real *)g + begin));
+			     sgd_plain_range(s, end - begin, (real *)p + begin, (const real *)g + begin));
 	else
 		PBK_PARALLEL(
-		        context, n, n,
-		        sgd_range(s, end - begin, (real *)p + begin, (const real *)g + begin, (real *)buffer + begin));
+			context, n, n,
+			sgd_range(s, end - begin, (real *)p + begin, (const real *)g + begin, (real *)buffer + begin));
 }
 
 void PBK_NAME(pbk_fill_optim)(struct pbk_table *table)

@@ -20,7 +20,7 @@ static void axpy_range(int64_t n, real a, const real *restrict x, real *restrict
 static void add(pbk_context *context, int64_t n, void *y, const void *a, const void *b)
 {
 	PBK_PARALLEL(context, n, n,
-	             add_range(end - begin, (real *)y + begin, (const real *)a + begin, (const real *)b + begin));
+		     add_range(end - begin, (real *)y + begin, (const real *)a + begin, (const real *)b + begin));
 }
 
 static void axpy(pbk_context *context, int64_t n, double a, const void *x, void *y)
@@ -48,10 +48,10 @@ static double sum_squares(pbk_context *context, int64_t n, const void *x)
 	enum { PARTS = 64 };
 	double part[PARTS], total = 0;
 	PBK_PARALLEL(
-	        context, PARTS, n, for (int64_t i = begin; i < end; i++) {
-		        const int64_t from = n / PARTS * i, to = i == PARTS - 1 ? n : n / PARTS * (i + 1);
-		        part[i] = squares_range(to - from, (const real *)x + from);
-	        });
+		context, PARTS, n, for (int64_t i = begin; i < end; i++) {
+			const int64_t from = n / PARTS * i, to = i == PARTS - 1 ? n : n / PARTS * (i + 1);
+			part[i] = squares_range(to - from, (const real *)x + from);
+		});
 	for (int i = 0; i < PARTS; i++)
 		total += part[i];
 	return total;
@@ -60,7 +60,7 @@ static double sum_squares(pbk_context *context, int64_t n, const void *x)
 static void bias_add(pbk_context *context, int64_t rows, int64_t n, void *y, const void *bias)
 {
 	PBK_PARALLEL(context, rows, rows * n,
-	             for (int64_t r = begin; r < end; r++) axpy_range(n, 1, bias, (real *)y + r * n));
+		     for (int64_t r = begin; r < end; r++) axpy_range(n, 1, bias, (real *)y + r * n));
 }
 
 /* Columns [begin, end) of all rows, in the order of the rows. */
@@ -71,7 +71,7 @@ static void sum_columns(int64_t rows, int64_t n, int64_t begin, int64_t end, con
 }
 
 static void sum_columns_product(int64_t rows, int64_t n, int64_t begin, int64_t end, const real *restrict x,
-                                const real *restrict y, real *restrict out)
+				const real *restrict y, real *restrict out)
 {
 	for (int64_t r = 0; r < rows; r++)
 		for (int64_t j = begin; j < end; j++)
@@ -89,20 +89,20 @@ static void sum_rows_product(pbk_context *context, int64_t rows, int64_t n, cons
 }
 
 static void gather_rows(pbk_context *context, int64_t rows, int64_t n, const void *table, const int32_t *host_ids,
-                        void *y)
+			void *y)
 {
 	PBK_PARALLEL(context, rows, rows * n,
-	             for (int64_t r = begin; r < end; r++) memcpy(
-	                     (real *)y + r * n, (const real *)table + host_ids[r] * n, (size_t)n * sizeof(real)));
+		     for (int64_t r = begin; r < end; r++) memcpy(
+			     (real *)y + r * n, (const real *)table + host_ids[r] * n, (size_t)n * sizeof(real)));
 }
 
 /* Threads share the columns, since two rows may go to the same place. */
 static void scatter_add_rows(pbk_context *context, int64_t rows, int64_t n, void *table, const int32_t *host_ids,
-                             const void *x)
+			     const void *x)
 {
 	PBK_PARALLEL(context, n, rows * n,
-	             for (int64_t r = 0; r < rows; r++) axpy_range(end - begin, 1, (const real *)x + r * n + begin,
-	                                                           (real *)table + host_ids[r] * n + begin));
+		     for (int64_t r = 0; r < rows; r++) axpy_range(end - begin, 1, (const real *)x + r * n + begin,
+								   (real *)table + host_ids[r] * n + begin));
 }
 
 void PBK_NAME(pbk_fill_rows)(struct pbk_table *table)

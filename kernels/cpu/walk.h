@@ -46,7 +46,7 @@ static inline struct walk walk_over(const struct pbk_nd *nd, bool use_src)
 
 /* Calls `function` for the row-major elements [begin, end), a row or a part of one at a time. */
 static inline void walk_rows(const struct walk *w, int64_t begin, int64_t end, real *dst, const real *src,
-                             row_function *function, void *argument)
+			     row_function *function, void *argument)
 {
 	const struct pbk_nd *nd = &w->nd;
 	const int last = nd->rank - 1;
@@ -80,7 +80,7 @@ static inline void walk_rows(const struct walk *w, int64_t begin, int64_t end, r
 
 /* The whole window, by threads where it is large; `cost` is the work per element, 1 for a copy. */
 static inline void walk_all(pbk_context *context, const struct pbk_nd *nd, int64_t cost, void *dst, const void *src,
-                            row_function *function, void *argument)
+			    row_function *function, void *argument)
 {
 	const struct walk w = walk_over(nd, src);
 	if (w.count > 0)

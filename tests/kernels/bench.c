@@ -60,7 +60,7 @@ static void call_case(void *argument)
 }
 
 static void bench_case(const struct kernel_case *kc, const struct pbk_table *fast, const struct pbk_table *plain,
-                       int64_t rows, int64_t n)
+		       int64_t rows, int64_t n)
 {
 	struct timed_case timed = {kc, {.context = test_context, .rows = rows, .n = n}};
 	double bytes = 0;
@@ -101,7 +101,7 @@ static void call_gemm(void *argument)
 		g->table->gemm(test_context, g->ta, g->tb, g->m, g->n, g->k, 1, g->a, lda, g->b, ldb, 0, g->c, g->n);
 	else
 		g->table->gemm_batch(test_context, g->ta, g->tb, g->m, g->n, g->k, 1, g->a, lda, g->m * g->k, g->b, ldb,
-		                     g->k * g->n, 0, g->c, g->n, g->m * g->n, g->count);
+				     g->k * g->n, 0, g->c, g->n, g->m * g->n, g->count);
 }
 
 static void bench_gemm(struct timed_gemm g, const struct pbk_table *fast, const struct pbk_table *plain)
@@ -128,9 +128,9 @@ static void bench_gemm(struct timed_gemm g, const struct pbk_table *fast, const 
 void bench_kernels(void)
 {
 	static const int64_t products[][4] = {
-	        {4, 128, 1024, 1},  {4, 128, 1024, 4},   {36, 128, 1024, 4}, {640, 128, 1024, 4}, {4, 512, 1024, 1},
-	        {48, 512, 1024, 1}, {512, 512, 1024, 1}, {12, 244, 1024, 1}, {4, 4, 128, 512},    {4, 128, 4, 512},
-	        {48, 48, 48, 1},    {20, 192, 48, 1},    {512, 512, 512, 1}, {128, 256, 1024, 1},
+		{4, 128, 1024, 1},  {4, 128, 1024, 4},   {36, 128, 1024, 4}, {640, 128, 1024, 4}, {4, 512, 1024, 1},
+		{48, 512, 1024, 1}, {512, 512, 1024, 1}, {12, 244, 1024, 1}, {4, 4, 128, 512},    {4, 128, 4, 512},
+		{48, 48, 48, 1},    {20, 192, 48, 1},    {512, 512, 512, 1}, {128, 256, 1024, 1},
 	};
 	const char *threads = getenv("PB_BENCH_THREADS"), *only = getenv("PB_BENCH_ONLY");
 	test_context = pbk_cpu_open(threads ? atoi(threads) : 0);

@@ -82,16 +82,16 @@ FORMULA(scatter_add_rows, EACH(i) D(0)[c->ids[i / n] * n + i % n] += D(1)[i])
 /* Layer norm. */
 KERNEL(center, t->center(ctx, rows, n, c->x[0], c->x[1]))
 FORMULA(
-        center, EACH_ROW(r) {
-	        const double mean = row_mean(D(0) + r * n, n);
-	        EACH_COLUMN(j) D(1)[r * n + j] = D(0)[r * n + j] - mean;
-        })
+	center, EACH_ROW(r) {
+		const double mean = row_mean(D(0) + r * n, n);
+		EACH_COLUMN(j) D(1)[r * n + j] = D(0)[r * n + j] - mean;
+	})
 KERNEL(center_backward, t->center_backward(ctx, rows, n, c->x[0], c->x[1]))
 FORMULA(
-        center_backward, EACH_ROW(r) {
-	        const double mean = row_mean(D(0) + r * n, n);
-	        EACH_COLUMN(j) D(1)[r * n + j] += D(0)[r * n + j] - mean;
-        })
+	center_backward, EACH_ROW(r) {
+		const double mean = row_mean(D(0) + r * n, n);
+		EACH_COLUMN(j) D(1)[r * n + j] += D(0)[r * n + j] - mean;
+	})
 KERNEL(rms, t->rms(ctx, rows, n, 0.01, c->x[0], c->x[1]))
 FORMULA(rms, EACH_ROW(r) D(1)[r] = sqrt(row_dot(D(0) + r * n, D(0) + r * n, n) / (double)n + 0.01))
 KERNEL(rms_backward, t->rms_backward(ctx, rows, n, c->x[0], c->x[1], c->x[2], c->x[3]))
@@ -100,10 +100,10 @@ KERNEL(divide, t->divide(ctx, rows, n, c->x[0], c->x[1], c->x[2]))
 FORMULA(divide, EACH(i) D(2)[i] = D(0)[i] / D(1)[i / n])
 KERNEL(divide_backward, t->divide_backward(ctx, rows, n, c->x[0], c->x[1], c->x[2], c->x[3], c->x[4]))
 FORMULA(
-        divide_backward, EACH(i) {
-	        D(3)[i] += D(2)[i] / D(1)[i / n];
-	        D(4)[i / n] -= D(2)[i] * D(0)[i] / (D(1)[i / n] * D(1)[i / n]);
-        })
+	divide_backward, EACH(i) {
+		D(3)[i] += D(2)[i] / D(1)[i / n];
+		D(4)[i / n] -= D(2)[i] * D(0)[i] / (D(1)[i / n] * D(1)[i / n]);
+	})
 KERNEL(divide_backward_x, t->divide_backward(ctx, rows, n, c->x[0], c->x[1], c->x[2], c->x[3], NULL))
 FORMULA(divide_backward_x, EACH(i) D(3)[i] += D(2)[i] / D(1)[i / n])
 KERNEL(divide_backward_scale, t->divide_backward(ctx, rows, n, c->x[0], c->x[1], c->x[2], NULL, c->x[3]))
@@ -188,17 +188,17 @@ static void f_causal_zero(struct call *c)
 
 KERNEL(softmax, t->softmax(ctx, rows, n, c->x[0], c->x[1]))
 FORMULA(
-        softmax, EACH_ROW(r) {
-	        double total = 0;
-	        EACH_COLUMN(j) total += exp(D(0)[r * n + j]);
-	        EACH_COLUMN(j) D(1)[r * n + j] = exp(D(0)[r * n + j]) / total;
-        })
+	softmax, EACH_ROW(r) {
+		double total = 0;
+		EACH_COLUMN(j) total += exp(D(0)[r * n + j]);
+		EACH_COLUMN(j) D(1)[r * n + j] = exp(D(0)[r * n + j]) / total;
+	})
 KERNEL(softmax_backward, t->softmax_backward(ctx, rows, n, c->x[0], c->x[1], c->x[2]))
 FORMULA(
-        softmax_backward, EACH_ROW(r) {
-	        const double mean = row_dot(D(0) + r * n, D(1) + r * n, n);
-	        EACH_COLUMN(j) D(2)[r * n + j] += D(0)[r * n + j] * (D(1)[r * n + j] - mean);
-        })
+	softmax_backward, EACH_ROW(r) {
+		const double mean = row_dot(D(0) + r * n, D(1) + r * n, n);
+		EACH_COLUMN(j) D(2)[r * n + j] += D(0)[r * n + j] * (D(1)[r * n + j] - mean);
+	})
 
 /* Optimizers; the algorithms as a whole are tested in tests/optim. */
 static const struct pbk_adam adamw = {0.01, 0.9, 0.98, 1e-8, 0.1, 0.271, 0.0588, true, 0.5};
@@ -257,42 +257,42 @@ SGD(first)
 #name, operands, k_##name, f_##name, by_row                                                            \
 	}
 const struct kernel_case kernel_cases[] = {
-        CASE(add, "MMM", true),
-        CASE(add_to, "MM", true),
-        CASE(axpy, "MM", true),
-        CASE(sum_squares, "M", false),
-        CASE(bias_add, "MN", true),
-        CASE(sum_rows, "MN", false),
-        CASE(sum_rows_product, "MMN", false),
-        CASE(gather_rows, "TM", true),
-        CASE(scatter_add_rows, "TM", false),
-        CASE(center, "MM", true),
-        CASE(center_backward, "MM", true),
-        CASE(rms, "MR", true),
-        CASE(rms_backward, "MSRM", true),
-        CASE(divide, "MSM", true),
-        CASE(divide_backward, "MSMMR", true),
-        CASE(divide_backward_x, "MSMM", true),
-        CASE(divide_backward_scale, "MSMR", true),
-        CASE(affine, "MNNM", true),
-        CASE(affine_backward, "NMM", true),
-        CASE(relu, "MM", true),
-        CASE(relu_backward, "MMM", true),
-        CASE(gelu, "MM", true),
-        CASE(gelu_backward, "MMM", true),
-        CASE(gelu_new, "MM", true),
-        CASE(gelu_new_backward, "MMM", true),
-        CASE(silu, "MM", true),
-        CASE(silu_backward, "MMM", true),
-        CASE(causal_mask, "C", true),
-        CASE(causal_zero, "C", true),
-        CASE(softmax, "MM", true),
-        CASE(softmax_backward, "MMM", true),
-        CASE(adamw, "MMMQ", true),
-        CASE(adam, "MMMQ", true),
-        CASE(sgd, "MM", true),
-        CASE(momentum, "MMM", true),
-        CASE(nesterov, "MMM", true),
-        CASE(first, "MMM", true),
+	CASE(add, "MMM", true),
+	CASE(add_to, "MM", true),
+	CASE(axpy, "MM", true),
+	CASE(sum_squares, "M", false),
+	CASE(bias_add, "MN", true),
+	CASE(sum_rows, "MN", false),
+	CASE(sum_rows_product, "MMN", false),
+	CASE(gather_rows, "TM", true),
+	CASE(scatter_add_rows, "TM", false),
+	CASE(center, "MM", true),
+	CASE(center_backward, "MM", true),
+	CASE(rms, "MR", true),
+	CASE(rms_backward, "MSRM", true),
+	CASE(divide, "MSM", true),
+	CASE(divide_backward, "MSMMR", true),
+	CASE(divide_backward_x, "MSMM", true),
+	CASE(divide_backward_scale, "MSMR", true),
+	CASE(affine, "MNNM", true),
+	CASE(affine_backward, "NMM", true),
+	CASE(relu, "MM", true),
+	CASE(relu_backward, "MMM", true),
+	CASE(gelu, "MM", true),
+	CASE(gelu_backward, "MMM", true),
+	CASE(gelu_new, "MM", true),
+	CASE(gelu_new_backward, "MMM", true),
+	CASE(silu, "MM", true),
+	CASE(silu_backward, "MMM", true),
+	CASE(causal_mask, "C", true),
+	CASE(causal_zero, "C", true),
+	CASE(softmax, "MM", true),
+	CASE(softmax_backward, "MMM", true),
+	CASE(adamw, "MMMQ", true),
+	CASE(adam, "MMMQ", true),
+	CASE(sgd, "MM", true),
+	CASE(momentum, "MMM", true),
+	CASE(nesterov, "MMM", true),
+	CASE(first, "MMM", true),
 };
 const int n_kernel_cases = sizeof kernel_cases / sizeof *kernel_cases;

@@ -28,9 +28,9 @@ static struct guarded random_matrix(size_t real_size, int64_t count, int shift)
 static void prepare(struct product *p, size_t real_size)
 {
 	p->a = random_matrix(real_size, extent(p->ta ? p->k : p->m, p->ta ? p->m : p->k, p->lda, p->stride_a, p->count),
-	                     1);
+			     1);
 	p->b = random_matrix(real_size, extent(p->tb ? p->n : p->k, p->tb ? p->k : p->n, p->ldb, p->stride_b, p->count),
-	                     3);
+			     3);
 	p->c = random_matrix(real_size, extent(p->m, p->n, p->ldc, p->stride_c, p->count), 2);
 	for (int64_t i = 0; p->beta == 0 && i < p->c.count; i++)
 		guarded_set(&p->c, i, NAN);
@@ -55,7 +55,7 @@ static struct guarded expect(const struct product *p)
 		double total = 0;
 		for (int64_t l = 0; l < p->k; l++)
 			total += guarded_get(&p->a, item * p->stride_a + (p->ta ? l * p->lda + i : i * p->lda + l)) *
-			         guarded_get(&p->b, item * p->stride_b + (p->tb ? j * p->ldb + l : l * p->ldb + j));
+				 guarded_get(&p->b, item * p->stride_b + (p->tb ? j * p->ldb + l : l * p->ldb + j));
 		guarded_set(&want, c, p->alpha * total + (p->beta == 0 ? 0 : p->beta * guarded_get(&p->c, c)));
 	}
 	return want;
@@ -67,10 +67,10 @@ static void check_product(struct product p, const struct pbk_table *t, bool batc
 	struct guarded want = expect(&p);
 	if (batch)
 		t->gemm_batch(test_context, p.ta, p.tb, p.m, p.n, p.k, p.alpha, p.a.data, p.lda, p.stride_a, p.b.data,
-		              p.ldb, p.stride_b, p.beta, p.c.data, p.ldc, p.stride_c, p.count);
+			      p.ldb, p.stride_b, p.beta, p.c.data, p.ldc, p.stride_c, p.count);
 	else
 		t->gemm(test_context, p.ta, p.tb, p.m, p.n, p.k, p.alpha, p.a.data, p.lda, p.b.data, p.ldb, p.beta,
-		        p.c.data, p.ldc);
+			p.c.data, p.ldc);
 	EXPECT(guarded_intact(&p.c), "%s: wrote outside C", t->name);
 	const double tolerance = tolerance_of(t->real_size) * (4 + sqrt((double)p.k));
 	for (int64_t i = 0; i < want.count; i++)
@@ -83,9 +83,9 @@ static void check_product(struct product p, const struct pbk_table *t, bool batc
 }
 
 static const int64_t shapes[][3] = {
-        {0, 4, 4},  {4, 0, 4},   {4, 4, 0},    {1, 1, 1},      {1, 7, 3},     {5, 1, 9},       {4, 4, 128},
-        {3, 5, 7},  {6, 16, 33}, {13, 17, 9},  {12, 48, 31},   {25, 49, 64},  {4, 128, 4},     {4, 128, 1000},
-        {70, 3, 8}, {1, 300, 2}, {97, 200, 5}, {64, 129, 300}, {7, 513, 259}, {131, 140, 270},
+	{0, 4, 4},  {4, 0, 4},   {4, 4, 0},    {1, 1, 1},      {1, 7, 3},     {5, 1, 9},       {4, 4, 128},
+	{3, 5, 7},  {6, 16, 33}, {13, 17, 9},  {12, 48, 31},   {25, 49, 64},  {4, 128, 4},     {4, 128, 1000},
+	{70, 3, 8}, {1, 300, 2}, {97, 200, 5}, {64, 129, 300}, {7, 513, 259}, {131, 140, 270},
 };
 /* Above LARGE, where the loops of the test take their time, fewer variants. */
 enum { N_SHAPES = sizeof shapes / sizeof *shapes, LARGE = 300000 };

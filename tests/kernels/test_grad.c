@@ -124,9 +124,9 @@ static void norm_backward(const double *x, const double *dy, double *dx)
 #name, outputs, name, name##_backward                                                                  \
 	}
 static const struct pair pairs[] = {
-        PAIR(relu, SIZE),      PAIR(gelu, SIZE),   PAIR(gelu_new, SIZE), PAIR(silu, SIZE),
-        PAIR(softmax, SIZE),   PAIR(center, SIZE), PAIR(rms, ROWS),      PAIR(divide, SIZE),
-        PAIR(divide_by, SIZE), PAIR(affine, SIZE), PAIR(norm, SIZE),
+	PAIR(relu, SIZE),      PAIR(gelu, SIZE),   PAIR(gelu_new, SIZE), PAIR(silu, SIZE),
+	PAIR(softmax, SIZE),   PAIR(center, SIZE), PAIR(rms, ROWS),      PAIR(divide, SIZE),
+	PAIR(divide_by, SIZE), PAIR(affine, SIZE), PAIR(norm, SIZE),
 };
 enum { N_PAIRS = sizeof pairs / sizeof *pairs };
 

@@ -18,7 +18,7 @@ struct work {
 };
 
 static struct work work_new(const struct kernel_case *kc, const struct pbk_table *table, size_t real_size, int64_t rows,
-                            int64_t n)
+			    int64_t n)
 {
 	struct work w = {.count = (int)strlen(kc->operands)};
 	w.call = (struct call){.table = table, .context = test_context, .rows = rows, .n = n};
@@ -115,7 +115,7 @@ START_TEST(row_alone_has_the_same_bits)
 		}
 		for (int k = 0; k < together.count; k++)
 			EXPECT(!memcmp(together.operand[k].data, alone.operand[k].data,
-			               (size_t)alone.operand[k].count * table->real_size),
+				       (size_t)alone.operand[k].count * table->real_size),
 			       "%s, %s: operand %d depends on other rows or on threads", kc->name, table->name, k);
 		work_free(&alone);
 		work_free(&together);
@@ -137,7 +137,7 @@ START_TEST(sums_do_not_depend_on_threads)
 		ck_assert_double_eq(one.call.result, two.call.result);
 		for (int k = 0; k < one.count; k++)
 			ck_assert_mem_eq(one.operand[k].data, two.operand[k].data,
-			                 (size_t)one.operand[k].count * table->real_size);
+					 (size_t)one.operand[k].count * table->real_size);
 		pbk_cpu_close(one.call.context);
 		work_free(&one);
 		work_free(&two);

@@ -28,18 +28,18 @@ static const struct {
 	int order[PBK_MAX_RANK];
 	int64_t gap;
 } windows[] = {
-        {0, {0}, {0}, 0},
-        {1, {17}, {0}, 0},
-        {1, {0}, {0}, 0},
-        {2, {3, 0}, {0, 1}, 1},
-        {2, {5, 7}, {0, 1}, 0},
-        {2, {5, 7}, {1, 0}, 0},
-        {2, {5, 7}, {0, 1}, 2},
-        {3, {1, 9, 1}, {2, 1, 0}, 0},
-        {4, {2, 3, 4, 5}, {0, 2, 1, 3}, 0},
-        {4, {2, 3, 4, 5}, {3, 1, 0, 2}, 3},
-        {6, {2, 1, 3, 2, 3, 4}, {5, 0, 3, 2, 1, 4}, 1},
-        {6, {2, 2, 2, 2, 2, 2}, {0, 1, 2, 3, 4, 5}, 0},
+	{0, {0}, {0}, 0},
+	{1, {17}, {0}, 0},
+	{1, {0}, {0}, 0},
+	{2, {3, 0}, {0, 1}, 1},
+	{2, {5, 7}, {0, 1}, 0},
+	{2, {5, 7}, {1, 0}, 0},
+	{2, {5, 7}, {0, 1}, 2},
+	{3, {1, 9, 1}, {2, 1, 0}, 0},
+	{4, {2, 3, 4, 5}, {0, 2, 1, 3}, 0},
+	{4, {2, 3, 4, 5}, {3, 1, 0, 2}, 3},
+	{6, {2, 1, 3, 2, 3, 4}, {5, 0, 3, 2, 1, 4}, 1},
+	{6, {2, 2, 2, 2, 2, 2}, {0, 1, 2, 3, 4, 5}, 0},
 };
 enum { N_WINDOWS = sizeof windows / sizeof *windows };
 
@@ -183,14 +183,14 @@ START_TEST(noise_is_the_core_generator)
 			locate(&s.nd, i, &d, &r);
 			const double want = pb_random_normal(0x123456789abcdefu, 77, (uint64_t)i);
 			ck_assert_double_eq(guarded_get(&s.dst, d),
-			                    s.table->real_size == sizeof(float) ? (double)(float)want : want);
+					    s.table->real_size == sizeof(float) ? (double)(float)want : want);
 		}
 		s.table->nd_noise(test_context, &s.nd, s.dst.data, 3, 0.5, 1, 2);
 		for (int64_t i = 0; i < s.count; i++) {
 			int64_t d, r;
 			locate(&s.nd, i, &d, &r);
 			ck_assert(nearly(guarded_get(&s.dst, d), 3 + 0.5 * pb_random_normal(1, 2, (uint64_t)i),
-			                 tolerance_of(s.table->real_size)));
+					 tolerance_of(s.table->real_size)));
 		}
 		guarded_free(&s.src);
 		guarded_free(&s.dst);
@@ -211,20 +211,20 @@ START_TEST(largest_difference_is_found)
 		}
 		const struct pbk_table *table = s.table;
 		ck_assert_double_eq_tol(table->nd_max_difference(test_context, &s.nd, s.dst.data, s.src.data), want,
-		                        1e-6);
+					1e-6);
 		if (s.count) {
 			guarded_set(&s.dst, d, NAN);
 			ck_assert_double_eq(table->nd_max_difference(test_context, &s.nd, s.dst.data, s.src.data),
-			                    INFINITY);
+					    INFINITY);
 			guarded_set(&s.dst, d, -INFINITY);
 			ck_assert_double_eq(table->nd_max_difference(test_context, &s.nd, s.dst.data, s.src.data),
-			                    INFINITY);
+					    INFINITY);
 			for (double same = -INFINITY; !isnan(same); same = isinf(same) && same < 0 ? INFINITY : NAN) {
 				s.table->nd_copy(test_context, &s.nd, s.dst.data, s.src.data);
 				guarded_set(&s.dst, d, same);
 				guarded_set(&s.src, r, same);
 				ck_assert_double_eq(
-				        table->nd_max_difference(test_context, &s.nd, s.dst.data, s.src.data), 0);
+					table->nd_max_difference(test_context, &s.nd, s.dst.data, s.src.data), 0);
 			}
 			guarded_set(&s.dst, d, NAN);
 			guarded_set(&s.src, r, NAN);
@@ -245,7 +245,7 @@ START_TEST(large_windows_are_shared_by_threads)
 	for (int t = 0; t < N_TABLES; t++) {
 		const struct pbk_table *table = test_table(t);
 		struct guarded src = guarded_new(table->real_size, count, 0),
-		               dst = guarded_new(table->real_size, count, 0);
+			       dst = guarded_new(table->real_size, count, 0);
 		for (int64_t i = 0; i < count; i++)
 			guarded_set(&src, i, (double)i);
 		table->nd_copy(test_context, &nd, dst.data, src.data);

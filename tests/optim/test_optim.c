@@ -66,7 +66,7 @@ static void plain_step(struct plain *s, const struct pb_optim_config *c, int cal
 		s->t[k] += present[k];
 		for (int i = (int)slots[k].offset; present[k] && i < slots[k].offset + slots[k].count; i++)
 			s->theta[i] =
-			        (c->kind == PB_OPTIM_SGD ? plain_sgd : plain_adam)(s, c, lr, i, s->t[k], clip * g[i]);
+				(c->kind == PB_OPTIM_SGD ? plain_sgd : plain_adam)(s, c, lr, i, s->t[k], clip * g[i]);
 	}
 }
 
@@ -110,8 +110,8 @@ static void follow(struct pb_optim_config config, uint32_t dtype, double toleran
 		ck_assert_ok(pb_optim_step(&opt, params, grads, present, NULL));
 		for (int i = 0; i < N; i++)
 			ck_assert_msg(fabs(get(dtype, params, i) - plain.theta[i]) <= tolerance,
-			              "step %d element %d: %.17g, expected %.17g", step, i, get(dtype, params, i),
-			              plain.theta[i]);
+				      "step %d element %d: %.17g, expected %.17g", step, i, get(dtype, params, i),
+				      plain.theta[i]);
 	}
 	ck_assert_int_eq(opt.steps[0], STEPS - 1);
 	ck_assert_int_eq(opt.steps[1], STEPS - 2);
