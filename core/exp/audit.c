@@ -41,9 +41,13 @@ static void note(struct notes *notes, const char *format, ...)
 
 static struct tally count(const struct pb_result_cell *cells, size_t n)
 {
-	struct tally t = {.cells = n, .one_score = n > 0, .least_without_grad = n ? INT64_MAX : 0};
+	struct tally t = {.one_score = true, .least_without_grad = INT64_MAX, .score = NAN};
 	for (size_t i = 0; i < n; i++) {
 		const struct pb_result_cell *c = &cells[i];
+		if (isnan(c->metric))
+			continue;
+		if (!t.cells++)
+			t.score = c->score;
 		t.cut += c->graph_cut;
 		t.backward_fired += c->backward.fired > 0;
 		t.forward_unchanged += c->forward.fired && c->forward.max_change == 0.0;
@@ -52,9 +56,8 @@ static struct tally count(const struct pb_result_cell *cells, size_t n)
 			t.least_without_grad = c->params_without_grad;
 		if (c->params_without_grad > t.most_without_grad)
 			t.most_without_grad = c->params_without_grad;
-		t.one_score &= fabs(c->score - cells[0].score) <= 1e-9;
+		t.one_score &= fabs(c->score - t.score) <= 1e-9;
 	}
-	t.score = n ? cells[0].score : NAN;
 	return t;
 }
 
@@ -141,31 +144,39 @@ static void backward_notes(const struct pb_config_sweep *c, const struct tally *
 		     t->cells - t->backward_fired, t->cells);
 }
 
-int pb_audit_sweep(const struct pb_plan *plan, const struct pb_plan_sweep *sweep, const struct pb_result_cell *cells,
-                   size_t n_cells, bool score_defined, struct pb_arena *arena, const char *const **ret_notes,
-                   size_t *ret_n_notes)
+static void patch_notes(const struct pb_plan *plan, const struct pb_plan_sweep *s, const struct tally *t,
+			struct notes *out)
 {
-	const struct pb_config_sweep *c = sweep->config;
-	struct tally t = count(cells, n_cells);
-	struct notes out = {.arena = arena, .items = pb_arena_array(arena, MAX_NOTES, sizeof *out.items)};
+	const struct pb_config_sweep *c = s->config;
 	char points[256], so[96];
+	name_points(plan, s, points, sizeof points);
+	by_construction(t, so, sizeof so);
+	if (!c->forward && !c->backward)
+		note(out, "no patch at all (neither `forward` nor `backward` names a run)%s", so);
+	if (c->forward)
+		forward_notes(s, t, points, out);
+	cut_notes(c, t, points, out);
+	if (c->backward)
+		backward_notes(c, t, points, out);
+}
+
+int pb_audit_sweep(const struct pb_plan *plan, const struct pb_plan_sweep *sweep, size_t n_done, const char *broken,
+		   struct pb_arena *arena, struct pb_result_sweep *result)
+{
+	enum pb_sweep_kind kind = (enum pb_sweep_kind)sweep->config->kind;
+	struct tally t = count(result->cells, n_done);
+	struct notes out = {.arena = arena, .items = pb_arena_array(arena, MAX_NOTES, sizeof *out.items)};
 	if (!out.items)
 		return -PB_E_NOMEM;
-	if (n_cells && !score_defined)
+	if (broken)
+		note(&out, "no metric in %zu of %zu cells: the patched model's numbers are not finite (%s)",
+		     n_done - t.cells, n_done, broken);
+	if (n_done && !result->score_defined)
 		note(&out, "clean and corrupted %s give the same metric within rounding: the score is undefined",
-		     c->kind == PB_SWEEP_ACTIVATION ? "runs" : "updates");
-	if (n_cells && c->kind != PB_SWEEP_PARAMS) {
-		name_points(plan, sweep, points, sizeof points);
-		by_construction(&t, so, sizeof so);
-		if (!c->forward && !c->backward)
-			note(&out, "no patch at all (neither `forward` nor `backward` names a run)%s", so);
-		if (c->forward)
-			forward_notes(sweep, &t, points, &out);
-		cut_notes(c, &t, points, &out);
-		if (c->backward)
-			backward_notes(c, &t, points, &out);
-	}
-	*ret_notes = out.items;
-	*ret_n_notes = out.n;
+		     kind == PB_SWEEP_ACTIVATION ? "runs" : "updates");
+	if (t.cells && kind != PB_SWEEP_PARAMS)
+		patch_notes(plan, sweep, &t, &out);
+	result->notes = out.items;
+	result->n_notes = out.n;
 	return out.failed ? -PB_E_NOMEM : 0;
 }

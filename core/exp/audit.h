@@ -4,10 +4,10 @@
 
 #include "exp/plan.h"
 
-/* Notes on a finished sweep, from the arena: patches that changed nothing, backward hooks that never fired, graphs that
- * were cut, ends of the score that coincide, and what follows for the scores. */
-int pb_audit_sweep(const struct pb_plan *plan, const struct pb_plan_sweep *sweep, const struct pb_result_cell *cells,
-                   size_t n_cells, bool score_defined, struct pb_arena *arena, const char *const **ret_notes,
-                   size_t *ret_n_notes);
+/* result->notes, from the arena, on the first n_done cells: patches that changed nothing, backward hooks that never
+ * fired, graphs that were cut, ends of the score that coincide, cells without a metric, and what follows for the
+ * scores. `broken`: why the first of the cells without a metric has none; NULL where all have one. */
+int pb_audit_sweep(const struct pb_plan *plan, const struct pb_plan_sweep *sweep, size_t n_done, const char *broken,
+		   struct pb_arena *arena, struct pb_result_sweep *result);
 
 #endif

@@ -82,8 +82,12 @@ static uint64_t stream_of(const struct pb_patch *p, const struct pb_site *site)
 	char text[256]; /* the longest point's name and six numbers take less */
 	int n = snprintf(text, sizeof text, "%016llx/%s/%d",
 	                 (unsigned long long)pb_random_stream(p->sweep->config->name), site->name, (int)p->direction);
-	for (size_t i = 0; i < p->sweep->n_setter_axes && n < (int)sizeof text; i++)
-		n += snprintf(text + n, sizeof text - (size_t)n, "/%lld", (long long)p->place->index[i]);
+	/* By kind of axis: the order in which a sweep names its axes does not matter either. */
+	for (int axis = PB_AXIS_POS; axis < PB_AXIS_FEATURE; axis++)
+		for (size_t i = 0; i < p->sweep->n_setter_axes && n < (int)sizeof text; i++)
+			if (p->sweep->setter_axes[i] == axis)
+				n += snprintf(text + n, sizeof text - (size_t)n, "/%d:%lld", axis,
+					      (long long)p->place->index[i]);
 	return pb_random_stream(text);
 }
 

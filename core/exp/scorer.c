@@ -111,9 +111,13 @@ static int score(struct pb_scorer *s, const struct pb_metric_batch *batch, doubl
 	int rc = pb_instance_result(s->instance, "score",
 				    s->ops->score(s->instance->self, &s->instance->host, batch, s->scores));
 	for (int64_t i = 0; !rc && i < batch->n_rows; i++) {
-		if (!isfinite(s->scores[i]))
-			return pb_fail(PB_E_NUMERIC, "metric `%s` gave %g for row %lld (answer %d)", pb_scorer_name(s),
-				       s->scores[i], (long long)i, (int)batch->answer[i]);
+		double value = s->scores[i];
+		if (!isfinite(value))
+			return pb_fail(PB_E_NUMERIC, "metric `%s` gave %s for row %lld (answer %d)", pb_scorer_name(s),
+				       isnan(value)  ? "no number"
+				       : value > 0.0 ? "infinity"
+						     : "minus infinity",
+				       (long long)i, (int)batch->answer[i]);
 		sum += s->scores[i];
 		if (ret_rows)
 			ret_rows[i] = s->scores[i];

@@ -75,29 +75,44 @@ static void describe(struct pb_engine *e, const struct pb_plan_sweep *s, struct 
 	r->unit = pb_scorer_unit(e->plan->metric);
 }
 
-static void run_cells(struct pb_engine *e, const struct pb_plan_sweep *s, struct pb_terminal *terminal,
-		      struct pb_result_sweep *r, struct pb_result_cell *cells, size_t *done, int *rc)
+/* One cell. A patch that breaks the model leaves its cell empty and *broken says why; the sweep goes on. */
+static int run_cell(struct pb_engine *e, const struct pb_plan_sweep *s, size_t i, const struct pb_result_sweep *r,
+		    struct pb_arena *arena, struct pb_result_cell *cell, const char **broken)
+{
+	int rc = pb_engine_cell(e, s, &s->cells[i], cell);
+	cell->index = s->cells[i].index;
+	if (rc == -PB_E_NUMERIC && !*broken) {
+		*broken = pb_arena_printf(arena, "cell %zu: %s", i, pb_error_text());
+		return *broken ? 0 : -PB_E_NOMEM;
+	}
+	if (rc == -PB_E_NUMERIC)
+		return 0;
+	if (rc)
+		return pb_fail_in(rc, "sweep `%s`, cell %zu", s->config->name, i);
+	if (r->score_defined)
+		cell->score = (cell->metric - r->metric_corrupted) / (r->metric_clean - r->metric_corrupted);
+	return 0;
+}
+
+static int run_cells(struct pb_engine *e, const struct pb_plan_sweep *s, struct pb_terminal *terminal,
+		     const struct pb_result_sweep *r, struct pb_arena *arena, struct pb_result_cell *cells,
+		     size_t *ret_done, const char **ret_broken)
 {
 	struct pb_progress progress;
+	int rc = 0;
 	pb_progress_begin(&progress, terminal, s->config->name, (int64_t)s->n_cells);
 	for (size_t i = 0; i < s->n_cells; i++)
-		cells[i] = (struct pb_result_cell){.index = s->cells[i].index, .metric = NAN, .score = NAN,
-						   .loss = NAN, .grad_norm = NAN};
-	for (*done = 0; !*rc && *done < s->n_cells; ++*done) {
-		struct pb_result_cell *cell = &cells[*done];
-		if ((*rc = pb_interrupted()))
-			break;
-		*rc = pb_engine_cell(e, s, &s->cells[*done], cell);
-		cell->index = s->cells[*done].index;
-		if (*rc) {
-			pb_fail_in(*rc, "sweep `%s`, cell %zu", s->config->name, *done);
-			break;
-		}
-		if (r->score_defined)
-			cell->score = (cell->metric - r->metric_corrupted) / (r->metric_clean - r->metric_corrupted);
-		pb_progress_at(&progress, (int64_t)*done + 1, NULL);
+		cells[i] = (struct pb_result_cell){
+			.index = s->cells[i].index, .metric = NAN, .score = NAN, .loss = NAN, .grad_norm = NAN};
+	while (!rc && *ret_done < s->n_cells) {
+		rc = pb_interrupted();
+		if (!rc)
+			rc = run_cell(e, s, *ret_done, r, arena, &cells[*ret_done], ret_broken);
+		if (!rc)
+			pb_progress_at(&progress, (int64_t)++ * ret_done, NULL);
 	}
-	pb_progress_end(&progress, *rc ? "stopped" : NULL);
+	pb_progress_end(&progress, rc ? "stopped" : NULL);
+	return rc;
 }
 
 int pb_sweep_run(struct pb_engine *engine, const struct pb_plan_sweep *sweep, struct pb_terminal *terminal,
@@ -106,6 +121,7 @@ int pb_sweep_run(struct pb_engine *engine, const struct pb_plan_sweep *sweep, st
 	struct pb_result_sweep r = {.n_axes = sweep->n_axes, .n_cells = sweep->n_cells};
 	struct pb_result_axis *axes = pb_arena_array(arena, sweep->n_axes, sizeof *axes);
 	struct pb_result_cell *cells = pb_arena_array(arena, sweep->n_cells, sizeof *cells);
+	const char *broken = NULL;
 	double started = pb_clock();
 	int rc = axes && cells ? 0 : -PB_E_NOMEM;
 	*ret_done = 0;
@@ -117,10 +133,9 @@ int pb_sweep_run(struct pb_engine *engine, const struct pb_plan_sweep *sweep, st
 	set_ends(engine, sweep, &r);
 	r.axes = axes;
 	r.cells = cells;
-	run_cells(engine, sweep, terminal, &r, cells, ret_done, &rc);
+	rc = run_cells(engine, sweep, terminal, &r, arena, cells, ret_done, &broken);
 	r.seconds = pb_clock() - started;
-	int audit_rc =
-	        pb_audit_sweep(engine->plan, sweep, cells, *ret_done, r.score_defined, arena, &r.notes, &r.n_notes);
+	int audit_rc = pb_audit_sweep(engine->plan, sweep, *ret_done, broken, arena, &r);
 	if (!rc)
 		rc = audit_rc;
 	*ret_result = r;

@@ -198,10 +198,10 @@ static int run_epoch(struct pb_trainer *t, const struct pb_plan_stage *stage, st
 				   (long long)p->epoch + 1, (long long)p->steps + 1);
 			break;
 		}
-		sum += loss * (double)n;
-		count += n;
+		sum += rows ? loss * (double)rows : 0.0;
+		count += rows;
 		p->steps++;
-		p->loss = sum / (double)count;
+		p->loss = count ? sum / (double)count : NAN;
 		show(p, stage);
 	}
 	free_epoch(&e);

@@ -58,8 +58,8 @@ static int read_checkpoint(struct pb_weights_store *store, const char *name, con
 	if (rc)
 		return rc;
 	rc = add(store, name, &mine);
-	if (!rc)
-		rc = pb_ckpt_load_params(&ckpt, mine);
+	if (!rc && (rc = pb_ckpt_load_params(&ckpt, mine)))
+		pb_params_finish(&store->items[--store->n].params);
 	pb_ckpt_finish(&ckpt);
 	if (!rc)
 		*ret_params = mine;

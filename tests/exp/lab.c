@@ -47,9 +47,9 @@ static void stir_one(struct lab *lab, int id, uint64_t seed)
 	ck_assert_ok(pb_view_read(&lab->device, view, values));
 	for (int64_t i = 0; i < info->count; i++)
 		values[i] =
-		        strstr(info->name, ".W_")
-		                ? scale * values[i]
-		                : values[i] + 0.3 * pb_random_normal(seed, pb_random_stream(info->name), (uint64_t)i);
+			strstr(info->name, ".W_")
+				? scale * values[i]
+				: values[i] + 0.3 * pb_random_normal(seed, pb_random_stream(info->name), (uint64_t)i);
 	ck_assert_ok(pb_view_write(&lab->device, view, values));
 	free(values);
 }
@@ -128,7 +128,7 @@ void lab_near(double a, double b, double tolerance, const char *format, ...)
 {
 	char what[512];
 	va_list args;
-	if ((isnan(a) && isnan(b)) || fabs(a - b) <= tolerance * fmax(1.0, fmax(fabs(a), fabs(b))))
+	if (a == b || (isnan(a) && isnan(b)) || fabs(a - b) <= tolerance * fmax(1.0, fmax(fabs(a), fabs(b))))
 		return;
 	va_start(args, format);
 	vsnprintf(what, sizeof what, format, args);

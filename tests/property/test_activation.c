@@ -17,8 +17,8 @@ START_TEST(whole_stream_is_the_other_run)
 	int base = (int)world_draw(&w, 2), n_hooks = w.attn_only ? 3 : 4;
 	for (int i = 0; i < n_hooks; i++)
 		world_sweep(&w,
-		            "name: %s, kind: activation, hook: %s, setter: layer, over: [%s], base: %s, forward: %s",
-		            hooks[i], hooks[i], i == 2 ? "" : "layer", runs[base], runs[!base]);
+			    "name: %s, kind: activation, hook: %s, setter: layer, over: [%s], base: %s, forward: %s",
+			    hooks[i], hooks[i], i == 2 ? "" : "layer", runs[base], runs[!base]);
 	world_open(&w, &lab, NULL, 1);
 	double other = lab.engine.runs[!base].metric_logits;
 	for (int i = 0; i < n_hooks; i++) {
@@ -26,7 +26,7 @@ START_TEST(whole_stream_is_the_other_run)
 		ck_assert(r.score_defined);
 		for (size_t k = 0; k < r.n_cells; k++) {
 			ck_assert_msg(r.cells[k].metric == other, "%s, cell %zu: %.17g, not %.17g", hooks[i], k,
-			              r.cells[k].metric, other);
+				      r.cells[k].metric, other);
 			ck_assert(r.cells[k].score == base);
 			ck_assert(r.cells[k].forward.max_change > 0.0 || i == 2);
 		}
@@ -45,14 +45,14 @@ START_TEST(only_positions_up_to_the_scored_one_count)
 	int base = (int)world_draw(&w, 2);
 	const char *hook = world_hook(&w, "pos");
 	world_sweep(&w,
-	            "name: end, kind: activation, hook: blocks.%d.hook_resid_post, setter: layer_pos, over: [pos], "
-	            "base: %s, "
-	            "forward: %s",
-	            (int)w.n_layers - 1, runs[base], runs[!base]);
+		    "name: end, kind: activation, hook: blocks.%d.hook_resid_post, setter: layer_pos, over: [pos], "
+		    "base: %s, "
+		    "forward: %s",
+		    (int)w.n_layers - 1, runs[base], runs[!base]);
 	world_sweep(
-	        &w,
-	        "name: any, kind: activation, hook: %s, setter: layer_pos, over: [layer, pos], base: %s, forward: %s",
-	        hook, runs[base], runs[!base]);
+		&w,
+		"name: any, kind: activation, hook: %s, setter: layer_pos, over: [layer, pos], base: %s, forward: %s",
+		hook, runs[base], runs[!base]);
 	world_open(&w, &lab, NULL, 1);
 	const struct pb_engine_run *own = &lab.engine.runs[base], *other = &lab.engine.runs[!base];
 	struct pb_result_sweep end = lab_run(&lab, "end"), any = lab_run(&lab, "any");
@@ -60,7 +60,7 @@ START_TEST(only_positions_up_to_the_scored_one_count)
 	ck_assert_int_eq(end.n_cells, w.n_pos);
 	for (int64_t pos = 0; pos < w.n_pos; pos++)
 		ck_assert_msg(end.cells[pos].metric == (pos == scored ? other : own)->metric_logits, "position %d",
-		              (int)pos);
+			      (int)pos);
 	for (size_t i = 0; i < any.n_cells; i++)
 		if (any.cells[i].index[1] > scored)
 			lab_near(any.cells[i].metric, own->metric_logits, 1e-12, "%s after the scored position", hook);
@@ -78,10 +78,10 @@ START_TEST(masked_entries_are_no_patch)
 	int base = (int)world_draw(&w, 2);
 	const char *hook = world_pick(&w, (const char *const[]){hooks[0], hooks[1], NULL});
 	world_sweep(&w,
-	            "name: entries, kind: activation, hook: %s, setter: layer_head_dest_src_pattern, over: [layer, "
-	            "head, dest_pos, "
-	            "src_pos], base: %s, forward: %s",
-	            hook, runs[base], runs[!base]);
+		    "name: entries, kind: activation, hook: %s, setter: layer_head_dest_src_pattern, over: [layer, "
+		    "head, dest_pos, "
+		    "src_pos], base: %s, forward: %s",
+		    hook, runs[base], runs[!base]);
 	world_open(&w, &lab, NULL, 1);
 	struct pb_result_sweep r = lab_run(&lab, "entries");
 	size_t masked = 0, changed = 0;

@@ -10,10 +10,10 @@ static const char *const sources[] = {"none", "clean", "corrupted"};
 static void add_sweeps(struct world *w)
 {
 	static const char *const setters[][2] = {{"layer", "layer"},
-	                                         {"layer_pos", "layer, pos"},
-	                                         {"layer_head", "layer, head"},
-	                                         {"zero", "layer"},
-	                                         {"{plugin: mean, split: corrupted}", "layer"}};
+						 {"layer_pos", "layer, pos"},
+						 {"layer_head", "layer, head"},
+						 {"zero", "layer"},
+						 {"{plugin: mean, split: corrupted}", "layer"}};
 	/* Not ln1.hook_scale at 0. */
 	static const char *const axes[] = {"", "pos", "head", "head", ""};
 	for (int i = 0; i < 5; i++) {
@@ -21,15 +21,15 @@ static void add_sweeps(struct world *w)
 		const char *forward = i < 3 ? sources[world_draw(w, 3)] : "ablate";
 		const char *backward = i < 3 ? sources[world_draw(w, 3)] : "none";
 		world_sweep(w,
-		            "name: gradient %d, hook: %s, setter: %s, over: [%s], base: %s, forward: %s, backward: %s, "
-		            "gradient: %s",
-		            i, hook, setters[i][0], setters[i][1], sources[1 + world_draw(w, 2)], forward, backward,
-		            world_draw(w, 2) ? "pass" : "torch");
+			    "name: gradient %d, hook: %s, setter: %s, over: [%s], base: %s, forward: %s, backward: %s, "
+			    "gradient: %s",
+			    i, hook, setters[i][0], setters[i][1], sources[1 + world_draw(w, 2)], forward, backward,
+			    world_draw(w, 2) ? "pass" : "torch");
 		world_sweep(w,
-		            "name: activation %d, kind: activation, hook: %s, setter: %s, over: [%s], base: %s, "
-		            "forward: %s",
-		            i, hook, setters[i][0], setters[i][1], sources[1 + world_draw(w, 2)],
-		            i < 3 ? "clean" : "ablate");
+			    "name: activation %d, kind: activation, hook: %s, setter: %s, over: [%s], base: %s, "
+			    "forward: %s",
+			    i, hook, setters[i][0], setters[i][1], sources[1 + world_draw(w, 2)],
+			    i < 3 ? "clean" : "ablate");
 	}
 }
 
@@ -72,9 +72,9 @@ START_TEST(batch_is_the_mean_of_its_pairs)
 	world_make(&w, _i, WORLD_DIFFERENT);
 	const char *hook = world_hook(&w, "pos");
 	world_sweep(
-	        &w,
-	        "name: activation, kind: activation, hook: %s, setter: layer_pos, over: [layer, pos], forward: clean",
-	        hook);
+		&w,
+		"name: activation, kind: activation, hook: %s, setter: layer_pos, over: [layer, pos], forward: clean",
+		hook);
 	world_sweep(&w, "name: gradient, hook: %s, setter: layer_pos, over: [layer, pos], forward: corrupted", hook);
 	world_open(&w, &all, "probe.unit=all", 1);
 	struct pb_result_sweep a = lab_run(&all, "activation"), b = lab_run(&all, "gradient");

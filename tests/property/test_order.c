@@ -16,7 +16,7 @@ static void same_cell(const struct pb_result_cell *a, const struct pb_result_cel
 	static const char *const names[] = {"metric", "score", "loss", "gradient norm", "change", "gradient's change"};
 	for (size_t k = 0; k < 6; k++)
 		ck_assert_msg(!memcmp(&x[k], &y[k], sizeof x[k]), "%s, cell %zu: %s %.17g against %.17g", what, i,
-		              names[k], x[k], y[k]);
+			      names[k], x[k], y[k]);
 }
 
 static void same_sweep(const struct pb_result_sweep *a, const struct pb_result_sweep *b)
@@ -30,21 +30,21 @@ static void same_sweep(const struct pb_result_sweep *a, const struct pb_result_s
 static const char *add_patch(struct world *w, int64_t *ret_n)
 {
 	static const char *const setters[] = {
-	        "forward: corrupted, backward: clean",
-	        "forward: corrupted, gradient: torch",
-	        "setter: {plugin: noise, std: 0.7, mode: add}, forward: ablate, backward: ablate",
-	        "setter: {plugin: noise}, forward: ablate, gradient: torch",
-	        "setter: zero, backward: ablate",
-	        NULL};
+		"forward: corrupted, backward: clean",
+		"forward: corrupted, gradient: torch",
+		"setter: {plugin: noise, std: 0.7, mode: add}, forward: ablate, backward: ablate",
+		"setter: {plugin: noise}, forward: ablate, gradient: torch",
+		"setter: zero, backward: ablate",
+		NULL};
 	static char text[512];
 	bool heads = world_draw(w, 2);
 	const char *setter = world_pick(w, setters);
 	*ret_n = heads ? w->n_heads : w->n_pos;
 	snprintf(text, sizeof text, "hook: %s, over: [layer, %s], %s%s", world_hook(w, heads ? "head" : "pos"),
-	         heads ? "head" : "pos", setter,
-	         strstr(setter, "setter:") ? ""
-	         : heads                   ? ", setter: layer_head"
-	                                   : ", setter: layer_pos");
+		 heads ? "head" : "pos", setter,
+		 strstr(setter, "setter:") ? ""
+		 : heads                   ? ", setter: layer_head"
+					   : ", setter: layer_pos");
 	return text;
 }
 
@@ -63,7 +63,7 @@ START_TEST(order_of_cells)
 	pb_random_shuffle((uint64_t)_i, 1, order, n_cells);
 	for (size_t i = 0; i < n_cells; i++)
 		length += snprintf(set + length, sizeof set - (size_t)length, "%s[%d, %d]", i ? ", " : "",
-		                   (int)(order[i] / n), (int)(order[i] % n));
+				   (int)(order[i] / n), (int)(order[i] % n));
 	snprintf(set + length, sizeof set - (size_t)length, "]");
 	world_sweep(&w, "name: grid, %s", patch);
 	world_open(&w, &lab, NULL, 1);
@@ -73,6 +73,30 @@ START_TEST(order_of_cells)
 	ck_assert_uint_eq(listed.n_cells, n_cells);
 	for (size_t i = 0; i < n_cells; i++)
 		same_cell(&grid.cells[order[i]], &listed.cells[i], patch, i);
+	lab_close(&lab);
+	lab_close(&other);
+	world_end(&w);
+}
+END_TEST
+
+/* The same grid with its axes the other way round. */
+START_TEST(order_of_axes)
+{
+	static struct world w;
+	static struct lab lab, other;
+	char set[64];
+	int64_t n;
+	world_make(&w, _i, 0);
+	const char *patch = add_patch(&w, &n);
+	snprintf(set, sizeof set, "sweeps.0.over=[%s, layer]", strstr(patch, "layer, head") ? "head" : "pos");
+	world_sweep(&w, "name: grid, %s", patch);
+	world_open(&w, &lab, NULL, 1);
+	world_open(&w, &other, set, 1);
+	struct pb_result_sweep grid = lab_run(&lab, "grid"), turned = lab_run(&other, "grid");
+	ck_assert_str_eq(turned.axes[1].name, "layer");
+	for (int64_t layer = 0; layer < w.n_layers; layer++)
+		for (int64_t i = 0; i < n; i++)
+			same_cell(&grid.cells[layer * n + i], &turned.cells[i * w.n_layers + layer], patch, (size_t)i);
 	lab_close(&lab);
 	lab_close(&other);
 	world_end(&w);
@@ -126,7 +150,7 @@ START_TEST(order_of_patches)
 	if (a == c && b == d) /* one head, one layer */
 		d = b = 0;
 	world_sweep(&w, "name: pair, %s, cells: [[[%d, %d], [%d, %d]], [[%d, %d], [%d, %d]]]", patch, a, b, c, d, c, d,
-	            a, b);
+		    a, b);
 	world_open(&w, &lab, NULL, 1);
 	struct pb_result_sweep pair = lab_run(&lab, "pair");
 	ck_assert_uint_eq(pair.n_cells, 2);
@@ -155,7 +179,7 @@ START_TEST(repetition_and_threads)
 		for (size_t i = 0; i < r[0].n_cells; i++) {
 			lab_near(r[0].cells[i].metric, r[2].cells[i].metric, world_tolerance(&w), "metric");
 			lab_near(r[0].cells[i].grad_norm, r[2].cells[i].grad_norm, world_tolerance(&w),
-			         "gradient norm");
+				 "gradient norm");
 		}
 	}
 	for (int i = 0; i < 3; i++)
@@ -169,6 +193,7 @@ int main(void)
 	Suite *suite = suite_create("order");
 	TCase *tc = tcase_create("order");
 	tcase_add_loop_test(tc, order_of_cells, 0, 2 * WORLDS);
+	tcase_add_loop_test(tc, order_of_axes, 0, WORLDS);
 	tcase_add_loop_test(tc, order_of_sweeps, 0, WORLDS);
 	tcase_add_loop_test(tc, order_of_patches, 0, 2 * WORLDS);
 	tcase_add_loop_test(tc, repetition_and_threads, 0, WORLDS);

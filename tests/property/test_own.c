@@ -14,13 +14,13 @@
 static const struct {
 	const char *setter, *over, *axes; /* axes the point must have */
 } setters[] = {
-        {"layer", "layer", ""},
-        {"layer_pos", "layer, pos", "pos"},
-        {"layer_head", "layer, head", "head"},
-        {"layer_pos_head", "layer, pos, head", "pos head"},
-        {"layer_head_pattern", "layer, head", "head dest_pos src_pos"},
-        {"layer_head_pos_pattern", "layer, head, dest_pos", "head dest_pos src_pos"},
-        {"layer_head_dest_src_pattern", "layer, head, dest_pos, src_pos", "head dest_pos src_pos"},
+	{"layer", "layer", ""},
+	{"layer_pos", "layer, pos", "pos"},
+	{"layer_head", "layer, head", "head"},
+	{"layer_pos_head", "layer, pos, head", "pos head"},
+	{"layer_head_pattern", "layer, head", "head dest_pos src_pos"},
+	{"layer_head_pos_pattern", "layer, head, dest_pos", "head dest_pos src_pos"},
+	{"layer_head_dest_src_pattern", "layer, head, dest_pos, src_pos", "head dest_pos src_pos"},
 };
 
 enum { N_SETTERS = sizeof setters / sizeof *setters };
@@ -37,11 +37,11 @@ static int add_sweeps(struct world *w, int setter)
 	/* The finest setter has too many cells for all of them. */
 	if (setter == N_SETTERS - 1)
 		snprintf(cells, sizeof cells, ", cells: [[0, 0, 1, 0], [%d, %d, 2, 1], [0, 0, 0, 2]]",
-		         (int)w->n_layers - 1, (int)w->n_heads - 1);
+			 (int)w->n_layers - 1, (int)w->n_heads - 1);
 	snprintf(common, sizeof common, "hook: %s, base: %s, over: [%s]%s", hook, own, setters[setter].over, cells);
 	for (int i = 0; i < 8; i++)
 		world_sweep(w, "name: %c, setter: %s, forward: %s, backward: %s, gradient: %s, %s", 'A' + i,
-		            setters[setter].setter, names[i & 1], names[i >> 1 & 1], i & 4 ? "torch" : "pass", common);
+			    setters[setter].setter, names[i & 1], names[i >> 1 & 1], i & 4 ? "torch" : "pass", common);
 	world_sweep(w, "name: blocked, setter: zero, backward: ablate, %s", common);
 	return base;
 }
@@ -56,17 +56,17 @@ static void check_untouched(struct lab *lab, int number, int base, double tolera
 	ck_assert_msg(r.score_defined, "%s: %.17g, %.17g", r.metric, r.metric_clean, r.metric_corrupted);
 	for (size_t i = 0; i < r.n_cells; i++) {
 		const struct pb_result_cell *c = &r.cells[i];
-		lab_near(c->metric, run->metric_updated, tolerance, "%s/%s, sweep %s, cell %zu: metric", r.hook, r.setter, name,
-		         i);
-		lab_near(c->score, !base, 10 * tolerance / width, "%s/%s, sweep %s, cell %zu: score",
-		         r.hook, r.setter, name, i);
+		lab_near(c->metric, run->metric_updated, tolerance, "%s/%s, sweep %s, cell %zu: metric", r.hook,
+			 r.setter, name, i);
+		lab_near(c->score, !base, 10 * tolerance / width, "%s/%s, sweep %s, cell %zu: score", r.hook, r.setter,
+			 name, i);
 		lab_near(c->loss, run->loss, tolerance, "loss");
 		lab_near(c->grad_norm, run->grad_norm, tolerance, "gradient norm");
 		ck_assert_int_eq(c->forward.fired, number & 1);
 		ck_assert_int_eq(c->backward.fired, number >> 1 & 1);
 		ck_assert_msg(c->forward.max_change == 0.0 && c->backward.max_change == 0.0,
-		              "%s/%s, sweep %s, cell %zu: changes %g and %g", r.hook, r.setter, name, i,
-		              c->forward.max_change, c->backward.max_change);
+			      "%s/%s, sweep %s, cell %zu: changes %g and %g", r.hook, r.setter, name, i,
+			      c->forward.max_change, c->backward.max_change);
 		ck_assert(!c->graph_cut);
 		ck_assert_int_eq(c->params_without_grad, 0);
 	}
@@ -86,7 +86,7 @@ static void check_blocked(struct lab *lab, int number, bool whole, double tolera
 	for (size_t i = 0; i < r.n_cells; i++) {
 		const struct pb_result_cell *c = &r.cells[i];
 		lab_near(c->metric, blocked.cells[i].metric, tolerance, "%s/%s, sweep %s, cell %zu: metric", r.hook,
-		         r.setter, name, i);
+			 r.setter, name, i);
 		lab_near(c->grad_norm, blocked.cells[i].grad_norm, tolerance, "gradient norm");
 		ck_assert(c->forward.fired == 1 && c->forward.max_change == 0.0);
 		ck_assert(c->graph_cut == whole);

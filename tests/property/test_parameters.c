@@ -12,12 +12,12 @@ static const char *const runs[] = {"clean", "corrupted"};
 
 /* Cell by cell. */
 static void same_cells(const struct pb_result_sweep *a, size_t i, const struct pb_result_sweep *b, size_t k,
-                       double tolerance)
+		       double tolerance)
 {
 	lab_near(a->cells[i].metric, b->cells[k].metric, tolerance, "metric of %s, cell %zu, and %s, cell %zu", a->name,
-	         i, b->name, k);
+		 i, b->name, k);
 	lab_near(a->cells[i].grad_norm, b->cells[k].grad_norm, tolerance,
-	         "gradient norm of %s, cell %zu, and %s, cell %zu", a->name, i, b->name, k);
+		 "gradient norm of %s, cell %zu, and %s, cell %zu", a->name, i, b->name, k);
 }
 
 /* The stream replaced in both directions at one depth: gradients of what lies below are the base run's, of the rest the
@@ -32,15 +32,15 @@ START_TEST(whole_stream_is_a_parameter_patch)
 	for (int i = 0; i < 3; i++)
 		if (!w.attn_only || i != 1)
 			world_sweep(
-			        &w,
-			        "name: %s, hook: %s, setter: layer, over: [layer], base: %s, forward: %s, backward: %s",
-			        hooks[i], hooks[i], own, other, own);
+				&w,
+				"name: %s, hook: %s, setter: layer, over: [layer], base: %s, forward: %s, backward: %s",
+				hooks[i], hooks[i], own, other, own);
 	/* From the base run as the other one's patch. */
 	world_sweep(&w, "name: below, setter: params, sets: cumulative, base: %s", other);
 	world_sweep(&w,
-	            "name: below and attention, setter: params, base: %s, sets: {\"0\": embed + pos_embed + "
-	            "blocks.0.attn%s}",
-	            other, w.has_norm && strstr(w.text.data, "normalization_type: LN,") ? " + blocks.0.ln1" : "");
+		    "name: below and attention, setter: params, base: %s, sets: {\"0\": embed + pos_embed + "
+		    "blocks.0.attn%s}",
+		    other, w.has_norm && strstr(w.text.data, "normalization_type: LN,") ? " + blocks.0.ln1" : "");
 	double tolerance = world_tolerance(&w);
 	world_open(&w, &lab, NULL, 1);
 	struct pb_result_sweep pre = lab_run(&lab, "resid_pre"), post = lab_run(&lab, "resid_post");
@@ -82,7 +82,7 @@ static double step_without(struct lab *lab, const struct pb_engine_run *run, con
 	ck_assert_ok(pb_optim_step(&optim, weights.data, run->grads.data, present, NULL));
 	pb_tape_init(&tape, &lab->device, lab->config.dtype);
 	ck_assert_ok(pb_evaluate(&lab->plan.model, &tape, &weights.weights, lab->plan.metric, &lab->probe.questions,
-	                         NULL, NULL, &metric));
+				 NULL, NULL, &metric));
 	pb_tape_finish(&tape);
 	pb_optim_finish(&optim);
 	pb_params_finish(&weights);
@@ -98,8 +98,8 @@ START_TEST(cut_parameters_are_skipped)
 	world_make(&w, _i, 0);
 	int base = (int)world_draw(&w, 2);
 	world_sweep(&w,
-	            "name: cut, hook: resid_pre, setter: layer, over: [layer], base: %s, forward: %s, gradient: torch",
-	            runs[base], runs[base]);
+		    "name: cut, hook: resid_pre, setter: layer, over: [layer], base: %s, forward: %s, gradient: torch",
+		    runs[base], runs[base]);
 	world_sweep(&w, "name: gradients are kept, setter: params, sets: each");
 	double tolerance = world_tolerance(&w);
 	world_open(&w, &lab, NULL, 1);
@@ -111,7 +111,7 @@ START_TEST(cut_parameters_are_skipped)
 		char below[64];
 		snprintf(below, sizeof below, layer ? "embed + pos_embed + blocks.<%zu.*" : "embed + pos_embed", layer);
 		lab_near(r.cells[layer].metric, step_without(&lab, &lab.engine.runs[base], below), tolerance,
-		         "layer %zu", layer);
+			 "layer %zu", layer);
 		ck_assert(r.cells[layer].graph_cut);
 		ck_assert_int_eq(r.cells[layer].params_without_grad, 2 + per_block * (int64_t)layer);
 	}
@@ -125,7 +125,7 @@ END_TEST
 static const char *atom(struct world *w)
 {
 	static const char *const atoms[] = {"embed",   "pos_embed",         "blocks.0", "blocks.<=0.*", "attn", "W_Q",
-	                                    "unembed", "blocks.*.attn.b_?", "W_*",      "*.{W,b}_[OV]", NULL};
+					    "unembed", "blocks.*.attn.b_?", "W_*",      "*.{W,b}_[OV]", NULL};
 	return world_pick(w, atoms);
 }
 
@@ -163,9 +163,9 @@ START_TEST(sets_follow_their_algebra)
 	for (int i = 0; i < 6; i++) {
 		write_twice(&w, first[i], second[i]);
 		world_sweep(&w, "name: pair %d, setter: params, sets: {first: \"%s\", second: \"%s\"}", i, first[i],
-		            second[i]);
+			    second[i]);
 		world_sweep(&w, "name: complement %d, setter: params, base: clean, sets: {set: \"!(%s)\"}", i,
-		            first[i]);
+			    first[i]);
 	}
 	world_sweep(&w, "name: ends, setter: params, sets: {all: \"*\", none: \"\"}");
 	world_sweep(&w, "name: other ends, setter: params, base: clean, sets: {all: \"*\", none: \"\"}");

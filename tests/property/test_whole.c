@@ -8,12 +8,12 @@
 static const struct {
 	const char *setter, *axes, *together;
 } parts[] = {
-        {"layer_pos", "pos", "pos"},
-        {"layer_head", "head", "head"},
-        {"layer_pos_head", "pos head", "head, pos"},
-        {"layer_head_pattern", "head dest_pos src_pos", "head"},
-        {"layer_head_pos_pattern", "head dest_pos src_pos", "head, dest_pos"},
-        {"layer_head_dest_src_pattern", "head dest_pos src_pos", "src_pos, dest_pos, head"},
+	{"layer_pos", "pos", "pos"},
+	{"layer_head", "head", "head"},
+	{"layer_pos_head", "pos head", "head, pos"},
+	{"layer_head_pattern", "head dest_pos src_pos", "head"},
+	{"layer_head_pos_pattern", "head dest_pos src_pos", "head, dest_pos"},
+	{"layer_head_dest_src_pattern", "head dest_pos src_pos", "src_pos, dest_pos, head"},
 };
 
 enum { N_PARTS = sizeof parts / sizeof *parts };
@@ -44,19 +44,19 @@ START_TEST(all_parts_are_the_whole)
 	const char *hook = world_hook(&w, parts[part].axes), *base = sources[1 + world_draw(&w, 2)];
 	const char *forward = sources[world_draw(&w, 3)], *backward = sources[world_draw(&w, 3)];
 	world_sweep(&w, "name: pass whole, hook: %s, setter: layer, over: [layer], base: %s, forward: %s, backward: %s",
-	            hook, base, forward, backward);
+		    hook, base, forward, backward);
 	world_sweep(&w,
-	            "name: pass parts, hook: %s, setter: %s, over: [layer], together: [%s], base: %s, forward: %s, "
-	            "backward: %s",
-	            hook, parts[part].setter, parts[part].together, base, forward, backward);
+		    "name: pass parts, hook: %s, setter: %s, over: [layer], together: [%s], base: %s, forward: %s, "
+		    "backward: %s",
+		    hook, parts[part].setter, parts[part].together, base, forward, backward);
 	/* Mode torch: a gradient of zero here, none there; without weight decay they do the same. */
 	world_sweep(&w,
-	            "name: torch whole, hook: %s, setter: layer, over: [layer], base: %s, forward: %s, gradient: torch",
-	            hook, base, sources[1 + (_i & 1)]);
+		    "name: torch whole, hook: %s, setter: layer, over: [layer], base: %s, forward: %s, gradient: torch",
+		    hook, base, sources[1 + (_i & 1)]);
 	world_sweep(&w,
-	            "name: torch parts, hook: %s, setter: %s, over: [layer], together: [%s], base: %s, forward: %s, "
-	            "gradient: torch",
-	            hook, parts[part].setter, parts[part].together, base, sources[1 + (_i & 1)]);
+		    "name: torch parts, hook: %s, setter: %s, over: [layer], together: [%s], base: %s, forward: %s, "
+		    "gradient: torch",
+		    hook, parts[part].setter, parts[part].together, base, sources[1 + (_i & 1)]);
 	world_open(&w, &lab, NULL, 1);
 	same_sweep(&lab, "pass whole", "pass parts");
 	same_sweep(&lab, "torch whole", "torch parts");
@@ -80,14 +80,14 @@ START_TEST(listed_positions_are_the_whole)
 		pb_text_add(&list, "]");
 	}
 	world_sweep(
-	        &w,
-	        "name: whole, hook: %s, setter: layer, over: [layer], base: %s, forward: clean, backward: corrupted",
-	        hook, base);
+		&w,
+		"name: whole, hook: %s, setter: layer, over: [layer], base: %s, forward: clean, backward: corrupted",
+		hook, base);
 	world_sweep(
-	        &w,
-	        "name: parts, hook: %s, setter: layer_pos, over: [layer, pos], cells: [%s], base: %s, forward: clean, "
-	        "backward: corrupted",
-	        hook, list.data, base);
+		&w,
+		"name: parts, hook: %s, setter: layer_pos, over: [layer, pos], cells: [%s], base: %s, forward: clean, "
+		"backward: corrupted",
+		hook, list.data, base);
 	pb_text_finish(&list);
 	world_open(&w, &lab, NULL, 1);
 	same_sweep(&lab, "whole", "parts");
@@ -108,11 +108,11 @@ START_TEST(backward_patch_makes_modes_equal)
 	const char *modes[] = {"pass", "torch"};
 	for (int i = 0; i < 2; i++)
 		world_sweep(
-		        &w,
-		        "name: %s, gradient: %s, hook: %s, setter: %s, over: [layer%s%s%s], together: [%s], base: %s, "
-		        "forward: corrupted, backward: clean",
-		        modes[i], modes[i], hook, parts[part].setter, finest ? "" : ", ",
-		        finest ? "" : parts[part].together, "", finest ? parts[part].together : "", base);
+			&w,
+			"name: %s, gradient: %s, hook: %s, setter: %s, over: [layer%s%s%s], together: [%s], base: %s, "
+			"forward: corrupted, backward: clean",
+			modes[i], modes[i], hook, parts[part].setter, finest ? "" : ", ",
+			finest ? "" : parts[part].together, "", finest ? parts[part].together : "", base);
 	world_open(&w, &lab, NULL, 1);
 	same_sweep(&lab, "pass", "torch");
 	lab_close(&lab);

@@ -33,10 +33,10 @@ static void add_model(struct world *w)
 	w->has_norm = strcmp(norm, "none") != 0;
 	int64_t d_model = widths[world_draw(w, 5)], d_mlp = 4 + world_draw(w, 40);
 	pb_text_add(&w->text,
-	            "model: {n_layers: %d, d_model: %d, n_heads: %d, d_head: %d, act_fn: %s, normalization_type: %s, "
-	            "attn_only: %s, d_mlp: %d}\n",
-	            (int)w->n_layers, (int)d_model, (int)w->n_heads, (int)(2 + world_draw(w, 7)), world_pick(w, acts),
-	            norm, w->attn_only ? "yes" : "no", (int)d_mlp);
+		    "model: {n_layers: %d, d_model: %d, n_heads: %d, d_head: %d, act_fn: %s, normalization_type: %s, "
+		    "attn_only: %s, d_mlp: %d}\n",
+		    (int)w->n_layers, (int)d_model, (int)w->n_heads, (int)(2 + world_draw(w, 7)), world_pick(w, acts),
+		    norm, w->attn_only ? "yes" : "no", (int)d_mlp);
 }
 
 static void add_prompt(struct world *w, const int64_t *ids, const char *name)
@@ -59,13 +59,13 @@ static void add_pair(struct world *w, int64_t vocab)
 	if (world_draw(w, 2))
 		corrupted[world_draw(w, w->n_pos)] = world_draw(w, vocab);
 	corrupted[differing] =
-	        corrupted[differing] == clean[differing] ? (clean[differing] + 1) % vocab : corrupted[differing];
+		corrupted[differing] == clean[differing] ? (clean[differing] + 1) % vocab : corrupted[differing];
 	int64_t answer = world_draw(w, vocab);
 	pb_text_add(&w->text, "{");
 	add_prompt(w, clean, "clean");
 	add_prompt(w, corrupted, "corrupted");
 	pb_text_add(&w->text, "pos: %d, answer: %d, distractor: %d}", (int)pos, (int)answer,
-	            (int)((answer + 1 + world_draw(w, vocab - 1)) % vocab));
+		    (int)((answer + 1 + world_draw(w, vocab - 1)) % vocab));
 }
 
 static void add_tokens(struct world *w, unsigned flags)
@@ -92,7 +92,7 @@ static void add_definitions(struct world *w)
 	w->n_pos = 4;
 	w->n_pairs = 1;
 	pb_text_add(&w->text, "data: {plugin: oocl, mod: %d}\nprobe: {unit: \"%d\"}\n", (int)mod,
-	            (int)world_draw(w, 16));
+		    (int)world_draw(w, 16));
 }
 
 static void add_update(struct world *w, unsigned flags)
@@ -102,14 +102,14 @@ static void add_update(struct world *w, unsigned flags)
 	bool decay = world_draw(w, 2) && !(flags & WORLD_NO_DECAY), clip = world_draw(w, 2);
 	/* float32: an epsilon above its rounding keeps Adam's quotient smooth. */
 	pb_text_add(&w->text, "update: {optimizer: %s, lr: %s, weight_decay: %s, max_grad_norm: %s, eps: %s}\n", kind,
-	            strcmp(kind, "sgd") ? "0.01" : "0.05", decay ? "0.1" : "0", clip ? "1.0" : "0",
-	            w->f32 ? "1e-2" : "1e-8");
+		    strcmp(kind, "sgd") ? "0.01" : "0.05", decay ? "0.1" : "0", clip ? "1.0" : "0",
+		    w->f32 ? "1e-2" : "1e-8");
 }
 
 void world_make(struct world *world, int number, unsigned flags)
 {
 	static const char *const metrics[] = {"correct_logit", "{plugin: correct_logit, of: probability}",
-	                                      "cross_entropy", "logit_difference", NULL};
+					      "cross_entropy", "logit_difference", NULL};
 	struct world *w = world;
 	*w = (struct world){.seed = (uint64_t)number + 1};
 	w->f32 = !world_draw(w, 4) && !(flags & WORLD_F64);
@@ -123,7 +123,7 @@ void world_make(struct world *world, int number, unsigned flags)
 	add_update(w, flags);
 	const char *metric = world_pick(w, metrics);
 	pb_text_add(&w->text, "metric: %s\nsweeps:\n",
-	            !w->tokens && !strcmp(metric, "logit_difference") ? "correct_logit" : metric);
+		    !w->tokens && !strcmp(metric, "logit_difference") ? "correct_logit" : metric);
 }
 
 const char *world_hook(struct world *world, const char *axes)
@@ -132,22 +132,22 @@ const char *world_hook(struct world *world, const char *axes)
 		const char *name, *axes;
 		bool mlp, norm;
 	} hooks[] = {
-	        {"resid_pre", "pos", false, false},
-	        {"attn_out", "pos", false, false},
-	        {"resid_post", "pos", false, false},
-	        {"resid_mid", "pos", true, false},
-	        {"mlp_out", "pos", true, false},
-	        {"mlp.hook_pre", "pos", true, false},
-	        {"mlp.hook_post", "pos", true, false},
-	        {"ln1.hook_scale", "pos", false, true},
-	        {"ln1.hook_normalized", "pos", false, true},
-	        {"q", "head pos", false, false},
-	        {"k", "head pos", false, false},
-	        {"v", "head pos", false, false},
-	        {"z", "head pos", false, false},
-	        {"result", "head pos", false, false},
-	        {"pattern", "head dest_pos src_pos", false, false},
-	        {"attn_scores", "head dest_pos src_pos", false, false},
+		{"resid_pre", "pos", false, false},
+		{"attn_out", "pos", false, false},
+		{"resid_post", "pos", false, false},
+		{"resid_mid", "pos", true, false},
+		{"mlp_out", "pos", true, false},
+		{"mlp.hook_pre", "pos", true, false},
+		{"mlp.hook_post", "pos", true, false},
+		{"ln1.hook_scale", "pos", false, true},
+		{"ln1.hook_normalized", "pos", false, true},
+		{"q", "head pos", false, false},
+		{"k", "head pos", false, false},
+		{"v", "head pos", false, false},
+		{"z", "head pos", false, false},
+		{"result", "head pos", false, false},
+		{"pattern", "head dest_pos src_pos", false, false},
+		{"attn_scores", "head dest_pos src_pos", false, false},
 	};
 	for (;;) {
 		size_t i = (size_t)world_draw(world, (int64_t)(sizeof hooks / sizeof *hooks));
