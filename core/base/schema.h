@@ -13,6 +13,11 @@
 int pb_schema_decode(struct pb_yaml *yaml, const struct pb_yaml_node *node, const struct pb_param *table,
                      size_t n_table, const char *const *skip, const char *where, void *out);
 
+/* Is `key` absent from the map, and no unknown key there (neither in the table nor in `skip`) so near that it was meant? For
+ * complaints about what is missing: the unknown key has been complained about already. Out of memory, it says yes. */
+bool pb_schema_lacks(struct pb_yaml *yaml, const struct pb_yaml_node *map, const struct pb_param *table, size_t n_table,
+                     const char *const *skip, const char *key);
+
 /* What is wrong with a table itself (blank doc, bad name, default that does not parse, offset past params_size,
  * overlapping members, enum without choices), as an error text; 0 if nothing is. */
 int pb_schema_check(const struct pb_param *table, size_t n_table, size_t params_size, const char *where);

@@ -53,7 +53,7 @@ static int wrong_kind(const struct value *v, const struct pb_yaml_node *at)
 /* "`text`BEHIND" */
 static int wrong_text(const struct value *v, const struct pb_yaml_node *at, const char *behind, const char *advice)
 {
-	char text[SHOWN], what[2 * SHOWN];
+	char text[SHOWN], what[4 * SHOWN];
 	snprintf(what, sizeof what, "`%s`%s", pb_utf8_shown(at->text, text, sizeof text), behind);
 	return wrong(v, at, what, advice);
 }
@@ -255,18 +255,6 @@ static int decode_default(const struct value *v, const struct pb_yaml_node *at, 
 	return node ? decode_value(v, node, out) : pb_yaml_error(v->yaml, NULL, "%s", pb_error_text());
 }
 
-static int missing(const struct decode *d, const struct pb_yaml_node *at, const struct pb_param *p)
-{
-	struct pb_text type = {0};
-	pb_schema_type_text(p, &type);
-	int rc = pb_text_status(&type);
-	if (!rc)
-		rc = pb_yaml_error(d->yaml, at, "missing key `%s` in %s: %s (%s)", p->name, d->where,
-		                   p->doc ? p->doc : "no description", type.data);
-	pb_text_finish(&type);
-	return rc;
-}
-
 static bool known(const struct decode *d, const char *key)
 {
 	for (size_t i = 0; i < d->n_table; i++)
@@ -293,6 +281,40 @@ static const char **names_of(const struct decode *d, size_t *ret_count)
 		names[count++] = d->skip[i];
 	*ret_count = count;
 	return names;
+}
+
+/* As pb_schema_lacks. */
+static bool lacks(const struct decode *d, const struct pb_yaml_node *map, const char *key)
+{
+	const char **names = NULL;
+	size_t n_names = 0;
+	if (pb_yaml_get(map, key))
+		return false;
+	for (size_t i = 0; map && map->kind == PB_YAML_MAP && i < map->count; i++) {
+		if (known(d, map->keys[i]->text))
+			continue;
+		if (!names && !(names = names_of(d, &n_names)))
+			return true;
+		const char *near = pb_nearest(map->keys[i]->text, names, n_names);
+		if (near && !strcmp(near, key))
+			return false;
+	}
+	return true;
+}
+
+static int missing(const struct decode *d, const struct pb_yaml_node *node, const struct pb_yaml_node *at,
+                   const struct pb_param *p)
+{
+	struct pb_text type = {0};
+	if (!lacks(d, node, p->name))
+		return -PB_E_CONFIG;
+	pb_schema_type_text(p, &type);
+	int rc = pb_text_status(&type);
+	if (!rc)
+		rc = pb_yaml_error(d->yaml, at, "missing key `%s` in %s: %s (%s)", p->name, d->where,
+		                   p->doc ? p->doc : "no description", type.data);
+	pb_text_finish(&type);
+	return rc;
 }
 
 static int unknown(const struct decode *d, const struct pb_yaml_node *key, const char *const *names, size_t count)
@@ -352,7 +374,7 @@ static int decode_table(const struct decode *d, const struct pb_yaml_node *node,
 		char *to = (char *)out + p->offset;
 		int one = given             ? decode_value(&v, given, to)
 		          : p->default_text ? decode_default(&v, at, to)
-		                            : missing(d, at, p);
+		                            : missing(d, node, at, p);
 		if (one < 0 && one != -PB_E_CONFIG)
 			return one;
 		rc = one < 0 ? one : rc;
@@ -365,4 +387,11 @@ int pb_schema_decode(struct pb_yaml *yaml, const struct pb_yaml_node *node, cons
 {
 	struct decode d = {yaml, table, n_table, skip, where};
 	return decode_table(&d, node, node, out);
+}
+
+bool pb_schema_lacks(struct pb_yaml *yaml, const struct pb_yaml_node *map, const struct pb_param *table, size_t n_table,
+                     const char *const *skip, const char *key)
+{
+	struct decode d = {yaml, table, n_table, skip, ""};
+	return lacks(&d, map, key);
 }

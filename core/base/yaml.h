@@ -59,7 +59,7 @@ bool pb_yaml_is_null(const struct pb_yaml_node *node); /* ~, null or nothing, un
 const char *pb_yaml_kind_name(const struct pb_yaml_node *node);
 
 /* Records one mistake at a node (NULL: the file as a whole). The excerpt goes behind the first line of the text;
- * further lines follow it. Show what came from the user through pb_utf8_shown. Always returns -PB_E_CONFIG. */
+ * further lines follow it. Control characters become `?`; cut a user's text short with pb_utf8_shown. Always returns -PB_E_CONFIG. */
 int pb_yaml_error(struct pb_yaml *yaml, const struct pb_yaml_node *at, const char *format, ...) PB_PRINTF(3, 4);
 /* 0, or -PB_E_CONFIG with all recorded mistakes, in the order of the file, as the error text (the first 20 and how many
  * more). */

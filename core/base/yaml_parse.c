@@ -68,13 +68,17 @@ static int push(struct parse *p, struct pb_yaml_node *node)
 
 static int refuse_properties(struct parse *p, const yaml_char_t *anchor, const yaml_char_t *tag)
 {
+	static const char core[] = "tag:yaml.org,2002:"; /* `!!` for short */
 	char shown[PB_YAML_SHOWN];
+	const char *name = (const char *)tag;
+	bool is_core = tag && !strncmp(name, core, sizeof core - 1);
 	if (anchor)
 		return FAIL_HERE(p, "anchors (`&%s`) are not supported; write the value out where it is needed",
 		                 pb_utf8_shown((const char *)anchor, shown, sizeof shown));
 	if (tag)
-		return FAIL_HERE(p, "tags (`%s`) are not supported; remove it, or put the text into quotes",
-		                 pb_utf8_shown((const char *)tag, shown, sizeof shown));
+		return FAIL_HERE(p, "tags (`%s%s`) are not supported; remove it, or put the text into quotes",
+		                 is_core ? "!!" : "",
+		                 pb_utf8_shown(is_core ? name + sizeof core - 1 : name, shown, sizeof shown));
 	return 0;
 }
 

@@ -108,15 +108,21 @@ static int check_names(const struct pb_ckpt *ckpt, const struct pb_param_table *
 	return 0;
 }
 
+int pb_ckpt_check_params(const struct pb_ckpt *ckpt, const struct pb_param_table *table)
+{
+	for (int i = 0; i < table->n; i++)
+		if (!pb_ckpt_find(ckpt, table->items[i].name))
+			return pb_fail(PB_E_SHAPE, "%s: tensor `%s` is missing", ckpt->path, table->items[i].name);
+	return check_names(ckpt, table);
+}
+
 int pb_ckpt_load_params(const struct pb_ckpt *ckpt, struct pb_params *params)
 {
-	int rc = check_names(ckpt, params->table);
+	int rc = pb_ckpt_check_params(ckpt, params->table);
 	for (int i = 0; !rc && i < params->table->n; i++) {
 		const struct pb_param_info *p = &params->table->items[i];
 		const struct pb_ckpt_tensor *t = pb_ckpt_find(ckpt, p->name);
 		size_t size = (size_t)p->count * pb_dtype_size(params->dtype);
-		if (!t)
-			return pb_fail(PB_E_SHAPE, "%s: tensor `%s` is missing", ckpt->path, p->name);
 		void *values = malloc(size);
 		if (!values)
 			return pb_fail_nomem(size, p->name);

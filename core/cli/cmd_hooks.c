@@ -54,7 +54,7 @@ static int experiment_hooks(const struct pb_cli_run *o)
 	struct pb_config config;
 	struct pb_device device = {0};
 	static struct pb_plan plan;
-	int rc = pb_config_read(o->file, o->sets, &config);
+	int rc = pb_config_open(o->file, o->sets, &config);
 	if (rc)
 		return rc;
 	rc = pb_device_open_cpu(o->threads, &device);
@@ -89,7 +89,5 @@ int pb_cmd_hooks(int argc, char **argv)
 	if (o.help)
 		return fputs(help, stdout) < 0;
 	int rc = is_yaml(o.file) ? experiment_hooks(&o) : checkpoint_hooks(o.file);
-	if (rc)
-		fprintf(stderr, "%s%s\n", rc == -PB_E_CONFIG ? "" : "patchbay hooks: ", pb_error_text());
-	return pb_status_exit_code(rc);
+	return rc ? pb_cli_fail(argv[0], o.file, rc) : 0;
 }

@@ -30,17 +30,6 @@ static const char check_help[] =
 	"Every mistake is told with its place. Nothing is run or written.\n\n"
 	"example: patchbay check configs/patch-z.yaml --set model.load=model_1.pt\n";
 
-static int fail(const char *command, int rc)
-{
-	const char *text = pb_error_text();
-	/* A diagnostic with its place speaks for itself. */
-	if (rc == -PB_E_CONFIG && strstr(text, "\n"))
-		fprintf(stderr, "%s\n", text);
-	else
-		fprintf(stderr, "patchbay %s: %s\n", command, *text ? text : pb_status_text(rc));
-	return pb_status_exit_code(rc);
-}
-
 static void print_warning(void *context, int level, const char *who, const char *text)
 {
 	(void)context;
@@ -58,7 +47,7 @@ struct session {
 static int open_session(const struct pb_cli_run *o, struct session *s)
 {
 	pb_host_set_log(print_warning, NULL);
-	int rc = pb_config_read(o->file, o->sets, &s->config);
+	int rc = pb_config_open(o->file, o->sets, &s->config);
 	if (rc)
 		return rc;
 	rc = pb_device_open_cpu(o->threads, &s->device);
@@ -90,11 +79,11 @@ static int run(int argc, char **argv, const char *help, bool train_only)
 		return fputs(help, stdout) < 0;
 	int rc = open_session(&o, &s);
 	if (rc)
-		return fail(argv[0], rc);
+		return pb_cli_fail(argv[0], o.file, rc);
 	pb_terminal_init(&terminal, stdout);
 	struct pb_run_options options = {.out = o.out, .terminal = o.quiet ? NULL : &terminal, .train_only = train_only};
 	rc = pb_run(&s.plan, &options);
-	int code = rc ? fail(argv[0], rc) : 0;
+	int code = rc ? pb_cli_fail(argv[0], o.file, rc) : 0;
 	close_session(&s);
 	return code;
 }
@@ -120,7 +109,7 @@ int pb_cmd_check(int argc, char **argv)
 		return fputs(check_help, stdout) < 0;
 	int rc = open_session(&o, &s);
 	if (rc)
-		return fail(argv[0], rc);
+		return pb_cli_fail(argv[0], o.file, rc);
 	pb_plan_describe(&s.plan, &text);
 	if (!o.quiet)
 		printf("%s: fine\n%s", o.file, text.data ? text.data : "");

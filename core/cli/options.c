@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "base/text.h"
 
 enum option {
@@ -117,4 +118,16 @@ int pb_cli_parse(int argc, char **argv, struct pb_cli_run *ret_options)
 	if (!rc)
 		*ret_options = o;
 	return rc;
+}
+
+int pb_cli_fail(const char *command, const char *file, int rc)
+{
+	const char *text = *pb_error_text() ? pb_error_text() : pb_status_text(rc);
+	size_t length = strlen(file);
+	bool placed = rc == -PB_E_CONFIG && ((!strncmp(text, file, length) && text[length] == ':') ||
+					     !strncmp(text, "--set ", 6));
+	if (!placed)
+		fprintf(stderr, "patchbay %s: ", command);
+	fprintf(stderr, "%s\n", text);
+	return pb_status_exit_code(rc);
 }

@@ -16,7 +16,8 @@ static const char *const precision_names[] = {"f32", "f64", NULL};
 static const char *const yes_no_auto[] = {"auto", "no", "yes", NULL};
 
 #define AT(type, member) .offset = offsetof(struct type, member)
-#define WHOLE .min = 0, .max = 1e15
+#define WHOLE .min = 0, .max = INFINITY
+#define SIZE .min = 0, .max = 1 << 24
 
 static const struct pb_param top_table[] = {
 	{"name", PB_TYPE_STRING, AT(pb_config_top, name), .default_text = "experiment",
@@ -27,23 +28,25 @@ static const struct pb_param top_table[] = {
 	 .doc = "seeds initial weights, sets, shuffles and noise"},
 	{"precision", PB_TYPE_ENUM, AT(pb_config_top, precision), .default_text = "f32", .choices = precision_names,
 	 .doc = "element type of weights and activations"},
+	{"folder", PB_TYPE_STRING, AT(pb_config_top, folder), .default_text = "~",
+	 .doc = "where the data's files are looked for, relative to the working folder; left out: beside this file"},
 };
 
 static const struct pb_param model_table[] = {
 	{"load", PB_TYPE_STRING, AT(pb_config_model, load), .default_text = "~",
-	 .doc = "checkpoint (.pt or .safetensors) to start from, relative to the working folder"},
-	{"n_layers", PB_TYPE_INT, AT(pb_config_model, n_layers), WHOLE, .default_text = "0", .doc = "blocks"},
-	{"d_model", PB_TYPE_INT, AT(pb_config_model, d_model), WHOLE, .default_text = "0",
+	 .doc = "checkpoint (.pt, .safetensors or .npz) to start from, relative to the working folder"},
+	{"n_layers", PB_TYPE_INT, AT(pb_config_model, n_layers), .min = 0, .max = 4096, .default_text = "0", .doc = "blocks"},
+	{"d_model", PB_TYPE_INT, AT(pb_config_model, d_model), SIZE, .default_text = "0",
 	 .doc = "width of the residual stream"},
-	{"d_head", PB_TYPE_INT, AT(pb_config_model, d_head), WHOLE, .default_text = "0",
+	{"d_head", PB_TYPE_INT, AT(pb_config_model, d_head), SIZE, .default_text = "0",
 	 .doc = "width of a head; d_model / n_heads if left out"},
-	{"n_heads", PB_TYPE_INT, AT(pb_config_model, n_heads), WHOLE, .default_text = "0",
+	{"n_heads", PB_TYPE_INT, AT(pb_config_model, n_heads), SIZE, .default_text = "0",
 	 .doc = "attention heads of a block"},
-	{"d_mlp", PB_TYPE_INT, AT(pb_config_model, d_mlp), WHOLE, .default_text = "0",
+	{"d_mlp", PB_TYPE_INT, AT(pb_config_model, d_mlp), SIZE, .default_text = "0",
 	 .doc = "width of the MLP; 4 * d_model if left out"},
-	{"n_ctx", PB_TYPE_INT, AT(pb_config_model, n_ctx), WHOLE, .default_text = "0", .unit = "tokens",
+	{"n_ctx", PB_TYPE_INT, AT(pb_config_model, n_ctx), SIZE, .default_text = "0", .unit = "tokens",
 	 .doc = "positions; what the data need if left out"},
-	{"d_vocab", PB_TYPE_INT, AT(pb_config_model, d_vocab), WHOLE, .default_text = "0", .unit = "tokens",
+	{"d_vocab", PB_TYPE_INT, AT(pb_config_model, d_vocab), SIZE, .default_text = "0", .unit = "tokens",
 	 .doc = "vocabulary; what the data need if left out"},
 	{"act_fn", PB_TYPE_ENUM, AT(pb_config_model, act_fn), .default_text = "relu", .choices = pb_act_names,
 	 .doc = "the MLP's activation; a state_dict does not tell it"},
@@ -71,7 +74,7 @@ static const struct pb_param model_table[] = {
 	{"dampening", PB_TYPE_REAL, AT(pb_config_optimizer, dampening), .min = 0, .max = 1, .default_text = "0",       \
 	 .doc = "SGD"},                                                                                               \
 	{"nesterov", PB_TYPE_BOOL, AT(pb_config_optimizer, nesterov), .default_text = "false", .doc = "SGD"},          \
-	{"max_grad_norm", PB_TYPE_REAL, AT(pb_config_optimizer, max_grad_norm), .min = 0, .max = 1e12,                 \
+	{"max_grad_norm", PB_TYPE_REAL, AT(pb_config_optimizer, max_grad_norm), .min = 0, .max = 1e300,                 \
 	 .default_text = clip_text, .doc = "clip the gradient's norm to this; 0: do not clip"},                       \
 	{"warmup_steps", PB_TYPE_INT, AT(pb_config_optimizer, warmup_steps), WHOLE, .default_text = "0",               \
 	 .unit = "steps", .doc = "linear warm-up of the learning rate"}
@@ -139,12 +142,25 @@ static const struct pb_param sweep_table[] = {
 	 .doc = "score in the middle of the colour scale; left out: the base run's"},
 };
 
+static const char *const top_others[] = {"model", "data",   "train",  "checkpoints", "probe", "update",
+					 "loss",  "metric", "sweeps", NULL},
+			 *const stage_others[] = {"loss", "evaluate", "optimizer", "stop", NULL},
+			 *const stop_others[] = {"metric", NULL}, *const select_others[] = {"metric", NULL},
+			 *const probe_others[] = {"select", NULL},
+			 *const sweep_others[] = {"setter", "cells", "sets", NULL};
+
+#define TABLE(where, name, others) {where, name##_table, PB_COUNT_OF(name##_table), others}
+
 const struct pb_config_tables pb_config_tables = {
-	{top_table, PB_COUNT_OF(top_table)},     {model_table, PB_COUNT_OF(model_table)},
-	{optimizer_table, PB_COUNT_OF(optimizer_table)}, {update_table, PB_COUNT_OF(update_table)},
-	{stage_table, PB_COUNT_OF(stage_table)}, {stop_table, PB_COUNT_OF(stop_table)},
-	{select_table, PB_COUNT_OF(select_table)}, {probe_table, PB_COUNT_OF(probe_table)},
-	{sweep_table, PB_COUNT_OF(sweep_table)},
+	.top = TABLE("an experiment", top, top_others),
+	.model = TABLE("`model`", model, NULL),
+	.optimizer = TABLE("an optimizer", optimizer, NULL),
+	.update = TABLE("`update`", update, NULL),
+	.stage = TABLE("a training stage", stage, stage_others),
+	.stop = TABLE("`stop`", stop, stop_others),
+	.select = TABLE("`select`", select, select_others),
+	.probe = TABLE("`probe`", probe, probe_others),
+	.sweep = TABLE("a sweep", sweep, sweep_others),
 };
 
 const char *const pb_config_normalization_names[] = {"auto", "LN", "LNPre", "none", NULL};

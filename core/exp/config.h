@@ -33,7 +33,7 @@ struct pb_config_evaluation {
 };
 
 struct pb_config_stage {
-	const struct pb_yaml_node *node;
+	const struct pb_yaml_node *node; /* as are those below: where messages point */
 	const char *name, *split, *save;
 	int64_t epochs, steps, batch_size, evaluate_every;
 	const struct pb_yaml_node *loss;      /* NULL: cross_entropy */
@@ -94,7 +94,7 @@ struct pb_config_sweep {
 
 struct pb_config {
 	struct pb_yaml yaml; /* owns everything below */
-	const char *base_dir; /* the experiment file's folder */
+	const char *base_dir; /* where plugins' files are looked for */
 	const char *name, *question;
 	int64_t seed;
 	uint32_t dtype;
@@ -108,7 +108,10 @@ struct pb_config {
 	struct pb_config_sweep *sweeps;
 };
 
-/* Reads FILE, applies each of `sets` ("path=value", ended by NULL), decodes. All mistakes at once as the error text. */
+/* Reads FILE, applies each of `sets` ("path=value", ended by NULL), decodes. A file that cannot be read or is not YAML is a
+ * failure; mistakes in it are none: they wait in ret_config->yaml for those that pb_plan_make finds. */
+int pb_config_open(const char *path, const char *const *sets, struct pb_config *ret_config);
+/* The same, but mistakes are a failure: all of them at once as the error text. */
 int pb_config_read(const char *path, const char *const *sets, struct pb_config *ret_config);
 void pb_config_finish(struct pb_config *config);
 /* PyTorch's definitions from the decoded record. */

@@ -8,14 +8,17 @@
 
 /* The scalars at the top of the file. */
 struct pb_config_top {
-	const char *name, *question;
+	const char *name, *question, *folder;
 	int64_t seed;
 	int32_t precision;
 };
 
+/* One mapping of the file. */
 struct pb_config_table {
+	const char *where; /* what it is, for messages */
 	const struct pb_param *fields;
 	size_t n;
+	const char *const *others; /* keys that are decoded by hand, ended by NULL; NULL: none */
 };
 
 struct pb_config_tables {

@@ -6,6 +6,44 @@
 
 #include "base/status.h"
 
+int pb_plan_blame(struct pb_plan *plan, const struct pb_yaml_node *at, size_t n_before, int rc)
+{
+	struct pb_yaml *yaml = &plan->config->yaml;
+	bool of_file = rc == -PB_E_PLUGIN || rc == -PB_E_IO || pb_status_exit_code(rc) == 2;
+	if (!rc || !of_file)
+		return rc;
+	if (yaml->n_errors == n_before)
+		pb_yaml_error(yaml, at, "%s", pb_error_text());
+	return 0;
+}
+
+const char *pb_plan_list(struct pb_plan *plan, const char *const *names, size_t n)
+{
+	enum { SHOWN = 40 };
+	struct pb_text text = {0};
+	for (size_t i = 0; i < n && i < SHOWN; i++)
+		pb_text_add(&text, i ? ", %s" : "%s", names[i]);
+	if (n > SHOWN)
+		pb_text_add(&text, ", ... (%zu in all)", n);
+	const char *list = text.failed ? NULL : pb_arena_strdup(&plan->arena, text.data ? text.data : "");
+	pb_text_finish(&text);
+	return list;
+}
+
+/* A word alone gives no parameters: says so where some are required. */
+static bool word_suffices(struct pb_plan *plan, const struct pb_plugin *plugin, const struct pb_yaml_node *word)
+{
+	const struct pb_param *required = NULL;
+	for (uint32_t i = 0; !required && i < plugin->n_params; i++)
+		if (!plugin->params[i].default_text)
+			required = &plugin->params[i];
+	if (word && required)
+		pb_yaml_error(&plan->config->yaml, word, "%s `%s` needs `%s`: write `{plugin: %s, %s: ...}`; it is the %s",
+			      pb_kind_name((enum pb_kind)plugin->kind), plugin->name, required->name, plugin->name,
+			      required->name, required->doc);
+	return !word || !required;
+}
+
 int pb_plan_instance(struct pb_plan *plan, enum pb_kind kind, const struct pb_yaml_node *node, const char *fallback,
 		     const char *const *skip, struct pb_instance **ret_instance)
 {
@@ -13,35 +51,35 @@ int pb_plan_instance(struct pb_plan *plan, enum pb_kind kind, const struct pb_ya
 	const struct pb_loaded *loaded;
 	const struct pb_yaml_node *params = node && node->kind == PB_YAML_MAP ? node : NULL;
 	const struct pb_yaml_node *name_node = params ? pb_yaml_get(params, "plugin") : node;
-	const char *name = name_node ? name_node->text : fallback;
+	size_t before = c->yaml.n_errors;
 	*ret_instance = NULL;
-	int rc = pb_registry_find(plan->registry, kind, name, &c->yaml, name_node, &loaded);
+	int rc = pb_registry_find(plan->registry, kind, name_node ? name_node->text : fallback, &c->yaml, name_node,
+				  &loaded);
+	if (!rc && !params && !word_suffices(plan, loaded->plugin, node))
+		return 0;
 	if (!rc)
 		rc = pb_instance_create(loaded, &c->yaml, params, skip, (uint64_t)c->seed, c->base_dir, plan->device,
 					ret_instance);
-	if (rc == -PB_E_PLUGIN || rc == -PB_E_RANGE || rc == -PB_E_UNSUPPORTED || rc == -PB_E_SHAPE)
-		pb_yaml_error(&c->yaml, node, "%s", pb_error_text());
-	/* What is wrong in the file, or with a plugin's parameters, is recorded: go on and find the next. */
-	return c->yaml.n_errors ? 0 : rc;
+	return pb_plan_blame(plan, node, before, rc);
 }
 
-int pb_plan_scorer(struct pb_plan *plan, const struct pb_yaml_node *node, const char *fallback, const char *const *skip,
+int pb_plan_scorer(struct pb_plan *plan, const struct pb_yaml_node *node, const char *fallback,
 		   struct pb_scorer **ret_scorer)
 {
-	static const char *const plugin_only[] = {"plugin", NULL};
+	static const char *const skip[] = {"plugin", NULL};
 	struct pb_instance *instance;
 	*ret_scorer = NULL;
-	int rc = pb_plan_instance(plan, PB_KIND_METRIC, node, fallback, skip ? skip : plugin_only, &instance);
+	int rc = pb_plan_instance(plan, PB_KIND_METRIC, node, fallback, skip, &instance);
 	if (rc || !instance)
 		return rc;
-	struct pb_scorer *scorer = NULL;
-	if (plan->n_scorers == sizeof plan->scorers / sizeof *plan->scorers)
-		rc = pb_fail(PB_E_CONFIG, "an experiment may name at most %zu metrics", plan->n_scorers);
-	else if (!(scorer = calloc(1, sizeof *scorer)))
-		rc = pb_fail_nomem(sizeof *scorer, "a metric");
-	if (rc) {
+	bool full = plan->n_scorers == sizeof plan->scorers / sizeof *plan->scorers;
+	struct pb_scorer *scorer = full ? NULL : calloc(1, sizeof *scorer);
+	if (!scorer) {
 		pb_instance_destroy(instance);
-		return rc;
+		if (!full)
+			return pb_fail_nomem(sizeof *scorer, "a metric");
+		pb_yaml_error(&plan->config->yaml, node, "an experiment may name at most %zu metrics", plan->n_scorers);
+		return 0;
 	}
 	rc = pb_scorer_init(scorer, instance, plan->device);
 	plan->scorers[plan->n_scorers++] = scorer;
@@ -49,80 +87,116 @@ int pb_plan_scorer(struct pb_plan *plan, const struct pb_yaml_node *node, const 
 	return rc;
 }
 
+void pb_plan_check_loss(struct pb_plan *plan, const struct pb_scorer *loss, const struct pb_yaml_node *at)
+{
+	if (!pb_scorer_has_gradient(loss))
+		pb_yaml_error(&plan->config->yaml, at,
+			      "metric `%s` has no gradient and cannot be the loss; cross_entropy can (`patchbay plugin info` "
+			      "tells of each)",
+			      pb_scorer_name(loss));
+}
+
+static void fail_split(struct pb_plan *plan, const char *name, const struct pb_yaml_node *at)
+{
+	const struct pb_dataset_ops *ops = pb_dataset_ops(plan->data);
+	int64_t n = ops->n_splits(plan->data->self);
+	const char **names = pb_arena_array(&plan->arena, (size_t)n + 1, sizeof *names);
+	size_t n_names = 0;
+	for (int64_t i = 0; names && i < n; i++) {
+		struct pb_split split = {.struct_size = sizeof split};
+		if (!ops->split(plan->data->self, i, &split))
+			names[n_names++] = split.name;
+	}
+	const char *nearest = names ? pb_nearest(name, names, n_names) : NULL;
+	const char *list = names && !nearest ? pb_plan_list(plan, names, n_names) : NULL;
+	pb_yaml_error(&plan->config->yaml, at, "the data (%s) have no split `%s`%s%s%s", pb_plan_data_name(plan), name,
+		      nearest ? "; did you mean `" : "\nthere are: ", nearest ? nearest : list ? list : "none",
+		      nearest ? "`?" : "");
+}
+
 int64_t pb_plan_split(struct pb_plan *plan, const char *name, const struct pb_yaml_node *at)
 {
 	const struct pb_dataset_ops *ops = pb_dataset_ops(plan->data);
-	int64_t n = ops->n_splits(plan->data->self), found = name ? pb_data_find_split(plan, name) : -1;
-	if (found >= 0 || !name)
-		return found;
-	const char **names = pb_arena_array(&plan->arena, (size_t)n + 1, sizeof *names);
-	struct pb_text all = {0};
-	for (int64_t i = 0; names && i < n; i++) {
-		struct pb_split split = {.struct_size = sizeof split};
-		if (!ops->split(plan->data->self, i, &split)) {
-			names[i] = split.name;
-			pb_text_add(&all, i ? ", %s" : "%s", split.name);
-		}
-	}
-	const char *nearest = names ? pb_nearest(name, names, (size_t)n) : NULL;
-	if (nearest)
-		pb_yaml_error(&plan->config->yaml, at, "the data have no split `%s`; did you mean `%s`?", name, nearest);
-	else
-		pb_yaml_error(&plan->config->yaml, at, "the data have no split `%s`; they have: %s", name,
-			      all.data ? all.data : "none");
-	pb_text_finish(&all);
-	return -1;
+	struct pb_split split = {.struct_size = sizeof split};
+	int64_t found = pb_data_find_split(plan, name);
+	if (found < 0)
+		fail_split(plan, name, at);
+	else if (!ops->split(plan->data->self, found, &split) && !split.n_examples)
+		pb_yaml_error(&plan->config->yaml, at, "split `%s` of the data (%s) is empty", name,
+			      pb_plan_data_name(plan));
+	return found;
 }
 
 static int make_data(struct pb_plan *plan)
 {
 	static const char *const skip[] = {"plugin", NULL};
-	return pb_plan_instance(plan, PB_KIND_DATASET, plan->config->data, NULL, skip, &plan->data);
+	return plan->config->data
+		       ? pb_plan_instance(plan, PB_KIND_DATASET, plan->config->data, NULL, skip, &plan->data)
+		       : 0;
 }
 
 static int make_metrics(struct pb_plan *plan)
 {
-	static const char *const skip[] = {"plugin", "normalise", NULL};
-	int rc = pb_plan_scorer(plan, plan->config->loss, "cross_entropy", NULL, &plan->loss);
+	const struct pb_config *c = plan->config;
+	int rc = pb_plan_scorer(plan, c->loss, "cross_entropy", &plan->loss);
 	if (!rc)
-		rc = pb_plan_scorer(plan, plan->config->metric, "correct_logit", skip, &plan->metric);
-	if (!rc && plan->loss && !pb_scorer_has_gradient(plan->loss))
-		pb_yaml_error(&plan->config->yaml, plan->config->loss,
-			      "metric `%s` has no gradient and cannot be the loss", pb_scorer_name(plan->loss));
+		rc = pb_plan_scorer(plan, c->metric, "correct_logit", &plan->metric);
+	if (!rc && plan->loss)
+		pb_plan_check_loss(plan, plan->loss, c->loss);
 	return rc;
 }
 
+/* Of a file with mistakes, what can still be judged: the plugins of its sweeps and their parameters. */
+static int try_setters(struct pb_plan *plan)
+{
+	static const char *const skip[] = {"plugin", NULL};
+	int rc = 0;
+	for (size_t i = 0; !rc && i < plan->config->n_sweeps; i++) {
+		struct pb_instance *setter = NULL;
+		if (plan->config->sweeps[i].setter)
+			rc = pb_plan_instance(plan, PB_KIND_SETTER, plan->config->sweeps[i].setter, NULL, skip, &setter);
+		pb_instance_destroy(setter);
+	}
+	return rc;
+}
+
+/* The unit whose examples tell the sweeps' shapes: the probe's, or any where that is not known. */
 static int make_sweeps(struct pb_plan *plan)
 {
 	struct pb_probe probe;
-	int64_t unit = plan->unit >= 0 ? plan->unit : plan->n_candidates ? plan->candidates[0] : -1;
-	if (!plan->has_probe || unit < 0)
+	int64_t unit = plan->unit >= 0 ? plan->unit : plan->n_candidates ? plan->candidates[0] : 0;
+	if (!plan->config->n_sweeps || !pb_dataset_ops(plan->data)->n_units(plan->data->self))
 		return 0;
 	int rc = pb_data_probe(plan, unit, &probe);
 	return rc ? rc : pb_plan_make_sweeps(plan, &probe);
 }
 
+/* Each part that can be judged is, whatever is wrong with the others. */
+static int make_parts(struct pb_plan *plan, bool readable)
+{
+	int rc = make_data(plan);
+	if (!rc)
+		rc = make_metrics(plan);
+	if (!rc && readable && plan->data)
+		rc = pb_plan_make_model(plan);
+	if (!rc && readable && plan->data)
+		rc = pb_plan_make_stages(plan);
+	if (!rc && readable && plan->data)
+		rc = pb_plan_make_probe(plan);
+	if (!rc)
+		rc = plan->data && plan->has_model ? make_sweeps(plan) : try_setters(plan);
+	return rc;
+}
+
 int pb_plan_make(struct pb_config *config, struct pb_device *device, struct pb_plan *ret_plan)
 {
 	struct pb_plan *plan = ret_plan;
-	struct pb_yaml *yaml = &config->yaml;
 	*plan = (struct pb_plan){.config = config, .device = device, .unit = -1};
 	int rc = pb_registry_create(&plan->registry);
 	if (!rc)
-		rc = make_data(plan);
-	if (!rc)
-		rc = make_metrics(plan);
-	/* Without data or metrics the rest cannot be judged. */
-	if (!rc && !yaml->n_errors)
-		rc = pb_plan_make_model(plan);
-	if (!rc && !yaml->n_errors)
-		rc = pb_plan_make_stages(plan);
-	if (!rc && plan->data && plan->model.table.n)
-		rc = pb_plan_make_probe(plan);
-	if (!rc && plan->data && plan->model.table.n)
-		rc = make_sweeps(plan);
-	if (!rc || yaml->n_errors)
-		rc = yaml->n_errors ? pb_yaml_status(yaml) : rc;
+		rc = make_parts(plan, !config->yaml.n_errors);
+	if (rc != -PB_E_NOMEM && config->yaml.n_errors)
+		rc = pb_yaml_status(&config->yaml);
 	if (rc)
 		pb_plan_finish(plan);
 	return rc;

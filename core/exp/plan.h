@@ -68,6 +68,7 @@ struct pb_plan {
 	struct pb_registry *registry;
 	struct pb_instance *data;
 	struct pb_model model;
+	bool has_model;        /* once it is known */
 	bool has_loaded;
 	struct pb_ckpt loaded; /* has_loaded: the checkpoint's contents */
 	struct pb_scorer *loss, *metric;
@@ -86,7 +87,8 @@ struct pb_plan {
 	struct pb_plan_sweep *sweeps;
 };
 
-/* `config` and `device` must outlive the plan. All mistakes at once as the error text, each with its place. */
+/* `config` and `device` must outlive the plan. All mistakes, those that pb_config_open found too, at once as the error text,
+ * each with its place. */
 int pb_plan_make(struct pb_config *config, struct pb_device *device, struct pb_plan *ret_plan);
 void pb_plan_finish(struct pb_plan *plan);
 /* "plan: 3 stages, 9 sweeps, 74 cells, ..." one line a part, for `check` and the log. */
@@ -108,12 +110,23 @@ int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe *probe);
 int pb_plan_make_cells(struct pb_plan *plan, struct pb_plan_sweep *sweep, int64_t n_pos);
 int pb_plan_make_sets(struct pb_plan *plan, struct pb_plan_sweep *sweep);
 /* Finds and instantiates the metric that a node names (NULL node: `fallback`). On a mistake *ret_scorer is NULL. */
-int pb_plan_scorer(struct pb_plan *plan, const struct pb_yaml_node *node, const char *fallback, const char *const *skip,
+int pb_plan_scorer(struct pb_plan *plan, const struct pb_yaml_node *node, const char *fallback,
 		   struct pb_scorer **ret_scorer);
-/* Finds and instantiates a plugin; on a mistake *ret_instance is NULL. */
+/* A metric without gradient is a mistake at `at`. */
+void pb_plan_check_loss(struct pb_plan *plan, const struct pb_scorer *loss, const struct pb_yaml_node *at);
+/* Finds and instantiates a plugin; on a mistake *ret_instance is NULL. `node` or `fallback` names it. */
 int pb_plan_instance(struct pb_plan *plan, enum pb_kind kind, const struct pb_yaml_node *node, const char *fallback,
 		     const char *const *skip, struct pb_instance **ret_instance);
-/* A split by name; a mistake is recorded at `at` with the nearest name and gives -1. */
+/* A split by name. An empty one is a mistake, and so is an unknown one, which gives -1. */
 int64_t pb_plan_split(struct pb_plan *plan, const char *name, const struct pb_yaml_node *at);
+/* "a, b, c": the first 40 names, then how many more; NULL when out of memory. */
+const char *pb_plan_list(struct pb_plan *plan, const char *const *names, size_t n);
+static inline const char *pb_plan_data_name(const struct pb_plan *plan)
+{
+	return plan->data->loaded->plugin->name;
+}
+/* Turns a failure that the experiment file is to blame for (a bad value, a missing file) into a mistake at `at`, with the error
+ * text; `n_before` is how many mistakes there were, for a failure that was recorded already. Returns 0, or another failure. */
+int pb_plan_blame(struct pb_plan *plan, const struct pb_yaml_node *at, size_t n_before, int rc);
 
 #endif

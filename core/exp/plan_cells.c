@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/scalar.h"
 #include "base/status.h"
 #include "exp/plan.h"
 
@@ -144,8 +145,11 @@ static int make_grid(struct grid *g)
 	int64_t n = product(g->axes, g->n_over), per_cell = product(g->axes + g->n_over, g->n_together);
 	int64_t at[2 * PB_PLAN_MAX_AXES] = {0};
 	int rc = 0;
-	if (n > MAX_CELLS || per_cell > MAX_CELLS || n * per_cell > 8 * (int64_t)MAX_CELLS)
-		return pb_yaml_error(&g->plan->config->yaml, s->config->node, "more than %d cells", MAX_CELLS), 0;
+	if (n > MAX_CELLS || per_cell > MAX_CELLS || n * per_cell > 8 * (int64_t)MAX_CELLS) {
+		pb_yaml_error(&g->plan->config->yaml, s->config->node,
+			      "this sweep has more than %d cells or patches; name fewer axes, or list `cells`", MAX_CELLS);
+		return 0;
+	}
 	s->n_axes = g->n_over;
 	for (size_t i = 0; !rc && i < g->n_over; i++)
 		rc = make_result_axis(g, i);
@@ -164,34 +168,62 @@ static int make_grid(struct grid *g)
 	return 0;
 }
 
+/* "[layer, head]": what a tuple is made of. */
+static const char *tuple_form(struct grid *g)
+{
+	const char *text = "[";
+	for (size_t i = 0; text && i < g->n_over; i++)
+		text = pb_arena_printf(&g->plan->arena, "%s%s%s", text, i ? ", " : "", g->axes[i].name);
+	text = text ? pb_arena_printf(&g->plan->arena, "%s]", text) : NULL;
+	return text ? text : "";
+}
+
+/* A number on one axis, as a position there; a hook may be given by name. */
+static bool read_index(struct grid *g, const struct axis *a, const struct pb_yaml_node *item, int64_t *ret_at)
+{
+	struct pb_yaml *yaml = &g->plan->config->yaml;
+	int64_t value, at = 0;
+	bool hook = a->kind == PB_AXIS_NONE;
+	if (hook && item->kind == PB_YAML_SCALAR)
+		for (at = 0; at < a->n; at++)
+			if (!strcmp(item->text, g->sweep->config->hook.items[at])) {
+				*ret_at = at;
+				return true;
+			}
+	if (item->kind != PB_YAML_SCALAR || item->quoted || pb_scalar_int(item->text, &value) != PB_SCALAR_OK) {
+		pb_yaml_error(yaml, item, "%s is wanted here, on axis `%s`; this is %s",
+			      hook ? "one of the sweep's hooks" : "a number", a->name, pb_yaml_kind_name(item));
+		return false;
+	}
+	for (at = 0; at < a->n && a->values[at] != value; at++) {
+	}
+	if (at == a->n) {
+		pb_yaml_error(yaml, item, "%s %lld is out of range; axis `%s` goes from %lld to %lld", a->name,
+			      (long long)value, a->name, (long long)a->values[0], (long long)a->values[a->n - 1]);
+		return false;
+	}
+	*ret_at = at;
+	return true;
+}
+
 /* One tuple of `cells`, in the order of `over`, as positions on the axes. */
 static bool read_tuple(struct grid *g, const struct pb_yaml_node *node, int64_t *at)
 {
 	struct pb_yaml *yaml = &g->plan->config->yaml;
-	if (node->kind != PB_YAML_LIST || node->count != g->n_over) {
-		pb_yaml_error(yaml, node, "expected a tuple of %zu numbers, one for each axis; this is %s", g->n_over,
+	if (node->kind != PB_YAML_LIST) {
+		pb_yaml_error(yaml, node, "an index tuple %s is wanted here; this is %s", tuple_form(g),
 			      pb_yaml_kind_name(node));
 		return false;
 	}
-	for (size_t i = 0; i < g->n_over; i++) {
-		const struct pb_yaml_node *item = node->items[i];
-		const struct axis *a = &g->axes[i];
-		char *end = NULL;
-		long long value = item->kind == PB_YAML_SCALAR && item->text ? strtoll(item->text, &end, 10) : 0;
-		if (!end || end == item->text || *end) {
-			pb_yaml_error(yaml, item, "expected a number on axis `%s`; this is %s", a->name,
-				      pb_yaml_kind_name(item));
-			return false;
-		}
-		for (at[i] = 0; at[i] < a->n && a->values[at[i]] != value; at[i]++) {
-		}
-		if (at[i] == a->n) {
-			pb_yaml_error(yaml, item, "%s %lld is out of range: axis `%s` goes from %lld to %lld", a->name,
-				      value, a->name, (long long)a->values[0], (long long)a->values[a->n - 1]);
-			return false;
-		}
+	if (node->count != g->n_over) {
+		pb_yaml_error(yaml, node, "this tuple has %zu number%s; it must be %s", node->count,
+			      node->count == 1 ? "" : "s", tuple_form(g));
+		return false;
 	}
-	return true;
+	bool good = true;
+	for (size_t i = 0; i < g->n_over; i++)
+		good &= read_index(g, &g->axes[i], node->items[i], &at[i]);
+	return good;
 }
 
 static const char *tuple_label(struct grid *g, const int64_t *at, const char *before)
@@ -219,7 +251,7 @@ static int make_listed_cell(struct grid *g, const struct pb_yaml_node *node, siz
 	*ret_label = NULL;
 	for (size_t k = 0; k < n_tuples; k++) {
 		if (!read_tuple(g, several ? node->items[k] : node, at))
-			return 0;
+			continue;
 		if (!(*ret_label = tuple_label(g, at, *ret_label)))
 			return -PB_E_NOMEM;
 		fill_patches(g, at, patches + k * (size_t)per_tuple, per_tuple);
@@ -282,11 +314,11 @@ static int make_named_sets(struct pb_plan *plan, struct pb_plan_sweep *s, const 
 	int rc = make_single_axis(plan, s, "set", map->count, &labels);
 	for (size_t i = 0; !rc && i < map->count; i++) {
 		labels[i] = map->keys[i]->text;
-		if (map->items[i]->kind == PB_YAML_SCALAR)
-			rc = make_set(plan, s, i, map->items[i]->text ? map->items[i]->text : "", map->items[i]);
+		if (map->items[i]->kind == PB_YAML_SCALAR && !pb_yaml_is_null(map->items[i]))
+			rc = make_set(plan, s, i, map->items[i]->text, map->items[i]);
 		else
 			pb_yaml_error(&plan->config->yaml, map->items[i],
-				      "a parameter set is a text such as \"blocks.0.attn - W_Q\"; this is %s",
+				      "the set `%s` is %s; it must be a text such as \"blocks.0.attn - W_Q\"", labels[i],
 				      pb_yaml_kind_name(map->items[i]));
 	}
 	return rc;
@@ -331,15 +363,14 @@ static int make_blocks(struct pb_plan *plan, struct pb_plan_sweep *s, bool cumul
 int pb_plan_make_sets(struct pb_plan *plan, struct pb_plan_sweep *sweep)
 {
 	const struct pb_yaml_node *sets = sweep->config->sets;
-	if (!sets)
-		return 0;
-	if (sets->kind == PB_YAML_MAP)
+	if (sets && sets->kind == PB_YAML_MAP && sets->count)
 		return make_named_sets(plan, sweep, sets);
-	if (sets->kind == PB_YAML_SCALAR && !strcmp(sets->text, "each"))
+	if (sets && sets->kind == PB_YAML_SCALAR && !strcmp(sets->text, "each"))
 		return make_each_param(plan, sweep);
-	if (sets->kind == PB_YAML_SCALAR && (!strcmp(sets->text, "blocks") || !strcmp(sets->text, "cumulative")))
+	if (sets && sets->kind == PB_YAML_SCALAR && (!strcmp(sets->text, "blocks") || !strcmp(sets->text, "cumulative")))
 		return make_blocks(plan, sweep, *sets->text == 'c');
-	pb_yaml_error(&plan->config->yaml, sets, "`sets` must be a mapping of name to set, or one of each, blocks, cumulative; this is %s",
-		      pb_yaml_kind_name(sets));
+	pb_yaml_error(&plan->config->yaml, sets,
+		      "`sets` is %s; it must be a mapping such as {OV: \"attn.W_O + attn.W_V\"}, or one of each, blocks, cumulative",
+		      sets && sets->kind == PB_YAML_MAP ? "empty" : pb_yaml_kind_name(sets));
 	return 0;
 }

@@ -1,29 +1,31 @@
 /* plan_model.c: which model: what the checkpoint tells, what the file says, what the data need. */
-#include <string.h>
+#include <unistd.h>
 
 #include "base/status.h"
 #include "ckpt/model_load.h"
+#include "exp/config_tables.h"
 #include "exp/plan.h"
+
+/* Where `key` stands below `model`; else `model`, else nowhere. */
+static const struct pb_yaml_node *place(const struct pb_plan *plan, const char *key)
+{
+	const struct pb_yaml_node *model = pb_yaml_get(plan->config->yaml.root, "model");
+	const struct pb_yaml_node *node = key ? pb_yaml_get(model, key) : NULL;
+	return node ? node : model;
+}
 
 /* The file's word against the checkpoint's; 0 means not given. */
 static void agree(struct pb_plan *plan, const char *key, int64_t given, int64_t found)
 {
-	const struct pb_yaml_node *node = plan->config->yaml.root ? pb_yaml_get(plan->config->yaml.root, "model") : NULL;
 	if (given && given != found)
-		pb_yaml_error(&plan->config->yaml, node ? pb_yaml_get(node, key) : NULL,
-			      "%s: `%s` is %lld in the checkpoint, not %lld", plan->config->model.load, key,
-			      (long long)found, (long long)given);
+		pb_yaml_error(&plan->config->yaml, place(plan, key),
+			      "`%s` is %lld in the checkpoint %s, not %lld; leave it out, or load another checkpoint", key,
+			      (long long)found, plan->config->model.load, (long long)given);
 }
 
-static int from_checkpoint(struct pb_plan *plan, struct pb_model_config *m)
+static void agree_with_file(struct pb_plan *plan, const struct pb_model_config *m)
 {
 	const struct pb_config_model *given = &plan->config->model;
-	int rc = pb_ckpt_read(given->load, &plan->loaded);
-	if (rc)
-		return rc;
-	plan->has_loaded = true;
-	if ((rc = pb_ckpt_model_config(&plan->loaded, m)))
-		return rc;
 	agree(plan, "n_layers", given->n_layers, m->n_layers);
 	agree(plan, "d_model", given->d_model, m->d_model);
 	agree(plan, "d_head", given->d_head, m->d_head);
@@ -31,22 +33,68 @@ static int from_checkpoint(struct pb_plan *plan, struct pb_model_config *m)
 	agree(plan, "d_mlp", given->d_mlp, m->attn_only ? given->d_mlp : m->d_mlp);
 	agree(plan, "n_ctx", given->n_ctx, m->n_ctx);
 	agree(plan, "d_vocab", given->d_vocab, m->d_vocab);
+	if (given->attn_only && (given->attn_only == 2) != m->attn_only)
+		pb_yaml_error(&plan->config->yaml, place(plan, "attn_only"),
+			      "`attn_only` is %s, but the checkpoint %s %s MLPs; leave it out, or load another checkpoint",
+			      m->attn_only ? "no" : "yes", given->load, m->attn_only ? "has no" : "has");
+}
+
+/* LNPre and no normalization look the same in a checkpoint; LN has weights. */
+static void agree_with_normalization(struct pb_plan *plan, const struct pb_model_config *m)
+{
+	const int32_t given = plan->config->model.normalization;
+	bool wants_ln = given == 1 + PB_NORM_LN, has_ln = m->normalization == PB_NORM_LN;
+	if (given && wants_ln != has_ln)
+		pb_yaml_error(&plan->config->yaml, place(plan, "normalization_type"),
+			      "`normalization_type` is %s, but the checkpoint %s has %sLN's weights; leave it out, or load "
+			      "another checkpoint",
+			      pb_config_normalization_names[given], plan->config->model.load, has_ln ? "" : "none of ");
+}
+
+/* A file that is not there, or is no model, is told with the key that names it. */
+static int read_checkpoint(struct pb_plan *plan, const char *path, const struct pb_yaml_node *at, struct pb_ckpt *ret_ckpt,
+			   bool *ret_read)
+{
+	size_t before = plan->config->yaml.n_errors;
+	*ret_read = false;
+	if (access(path, F_OK)) {
+		pb_yaml_error(&plan->config->yaml, at, "there is no file %s%s", path,
+			      *path == '/' ? "" : "; it is looked for from the working folder");
+		return 0;
+	}
+	int rc = pb_ckpt_read(path, ret_ckpt);
+	*ret_read = !rc;
+	return pb_plan_blame(plan, at, before, rc);
+}
+
+static int from_checkpoint(struct pb_plan *plan, struct pb_model_config *m)
+{
+	const struct pb_yaml_node *at = place(plan, "load");
+	size_t before = plan->config->yaml.n_errors;
+	int rc = read_checkpoint(plan, plan->config->model.load, at, &plan->loaded, &plan->has_loaded);
+	if (rc || !plan->has_loaded)
+		return rc;
+	rc = pb_plan_blame(plan, at, before, pb_ckpt_model_config(&plan->loaded, m));
+	if (rc || plan->config->yaml.n_errors != before)
+		return rc;
+	agree_with_file(plan, m);
+	agree_with_normalization(plan, m);
 	return 0;
 }
 
-static int from_scratch(struct pb_plan *plan, int64_t vocab, int64_t ctx, struct pb_model_config *m)
+static void from_scratch(struct pb_plan *plan, int64_t vocab, int64_t ctx, struct pb_model_config *m)
 {
 	const struct pb_config_model *given = &plan->config->model;
-	const struct pb_yaml_node *node = pb_yaml_get(plan->config->yaml.root, "model");
 	if (!given->n_layers || !given->d_model || !given->n_heads) {
-		pb_yaml_error(&plan->config->yaml, node,
-			      "a model from scratch needs `n_layers`, `d_model` and `n_heads` (or `load` a checkpoint)");
-		return 0;
+		pb_yaml_error(&plan->config->yaml, place(plan, NULL),
+			      "a model from scratch needs `n_layers`, `d_model` and `n_heads`; or `load` a checkpoint: "
+			      "`model: {load: model_1.pt}`");
+		return;
 	}
 	if (!given->d_head && given->d_model % given->n_heads)
-		pb_yaml_error(&plan->config->yaml, pb_yaml_get(node, "d_model"),
-			      "d_model %lld is not divisible by n_heads %lld: give `d_head`", (long long)given->d_model,
-			      (long long)given->n_heads);
+		pb_yaml_error(&plan->config->yaml, place(plan, "d_model"),
+			      "d_model %lld is not divisible by n_heads %lld; change one, or give `d_head`",
+			      (long long)given->d_model, (long long)given->n_heads);
 	m->n_layers = given->n_layers;
 	m->d_model = given->d_model;
 	m->n_heads = given->n_heads;
@@ -56,16 +104,40 @@ static int from_scratch(struct pb_plan *plan, int64_t vocab, int64_t ctx, struct
 	m->n_ctx = given->n_ctx ? given->n_ctx : ctx;
 	m->d_vocab = given->d_vocab ? given->d_vocab : vocab;
 	m->normalization = PB_NORM_LN;
-	return 0;
 }
 
 static void fits(struct pb_plan *plan, const char *key, int64_t has, int64_t needs)
 {
-	const struct pb_yaml_node *node = pb_yaml_get(plan->config->yaml.root, "model");
+	const char *load = plan->config->model.load;
 	if (has < needs)
-		pb_yaml_error(&plan->config->yaml, node ? node : plan->config->data,
-			      "the data (%s) need a model with %s of at least %lld; this one has %lld",
-			      plan->data->loaded->plugin->name, key, (long long)needs, (long long)has);
+		pb_yaml_error(&plan->config->yaml, place(plan, load ? "load" : key),
+			      "the data (%s) need a model with `%s` of at least %lld; this one has %lld; %s",
+			      pb_plan_data_name(plan), key, (long long)needs, (long long)has,
+			      load ? "is it the checkpoint for these data?" : "leave it out for what the data need");
+}
+
+/* Checks what `checkpoints` names against the model, so that a run does not end for it after hours of training. */
+static int try_checkpoints(struct pb_plan *plan)
+{
+	const struct pb_yaml_node *files = plan->config->checkpoints;
+	int rc = 0;
+	for (size_t i = 0; !rc && files && i < files->count; i++) {
+		const struct pb_yaml_node *file = files->items[i];
+		size_t before = plan->config->yaml.n_errors;
+		struct pb_ckpt ckpt;
+		bool is_read = false;
+		if (file->kind != PB_YAML_SCALAR || pb_yaml_is_null(file)) {
+			pb_yaml_error(&plan->config->yaml, file, "`%s` is %s; it must be a checkpoint's file name",
+				      files->keys[i]->text, pb_yaml_kind_name(file));
+			continue;
+		}
+		rc = read_checkpoint(plan, file->text, file, &ckpt, &is_read);
+		if (!is_read)
+			continue;
+		rc = pb_plan_blame(plan, file, before, pb_ckpt_check_params(&ckpt, &plan->model.table));
+		pb_ckpt_finish(&ckpt);
+	}
+	return rc;
 }
 
 int pb_plan_make_model(struct pb_plan *plan)
@@ -73,22 +145,28 @@ int pb_plan_make_model(struct pb_plan *plan)
 	const struct pb_config_model *given = &plan->config->model;
 	struct pb_model_config m = {.act_fn = (enum pbk_act)given->act_fn, .eps = given->eps};
 	int64_t vocab = 0, ctx = 0;
+	size_t before = plan->config->yaml.n_errors;
 	pb_instance_begin(plan->data);
 	int rc = pb_instance_result(plan->data, "needs",
 				    pb_dataset_ops(plan->data)->needs(plan->data->self, &vocab, &ctx));
-	if (rc)
-		return rc;
-	rc = given->load ? from_checkpoint(plan, &m) : from_scratch(plan, vocab, ctx, &m);
-	if (rc || plan->config->yaml.n_errors)
+	if (!rc && given->load)
+		rc = from_checkpoint(plan, &m);
+	else if (!rc)
+		from_scratch(plan, vocab, ctx, &m);
+	if (rc || plan->config->yaml.n_errors != before)
 		return rc;
 	if (given->normalization > 0)
 		m.normalization = (enum pb_normalization)(given->normalization - 1);
-	if (given->attn_only && given->load && (given->attn_only == 2) != m.attn_only)
-		return pb_fail(PB_E_SHAPE, "%s: the checkpoint %s MLPs, the experiment says otherwise", given->load,
-			       m.attn_only ? "has no" : "has");
 	fits(plan, "d_vocab", m.d_vocab, vocab);
 	fits(plan, "n_ctx", m.n_ctx, ctx);
-	if (plan->config->yaml.n_errors)
+	if (plan->config->yaml.n_errors != before)
 		return 0;
-	return pb_model_init(&plan->model, &m);
+	rc = pb_plan_blame(plan, place(plan, NULL), before, pb_model_init(&plan->model, &m));
+	if (rc || plan->config->yaml.n_errors != before)
+		return rc;
+	plan->has_model = true;
+	if (plan->has_loaded)
+		rc = pb_plan_blame(plan, place(plan, "load"), before,
+				   pb_ckpt_check_params(&plan->loaded, &plan->model.table));
+	return rc ? rc : try_checkpoints(plan);
 }

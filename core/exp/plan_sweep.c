@@ -22,7 +22,7 @@ static const char *axis_name(enum pb_axis axis)
 	for (size_t i = 0; i < N_AXIS_NAMES; i++)
 		if (axis_names[i].axis == axis)
 			return axis_names[i].name;
-	return "?";
+	return "feature";
 }
 
 /* What a sweep is being made from. */
@@ -34,6 +34,7 @@ struct maker {
 	const struct pb_setter_ops *ops;
 	size_t n_asked; /* axes of over, then together */
 	uint8_t asked[2 * PB_PLAN_MAX_AXES];
+	const struct pb_yaml_node *asked_at[2 * PB_PLAN_MAX_AXES];
 	int64_t n_pos;
 };
 
@@ -59,13 +60,12 @@ static void ask_axis(struct maker *m, const char *key, size_t i, const char *nam
 			      nearest ? nearest : "layer, pos, head, dest_pos, src_pos", nearest ? "`?" : "");
 		return;
 	}
-	for (size_t k = 0; k < m->n_asked; k++)
-		if (m->asked[k] == axis) {
-			pb_yaml_error(m->yaml, at, "axis `%s` is named twice", name);
-			return;
-		}
-	if (m->n_asked < PB_PLAN_MAX_AXES - 1)
-		m->asked[m->n_asked++] = (uint8_t)axis;
+	if (memchr(m->asked, axis, m->n_asked)) {
+		pb_yaml_error(m->yaml, at, "axis `%s` is named twice; once in `over` or `together` is enough", name);
+		return;
+	}
+	m->asked_at[m->n_asked] = at;
+	m->asked[m->n_asked++] = (uint8_t)axis;
 }
 
 static bool contains(const uint8_t *axes, size_t n, uint8_t axis)
@@ -82,68 +82,94 @@ static const char *list_axes(struct maker *m, const uint8_t *axes, size_t n)
 	return text ? text : "";
 }
 
+/* Hook i's points against those of the hooks before it. */
+static void compare_hooks(struct maker *m, size_t i, const int *ids, int n, int n_first)
+{
+	const struct pb_yaml_node *at = item_node(m->config->node, "hook", i);
+	const char *const *names = m->config->hook.items;
+	if (i && n != n_first) {
+		pb_yaml_error(m->yaml, at, "`%s` is %d point%s, `%s` is %d: the hooks of one sweep must be equally many points",
+			      names[i], n, n == 1 ? "" : "s", names[0], n_first);
+		return;
+	}
+	for (size_t k = 0; k < i; k++)
+		if (m->sweep->sites[k * (size_t)n_first] == *ids)
+			pb_yaml_error(m->yaml, at, "`%s` and `%s` are the same point; name each once", names[k], names[i]);
+}
+
 static int resolve_hooks(struct maker *m)
 {
 	struct pb_plan *plan = m->plan;
 	int *ids = pb_arena_array(&plan->arena, (size_t)(plan->model.sites.n_layers + 1) * (m->config->hook.count + 1),
 				  sizeof *ids);
 	int n_first = 0;
-	if (!ids)
-		return -PB_E_NOMEM;
-	for (size_t i = 0; i < m->config->hook.count; i++) {
+	m->sweep->sites = ids;
+	for (size_t i = 0; ids && i < m->config->hook.count; i++) {
 		int n = 0;
-		const struct pb_yaml_node *at = item_node(m->config->node, "hook", i);
 		if (pb_sites_resolve(&plan->model.sites, m->config->hook.items[i], ids + m->sweep->n_sites, &n) < 0) {
-			pb_yaml_error(m->yaml, at, "%s", pb_error_text());
+			pb_yaml_error(m->yaml, item_node(m->config->node, "hook", i), "%s", pb_error_text());
 			return 0;
 		}
-		if (i && n != n_first)
-			pb_yaml_error(m->yaml, at, "`%s` is %d points, `%s` is %d: points of one sweep must be as many",
-				      m->config->hook.items[i], n, m->config->hook.items[0], n_first);
+		compare_hooks(m, i, ids + m->sweep->n_sites, n, n_first);
 		n_first = i ? n_first : n;
 		m->sweep->n_sites += (size_t)n;
 	}
-	m->sweep->sites = ids;
-	return 0;
+	return ids ? 0 : -PB_E_NOMEM;
+}
+
+static void set_axes(struct maker *m)
+{
+	struct pb_plan_sweep *s = m->sweep;
+	bool free_axes = m->ops->flags & PB_SETTER_FREE_AXES;
+	s->n_setter_axes = free_axes ? m->n_asked : m->ops->n_axes;
+	memcpy(s->setter_axes, free_axes ? m->asked : m->ops->axes, s->n_setter_axes);
+}
+
+/* Does each point have the axis (a layer: lie in a block)? */
+static void match_points(struct maker *m, uint8_t axis)
+{
+	const struct pb_plan_sweep *s = m->sweep;
+	const size_t per_hook = s->n_sites / m->config->hook.count;
+	bool asked = contains(m->asked, m->n_asked, axis);
+	for (size_t i = 0; i < m->config->hook.count; i++) {
+		const struct pb_site *site = &m->plan->model.sites.items[s->sites[i * per_hook]];
+		const struct pb_yaml_node *at = item_node(m->config->node, "hook", i);
+		if (axis != PB_AXIS_LAYER && !memchr(site->axis, axis, (size_t)site->rank))
+			pb_yaml_error(m->yaml, at,
+				      "`%s` has no axis `%s` for setter `%s`; its axes are %s: choose another point, or another "
+				      "setter",
+				      m->config->hook.items[i], axis_name(axis), s->setter->loaded->plugin->name,
+				      list_axes(m, site->axis + 1, (size_t)site->rank - 1));
+		else if (axis == PB_AXIS_LAYER && site->layer < 0 && asked)
+			pb_yaml_error(m->yaml, at, "`%s` lies outside the blocks: leave axis `layer` out of `over`",
+				      site->name);
+	}
 }
 
 /* The setter's axes against the sweep's and against the points'. */
 static void match_axes(struct maker *m)
 {
-	struct pb_plan_sweep *s = m->sweep;
-	const struct pb_site *site = &m->plan->model.sites.items[s->sites[0]];
+	const struct pb_plan_sweep *s = m->sweep;
 	const char *setter = s->setter->loaded->plugin->name;
+	const struct pb_yaml_node *over = pb_yaml_get(m->config->node, "over"), *at = over ? over : m->config->node;
 	bool one_point = s->n_sites == m->config->hook.count;
-	const struct pb_yaml_node *over = pb_yaml_get(m->config->node, "over");
-	if (m->ops->flags & PB_SETTER_FREE_AXES) {
-		s->n_setter_axes = m->n_asked;
-		memcpy(s->setter_axes, m->asked, m->n_asked);
-	} else {
-		s->n_setter_axes = m->ops->n_axes;
-		memcpy(s->setter_axes, m->ops->axes, m->ops->n_axes);
-	}
+	set_axes(m);
 	for (size_t i = 0; i < m->n_asked; i++)
 		if (!contains(s->setter_axes, s->n_setter_axes, m->asked[i]))
-			pb_yaml_error(m->yaml, over, "setter `%s` has no axis `%s`; its axes are %s", setter,
+			pb_yaml_error(m->yaml, m->asked_at[i], "setter `%s` has no axis `%s`; its axes are %s", setter,
 				      axis_name(m->asked[i]), list_axes(m, s->setter_axes, s->n_setter_axes));
 	for (size_t i = 0; i < s->n_setter_axes; i++) {
 		uint8_t axis = s->setter_axes[i];
-		bool fixed = axis == PB_AXIS_LAYER && one_point;
-		if (!contains(m->asked, m->n_asked, axis) && !fixed)
-			pb_yaml_error(m->yaml, over ? over : m->config->node,
+		/* A single point has its layer without being asked for it. */
+		if (!contains(m->asked, m->n_asked, axis) && !(axis == PB_AXIS_LAYER && one_point))
+			pb_yaml_error(m->yaml, at,
 				      "setter `%s` needs axis `%s`: name it in `over` (or in `together`, to patch all of it)",
 				      setter, axis_name(axis));
-		if (axis != PB_AXIS_LAYER && !memchr(site->axis, axis, (size_t)site->rank))
-			pb_yaml_error(m->yaml, pb_yaml_get(m->config->node, "hook"),
-				      "`%s` has no axis `%s`: its axes are batch, %s", site->family, axis_name(axis),
-				      list_axes(m, site->axis + 1, (size_t)site->rank - 1));
-		else if (axis == PB_AXIS_LAYER && site->layer < 0 && contains(m->asked, m->n_asked, axis))
-			pb_yaml_error(m->yaml, over, "`%s` lies outside the blocks: leave the axis `layer` out", site->name);
+		match_points(m, axis);
 	}
 	if (!contains(s->setter_axes, s->n_setter_axes, PB_AXIS_LAYER) && !one_point)
-		pb_yaml_error(m->yaml, over ? over : m->config->node,
-			      "`%s` is a point of every layer: name axis `layer`, or one point in full (`%s`)",
-			      m->config->hook.items[0], site->name);
+		pb_yaml_error(m->yaml, at, "`%s` is a point of every layer: name axis `layer`, or one point in full (`%s`)",
+			      m->config->hook.items[0], m->plan->model.sites.items[s->sites[0]].name);
 }
 
 static int prepare_setter(struct maker *m)
@@ -172,34 +198,60 @@ static int prepare_setter(struct maker *m)
 	return rc;
 }
 
+/* One direction of a setter against the run that the sweep takes it from. */
+static void match_direction(struct maker *m, const char *key, int32_t from)
+{
+	const char *setter = m->sweep->setter->loaded->plugin->name;
+	const struct pb_yaml_node *at = pb_yaml_get(m->config->node, key);
+	bool ablates = m->ops->source != PB_SOURCE_RUN;
+	if (ablates && from != PB_FROM_NONE && from != PB_FROM_ABLATE)
+		pb_yaml_error(m->yaml, at, "setter `%s` takes nothing from another run: write `%s: ablate`", setter, key);
+	if (!ablates && from == PB_FROM_ABLATE)
+		pb_yaml_error(m->yaml, at, "setter `%s` copies from a run: write `%s: clean` or `%s: corrupted`", setter,
+			      key, key);
+}
+
+/* A mean is taken over a split of examples as long as the probe's. */
+static int match_mean(struct maker *m)
+{
+	const struct pb_yaml_node *setter = m->config->setter;
+	const struct pb_yaml_node *node = setter->kind == PB_YAML_MAP ? pb_yaml_get(setter, "split") : NULL;
+	struct pb_examples x;
+	if (m->config->backward)
+		pb_yaml_error(m->yaml, pb_yaml_get(m->config->node, "backward"),
+			      "setter `%s` knows means of activations, not of gradients: leave `backward` out",
+			      m->sweep->setter->loaded->plugin->name);
+	if (!node || node->kind != PB_YAML_SCALAR)
+		return 0;
+	m->sweep->mean_split = pb_plan_split(m->plan, node->text, node);
+	if (m->sweep->mean_split < 0)
+		return 0;
+	int rc = pb_data_examples(m->plan, m->sweep->mean_split, 0, &x);
+	if (!rc && (x.n_pos != m->n_pos || !x.n_examples))
+		pb_yaml_error(m->yaml, node,
+			      "split `%s` has %lld examples of %d tokens; for a mean to patch the probe with it needs some of "
+			      "%lld tokens",
+			      node->text, (long long)x.n_examples, x.n_pos, (long long)m->n_pos);
+	return rc;
+}
+
 /* Where the source comes from, and whether the sweep says so. */
-static void match_source(struct maker *m)
+static int match_source(struct maker *m)
 {
 	struct pb_config_sweep *c = (struct pb_config_sweep *)m->config;
-	const char *setter = m->sweep->setter->loaded->plugin->name;
 	bool ablates = m->ops->source != PB_SOURCE_RUN;
+	bool silent = !pb_yaml_get(c->node, "forward") && !pb_yaml_get(c->node, "backward");
 	m->sweep->mean_split = -1;
-	if (ablates && !c->forward && !c->backward)
+	if (ablates && silent)
 		c->forward = PB_FROM_ABLATE;
-	for (int i = 0; i < 2; i++) {
-		const char *key = i ? "backward" : "forward";
-		int32_t from = i ? c->backward : c->forward;
-		const struct pb_yaml_node *at = pb_yaml_get(c->node, key);
-		if (ablates && from != PB_FROM_NONE && from != PB_FROM_ABLATE)
-			pb_yaml_error(m->yaml, at, "setter `%s` takes nothing from another run: write `%s: ablate`",
-				      setter, key);
-		if (!ablates && from == PB_FROM_ABLATE)
-			pb_yaml_error(m->yaml, at, "setter `%s` copies from a run: write `%s: clean` or `%s: corrupted`",
-				      setter, key, key);
-	}
-	if (m->ops->source != PB_SOURCE_MEAN)
-		return;
-	const struct pb_yaml_node *node = c->setter->kind == PB_YAML_MAP ? pb_yaml_get(c->setter, "split") : NULL;
-	if (c->backward)
-		pb_yaml_error(m->yaml, pb_yaml_get(c->node, "backward"), "setter `%s` has no mean of gradients: forward only",
-			      setter);
-	if (node && node->kind == PB_YAML_SCALAR)
-		m->sweep->mean_split = pb_plan_split(m->plan, node->text, node);
+	else if (silent)
+		pb_yaml_error(m->yaml, c->node,
+			      "from which run does setter `%s` copy? Write `forward: corrupted` for its activations, `backward: "
+			      "corrupted` for its gradients, or clean",
+			      m->sweep->setter->loaded->plugin->name);
+	match_direction(m, "forward", c->forward);
+	match_direction(m, "backward", c->backward);
+	return m->ops->source == PB_SOURCE_MEAN ? match_mean(m) : 0;
 }
 
 static int make_patch_sweep(struct maker *m)
@@ -207,24 +259,21 @@ static int make_patch_sweep(struct maker *m)
 	static const char *const skip[] = {"plugin", NULL};
 	const struct pb_config_sweep *c = m->config;
 	int rc = pb_plan_instance(m->plan, PB_KIND_SETTER, c->setter, NULL, skip, &m->sweep->setter);
+	size_t before = m->yaml->n_errors;
 	if (!rc)
 		rc = resolve_hooks(m);
-	size_t before = m->yaml->n_errors;
 	for (size_t i = 0; i < c->over.count; i++)
 		ask_axis(m, "over", i, c->over.items[i]);
 	for (size_t i = 0; i < c->together.count; i++)
 		ask_axis(m, "together", i, c->together.items[i]);
-	if (rc || !m->sweep->setter || !m->sweep->n_sites || m->yaml->n_errors != before)
+	if (rc || !m->sweep->setter || m->yaml->n_errors != before)
 		return rc;
 	m->ops = pb_setter_ops(m->sweep->setter);
 	match_axes(m);
-	match_source(m);
-	if (m->yaml->n_errors != before)
-		return 0;
-	rc = prepare_setter(m);
-	if (rc || m->yaml->n_errors != before)
-		return rc;
-	return pb_plan_make_cells(m->plan, m->sweep, m->n_pos);
+	rc = match_source(m);
+	if (!rc && m->yaml->n_errors == before)
+		rc = prepare_setter(m);
+	return rc || m->yaml->n_errors != before ? rc : pb_plan_make_cells(m->plan, m->sweep, m->n_pos);
 }
 
 /* [a-z0-9_-], unique among the sweeps before it. */
@@ -249,32 +298,42 @@ static const char *file_name(struct pb_plan *plan, size_t i)
 		     : pb_arena_strdup(&plan->arena, name);
 }
 
+/* Is there something to measure the sweep on? */
+static void check_scored(struct maker *m, const struct pb_probe *probe, bool *metric_checked)
+{
+	bool logits = m->config->kind == PB_SWEEP_ACTIVATION;
+	const struct pb_examples *scored = logits ? &probe->clean : &probe->questions;
+	const struct pb_scorer *metric = m->plan->metric;
+	if (!scored->n_scored)
+		pb_yaml_error(m->yaml, m->config->node,
+			      logits ? "the data score no position of the unit's example, so its logits cannot be measured"
+				     : "the data have no questions about the unit, so an update cannot be measured: only `kind: "
+				       "activation` is possible");
+	else if (metric && !*metric_checked && pb_scorer_check(metric, scored, logits ? "example" : "questions") < 0) {
+		pb_yaml_error(m->yaml, m->plan->config->metric, "%s", pb_error_text());
+		*metric_checked = true;
+	}
+}
+
 int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe *probe)
 {
 	struct pb_config *c = plan->config;
 	size_t n_sweeps = c->n_sweeps;
+	bool metric_checked = false;
 	plan->sweeps = pb_arena_array(&plan->arena, n_sweeps, sizeof *plan->sweeps);
 	int rc = plan->sweeps ? 0 : -PB_E_NOMEM;
 	for (size_t i = 0; !rc && i < n_sweeps; i++) {
 		struct pb_plan_sweep *s = &plan->sweeps[i];
 		struct maker m = {.plan = plan, .yaml = &c->yaml, .sweep = s, .config = &c->sweeps[i],
 				  .n_pos = probe->clean.n_pos};
-		const struct pb_examples *scored =
-			m.config->kind == PB_SWEEP_ACTIVATION ? &probe->clean : &probe->questions;
 		plan->n_sweeps = i + 1;
 		s->config = m.config;
 		s->mean_split = -1;
-		if (!m.config->name)
-			continue;
 		s->file = file_name(plan, i);
 		if (!s->file)
 			return -PB_E_NOMEM;
 		rc = m.config->kind == PB_SWEEP_PARAMS ? pb_plan_make_sets(plan, s) : make_patch_sweep(&m);
-		if (!scored->n_scored)
-			pb_yaml_error(m.yaml, m.config->node, "the unit has no %s to measure this sweep on",
-				      m.config->kind == PB_SWEEP_ACTIVATION ? "scored position" : "questions");
-		else if (plan->metric && pb_scorer_check(plan->metric, scored, "the unit's rows") < 0)
-			pb_yaml_error(m.yaml, c->metric, "%s", pb_error_text());
+		check_scored(&m, probe, &metric_checked);
 	}
 	return rc;
 }

@@ -1,8 +1,25 @@
 /* plan_train.c: training stages, the probe and its selection: splits, metrics, names of weights. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/status.h"
 #include "exp/plan.h"
+
+/* Can the metric measure the split's rows? */
+static int check_rows(struct pb_plan *plan, const struct pb_scorer *scorer, int64_t split, const struct pb_yaml_node *at)
+{
+	uint32_t flags = scorer->ops->flags;
+	struct pb_examples x;
+	int rc = 0;
+	if (flags & PB_METRIC_NEEDS_REFERENCE)
+		pb_yaml_error(&plan->config->yaml, at,
+			      "metric `%s` compares with the logits before a patch, and in training there is none; choose another",
+			      pb_scorer_name(scorer));
+	else if (split >= 0 && flags & PB_METRIC_NEEDS_DISTRACTOR && !(rc = pb_data_examples(plan, split, 0, &x)) &&
+		 pb_scorer_check(scorer, &x, "split's rows") < 0)
+		pb_yaml_error(&plan->config->yaml, at, "%s", pb_error_text());
+	return rc;
+}
 
 static int make_evaluations(struct pb_plan *plan, struct pb_plan_stage *stage)
 {
@@ -16,22 +33,22 @@ static int make_evaluations(struct pb_plan *plan, struct pb_plan_stage *stage)
 	for (size_t i = 0; map && i < map->count; i++) {
 		struct pb_scorer *scorer;
 		struct pb_yaml_node *splits = map->items[i];
-		int rc = pb_plan_scorer(plan, map->keys[i], NULL, NULL, &scorer);
+		int rc = pb_plan_scorer(plan, map->keys[i], NULL, &scorer);
 		if (rc)
 			return rc;
 		size_t n = splits->kind == PB_YAML_LIST ? splits->count : 1;
 		for (size_t k = 0; scorer && k < n; k++) {
 			const struct pb_yaml_node *at = splits->kind == PB_YAML_LIST ? splits->items[k] : splits;
 			if (at->kind != PB_YAML_SCALAR) {
-				pb_yaml_error(&plan->config->yaml, at, "expected a split's name; this is %s",
+				pb_yaml_error(&plan->config->yaml, at, "a split's name is wanted here; this is %s",
 					      pb_yaml_kind_name(at));
 				continue;
 			}
 			int64_t split = pb_plan_split(plan, at->text, at);
-			const char *label =
-				pb_arena_printf(&plan->arena, "%s %s", map->keys[i]->text, at->text);
-			if (!label)
-				return -PB_E_NOMEM;
+			const char *label = pb_arena_printf(&plan->arena, "%s %s", map->keys[i]->text, at->text);
+			rc = label ? check_rows(plan, scorer, split, at) : -PB_E_NOMEM;
+			if (rc)
+				return rc;
 			stage->evaluations[stage->n_evaluations++] = (struct pb_plan_evaluation){label, scorer, split};
 		}
 	}
@@ -46,18 +63,21 @@ static int make_stage(struct pb_plan *plan, size_t i)
 	stage->split = pb_plan_split(plan, c->split, pb_yaml_get(c->node, "split"));
 	stage->optim = pb_config_optim(&c->optimizer);
 	if (c->continues && !i)
-		pb_yaml_error(yaml, pb_yaml_get(c->node, "optimizer"), "the first stage has no optimizer to continue");
+		pb_yaml_error(yaml, pb_yaml_get(c->node, "optimizer"),
+			      "the first stage has no optimizer to continue; write e.g. `optimizer: {lr: 1.0e-3}`");
 	stage->loss = plan->loss;
-	int rc = c->loss ? pb_plan_scorer(plan, c->loss, NULL, NULL, &stage->loss) : 0;
-	if (!rc && stage->loss && !pb_scorer_has_gradient(stage->loss))
-		pb_yaml_error(yaml, c->loss, "metric `%s` has no gradient and cannot be the loss",
-			      pb_scorer_name(stage->loss));
+	int rc = c->loss ? pb_plan_scorer(plan, c->loss, NULL, &stage->loss) : 0;
+	if (!rc && c->loss && stage->loss)
+		pb_plan_check_loss(plan, stage->loss, c->loss);
+	if (!rc && stage->loss)
+		rc = check_rows(plan, stage->loss, stage->split, c->loss ? c->loss : plan->config->loss);
 	if (!rc)
 		rc = make_evaluations(plan, stage);
 	if (rc || !c->stop)
 		return rc;
 	stage->stop_split = pb_plan_split(plan, c->stop_split, pb_yaml_get(c->stop, "split"));
-	return pb_plan_scorer(plan, c->stop_metric, "cross_entropy", NULL, &stage->stop);
+	rc = pb_plan_scorer(plan, c->stop_metric, "cross_entropy", &stage->stop);
+	return rc || !stage->stop ? rc : check_rows(plan, stage->stop, stage->stop_split, c->stop);
 }
 
 int pb_plan_make_stages(struct pb_plan *plan)
@@ -70,27 +90,46 @@ int pb_plan_make_stages(struct pb_plan *plan)
 	return rc;
 }
 
-static void check_weights_name(struct pb_plan *plan, const char *name, const struct pb_yaml_node *at)
+/* Do weights of that name come from the start, a stage or a file? */
+static int check_weights_name(struct pb_plan *plan, const char *name, const struct pb_yaml_node *at)
 {
 	const struct pb_config *c = plan->config;
-	const char *names[128];
-	size_t n = 0;
-	names[n++] = plan->has_loaded ? "loaded" : "init";
-	for (size_t i = 0; i < c->n_stages && n < 100; i++)
+	size_t n = 0, most = 1 + c->n_stages + (c->checkpoints ? c->checkpoints->count : 0);
+	const char **names = pb_arena_array(&plan->arena, most, sizeof *names);
+	if (!names)
+		return -PB_E_NOMEM;
+	names[n++] = c->model.load ? "loaded" : "init";
+	for (size_t i = 0; i < c->n_stages; i++)
 		if (c->stages[i].save)
 			names[n++] = c->stages[i].save;
-	for (size_t i = 0; c->checkpoints && i < c->checkpoints->count && n < 128; i++)
+	for (size_t i = 0; c->checkpoints && i < c->checkpoints->count; i++)
 		names[n++] = c->checkpoints->keys[i]->text;
 	for (size_t i = 0; i < n; i++)
 		if (!name || !strcmp(name, names[i]))
-			return;
-	const char *nearest = pb_nearest(name, names, n);
-	pb_yaml_error(&plan->config->yaml, at, "no weights are called `%s`%s%s%s", name,
-		      nearest ? "; did you mean `" : " (they come from `save` of a stage, or from `checkpoints`)",
-		      nearest ? nearest : "", nearest ? "`?" : "");
+			return 0;
+	const char *nearest = pb_nearest(name, names, n), *list = pb_plan_list(plan, names, n);
+	if (!list)
+		return -PB_E_NOMEM;
+	pb_yaml_error(&plan->config->yaml, at,
+		      "no weights are called `%s`%s%s%s\nthere are: %s; others come from `save` of a stage, or from "
+		      "`checkpoints`",
+		      name, nearest ? "; did you mean `" : "", nearest ? nearest : "", nearest ? "`?" : "", list);
+	return 0;
 }
 
-/* A unit by name; the nearest name in the message. */
+/* Numbers by value, in front of words. */
+static int compare_names(const void *a, const void *b)
+{
+	const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+	char *x_end, *y_end;
+	long long i = strtoll(x, &x_end, 10), k = strtoll(y, &y_end, 10);
+	bool x_number = x_end > x && !*x_end, y_number = y_end > y && !*y_end;
+	if (x_number && y_number && i != k)
+		return i < k ? -1 : 1;
+	return x_number != y_number ? y_number - x_number : strcmp(x, y);
+}
+
+/* A unit by name. */
 static int find_unit(struct pb_plan *plan, const char *name, const struct pb_yaml_node *at, int64_t *ret_unit)
 {
 	int64_t n = pb_dataset_ops(plan->data)->n_units(plan->data->self);
@@ -108,11 +147,12 @@ static int find_unit(struct pb_plan *plan, const char *name, const struct pb_yam
 			return 0;
 		}
 	}
-	if (n)
-		pb_yaml_error(&plan->config->yaml, at, "the data have no unit `%s`; they have %lld, from `%s` to `%s`",
-			      name, (long long)n, names[0], names[n - 1]);
-	else
-		pb_yaml_error(&plan->config->yaml, at, "the data have no units to probe");
+	qsort(names, (size_t)n, sizeof *names, compare_names);
+	const char *list = pb_plan_list(plan, names, (size_t)n);
+	if (!list)
+		return -PB_E_NOMEM;
+	pb_yaml_error(&plan->config->yaml, at, "the data (%s) have no unit `%s`\n%s%s", pb_plan_data_name(plan), name,
+		      n ? "there are: " : "they have no units at all: remove `probe`", list);
 	return 0;
 }
 
@@ -124,12 +164,67 @@ static bool in_sets(const struct pb_string_list *sets, const char *set)
 	return !sets->count;
 }
 
+/* Item `i` of `select.sets` names no set of the data, or the data have no units. */
+static int no_candidates(struct pb_plan *plan, size_t i)
+{
+	const struct pb_config_select *select = &plan->config->probe.select;
+	int64_t n = pb_dataset_ops(plan->data)->n_units(plan->data->self);
+	const char **sets = pb_arena_array(&plan->arena, (size_t)n + 1, sizeof *sets);
+	size_t n_sets = 0;
+	if (!sets)
+		return -PB_E_NOMEM;
+	for (int64_t k = 0; k < n; k++) {
+		struct pb_unit unit;
+		int rc = pb_data_unit(plan, k, &unit);
+		if (rc)
+			return rc;
+		bool seen = !unit.set;
+		for (size_t j = 0; j < n_sets && !seen; j++)
+			seen = !strcmp(sets[j], unit.set);
+		if (!seen)
+			sets[n_sets++] = unit.set;
+	}
+	const struct pb_yaml_node *list = pb_yaml_get(select->node, "sets"), *at = list ? list : select->node;
+	const char *all = pb_plan_list(plan, sets, n_sets);
+	if (!all)
+		return -PB_E_NOMEM;
+	if (!n || !select->sets.count)
+		pb_yaml_error(&plan->config->yaml, at, "the data (%s) have no units to select from",
+			      pb_plan_data_name(plan));
+	else
+		pb_yaml_error(&plan->config->yaml, at->kind == PB_YAML_LIST ? at->items[i] : at,
+			      "no unit of the data is in a set `%s`\n%s%s", select->sets.items[i],
+			      n_sets ? "there are: " : "this dataset has no sets: remove `sets`", all);
+	return 0;
+}
+
+/* Can units be compared by their questions? The first stands for all. */
+static int check_questions(struct pb_plan *plan)
+{
+	const struct pb_config_select *select = &plan->config->probe.select;
+	const struct pb_yaml_node *at = select->metric ? select->metric : select->node;
+	struct pb_probe probe;
+	int rc = pb_data_probe(plan, plan->candidates[0], &probe);
+	if (rc)
+		return rc;
+	if (!probe.questions.n_scored)
+		pb_yaml_error(&plan->config->yaml, select->node,
+			      "the data (%s) have no questions to compare units by; name one: `probe: {unit: NAME}`",
+			      pb_plan_data_name(plan));
+	else if (pb_scorer_check(plan->select_metric, &probe.questions, "questions") < 0)
+		pb_yaml_error(&plan->config->yaml, at, "%s", pb_error_text());
+	return 0;
+}
+
 static int make_selection(struct pb_plan *plan)
 {
 	const struct pb_config_select *select = &plan->config->probe.select;
 	int64_t n = pb_dataset_ops(plan->data)->n_units(plan->data->self);
-	check_weights_name(plan, select->before, pb_yaml_get(select->node, "before"));
-	check_weights_name(plan, select->after, pb_yaml_get(select->node, "after"));
+	int rc = check_weights_name(plan, select->before, pb_yaml_get(select->node, "before"));
+	if (!rc)
+		rc = check_weights_name(plan, select->after, pb_yaml_get(select->node, "after"));
+	if (rc)
+		return rc;
 	plan->candidates = pb_arena_array(&plan->arena, (size_t)n, sizeof *plan->candidates);
 	if (!plan->candidates)
 		return -PB_E_NOMEM;
@@ -139,25 +234,40 @@ static int make_selection(struct pb_plan *plan)
 		size_t before = plan->n_candidates;
 		for (int64_t i = 0; i < n; i++) {
 			struct pb_unit unit;
-			int rc = pb_data_unit(plan, i, &unit);
+			rc = pb_data_unit(plan, i, &unit);
 			if (rc)
 				return rc;
 			if (in_sets(&one, unit.set))
 				plan->candidates[plan->n_candidates++] = i;
 		}
-		if (plan->n_candidates == before)
-			pb_yaml_error(&plan->config->yaml, pb_yaml_get(select->node, "sets"),
-				      "the data have no units%s%s", one.count ? " in a set " : "",
-				      one.count ? one.items[0] : "");
+		if (plan->n_candidates == before && (rc = no_candidates(plan, s)))
+			return rc;
 	}
-	return pb_plan_scorer(plan, select->metric, "accuracy", NULL, &plan->select_metric);
+	rc = pb_plan_scorer(plan, select->metric, "accuracy", &plan->select_metric);
+	return rc || !plan->select_metric || !plan->n_candidates ? rc : check_questions(plan);
+}
+
+/* Without a name, the only unit there is. */
+static void default_unit(struct pb_plan *plan)
+{
+	int64_t n = pb_dataset_ops(plan->data)->n_units(plan->data->self);
+	struct pb_unit first = {.name = "NAME"};
+	if (n == 1)
+		plan->unit = 0;
+	else if (n && !pb_data_unit(plan, 0, &first))
+		pb_yaml_error(&plan->config->yaml, plan->config->probe.node,
+			      "which of the data's %lld units? Write e.g. `probe: {unit: %s}`, or let `select` choose one",
+			      (long long)n, first.name);
+	else
+		pb_yaml_error(&plan->config->yaml, plan->config->probe.node,
+			      "the data (%s) have no units to probe: they are for training only",
+			      pb_plan_data_name(plan));
 }
 
 int pb_plan_make_probe(struct pb_plan *plan)
 {
 	struct pb_config *c = plan->config;
 	const struct pb_config_probe *probe = &c->probe;
-	int64_t n_units = pb_dataset_ops(plan->data)->n_units(plan->data->self);
 	int rc = 0;
 	plan->has_probe = probe->node || c->n_sweeps;
 	plan->update = pb_config_optim(&c->update);
@@ -165,15 +275,12 @@ int pb_plan_make_probe(struct pb_plan *plan)
 		return 0;
 	plan->probe_weights = probe->model;
 	if (probe->model)
-		check_weights_name(plan, probe->model, pb_yaml_get(probe->node, "model"));
-	if (probe->select.node)
+		rc = check_weights_name(plan, probe->model, pb_yaml_get(probe->node, "model"));
+	if (!rc && probe->select.node)
 		rc = make_selection(plan);
 	if (!rc && probe->unit)
 		rc = find_unit(plan, probe->unit, pb_yaml_get(probe->node, "unit"), &plan->unit);
-	else if (!rc && !probe->select.node && n_units == 1)
-		plan->unit = 0;
 	else if (!rc && !probe->select.node)
-		pb_yaml_error(&c->yaml, probe->node, "which unit? Write `probe: {unit: NAME}`, or `select` one; the data have %lld",
-			      (long long)n_units);
+		default_unit(plan);
 	return rc;
 }

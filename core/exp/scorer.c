@@ -52,7 +52,8 @@ int pb_scorer_check(const struct pb_scorer *scorer, const struct pb_examples *ex
 	for (int64_t i = 0; i < examples->n_scored && scorer->ops->flags & PB_METRIC_NEEDS_DISTRACTOR; i++)
 		if (examples->scored[i].distractor < 0)
 			return pb_fail(PB_E_CONFIG,
-				       "metric `%s` compares the answer with a wrong one, and %s name no wrong answer",
+				       "metric `%s` compares the right answer with a wrong one, and the data name none for the %s; "
+				       "choose another metric",
 				       pb_scorer_name(scorer), of);
 	return 0;
 }

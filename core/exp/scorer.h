@@ -21,7 +21,7 @@ void pb_scorer_finish(struct pb_scorer *scorer);
 const char *pb_scorer_name(const struct pb_scorer *scorer);
 const char *pb_scorer_unit(const struct pb_scorer *scorer);
 bool pb_scorer_has_gradient(const struct pb_scorer *scorer);
-/* -PB_E_CONFIG if the rows lack what the metric needs (a distractor). `of` says whose rows they are. */
+/* -PB_E_CONFIG if the rows lack what the metric needs (a distractor). `of`: what has those rows, "questions". */
 int pb_scorer_check(const struct pb_scorer *scorer, const struct pb_examples *examples, const char *of);
 
 /* logits [n_rows, d_vocab] on the device, row i scored as scored[i]. `reference` (host, same shape) may be NULL unless the

@@ -12,7 +12,7 @@ static int measure(const struct pb_plan *plan, struct pb_tape *tape, const struc
 	struct pb_probe probe;
 	int rc = pb_data_probe(plan, unit, &probe);
 	if (!rc)
-		rc = pb_scorer_check(plan->select_metric, &probe.questions, "the unit's questions");
+		rc = pb_scorer_check(plan->select_metric, &probe.questions, "questions");
 	return rc ? rc
 		  : pb_evaluate(&plan->model, tape, &weights->weights, plan->select_metric, &probe.questions, NULL,
 				NULL, ret_value);

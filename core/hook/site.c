@@ -1,6 +1,7 @@
 /* site.c: the table of hook points. */
 #include "hook/site.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -146,28 +147,47 @@ static bool means(const struct pb_site *site, const char *text)
 	return pb_glob_match(text, site->name) || family_is(site->family, text);
 }
 
-static int fail_unknown(const struct pb_sites *sites, const char *text)
+/* The point of this model that a layer's name, "z" of "blocks.2.z", may mean; NULL: none is near. */
+static const char *nearest_family(const struct pb_sites *sites, const char *text)
 {
-	const char *names[2 * PB_SITE_KINDS], *nearest;
+	const char *names[2 * PB_SITE_KINDS];
 	size_t n = 0;
-	int seen = 0; /* bit per kind: a family of this model, once */
+	uint32_t seen = 0; /* bit per kind: a family of this model, once */
 	for (int i = 0; i < sites->n; i++) {
 		const struct pb_site *site = &sites->items[i];
-		if (seen & 1 << site->kind)
+		if (seen & 1u << site->kind)
 			continue;
-		seen |= 1 << site->kind;
+		seen |= 1u << site->kind;
 		names[n++] = strstr(site->family, "hook_") + 5;
 		names[n++] = site->family;
 	}
-	int rc = -PB_E_NOTFOUND;
-	if ((nearest = pb_nearest(text, names, n)))
-		pb_fail(PB_E_NOTFOUND, "this model has no hook point `%s`; did you mean `%s`?", text, nearest);
-	else
-		pb_fail(PB_E_NOTFOUND,
-			"this model has no hook point `%s`; `patchbay hooks` lists those of an experiment or "
-			"checkpoint",
-			text);
-	return rc;
+	return pb_nearest(text, names, n);
+}
+
+static const char *full_family(const struct pb_sites *sites, const char *text)
+{
+	for (int i = 0; i < sites->n; i++)
+		if (family_is(sites->items[i].family, text))
+			return sites->items[i].family;
+	return text;
+}
+
+static int fail_unknown(const struct pb_sites *sites, const char *text)
+{
+	int layer = -1, length = 0;
+	bool of_block = sscanf(text, "blocks.%d.%n", &layer, &length) == 1 && length;
+	const char *nearest = nearest_family(sites, text + length);
+	if (of_block && layer >= sites->n_layers)
+		return pb_fail(PB_E_NOTFOUND, "this model has no hook point `%s`: its blocks are 0 .. %d", text,
+			       sites->n_layers - 1);
+	if (of_block && nearest)
+		return pb_fail(PB_E_NOTFOUND, "this model has no hook point `%s`; did you mean `blocks.%d.%s`?", text,
+			       layer, full_family(sites, nearest));
+	if (nearest)
+		return pb_fail(PB_E_NOTFOUND, "this model has no hook point `%s`; did you mean `%s`?", text, nearest);
+	return pb_fail(PB_E_NOTFOUND,
+		       "this model has no hook point `%s`; `patchbay hooks` lists those of an experiment or checkpoint",
+		       text);
 }
 
 int pb_sites_resolve(const struct pb_sites *sites, const char *text, int *ret_ids, int *ret_n)
@@ -179,7 +199,7 @@ int pb_sites_resolve(const struct pb_sites *sites, const char *text, int *ret_id
 		if (!means(site, text))
 			continue;
 		if (first && first->kind != site->kind)
-			return pb_fail(PB_E_CONFIG, "`%s` is both `%s` and `%s`: write which", text, first->family,
+			return pb_fail(PB_E_CONFIG, "`%s` is both `%s` and `%s`; write the one you mean", text, first->family,
 				       site->family);
 		first = site;
 		n++;

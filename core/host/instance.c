@@ -44,7 +44,8 @@ int pb_instance_result(const struct pb_instance *instance, const char *call, int
 	if (!reason)
 		return pb_fail(-rc, "%s: %s failed without a reason (%s): a mistake of the plugin, %s", who, call,
 			       pb_status_text(rc), instance->loaded->path);
-	return pb_fail(-rc, "%s: %s: %s", who, call, reason);
+	/* What create refuses is the user's parameters, whatever the call is called. */
+	return strcmp(call, "create") ? pb_fail(-rc, "%s: %s: %s", who, call, reason) : pb_fail(-rc, "%s: %s", who, reason);
 }
 
 static void free_instance(struct pb_instance *instance)

@@ -282,7 +282,8 @@ static bool failed_namesake(const struct entry *e, enum pb_kind kind, const char
 	       (!strncmp(file, kind_name, length) && file[length] == '_' && !strcmp(file + length + 1, name));
 }
 
-static void add_known(const struct pb_registry *r, enum pb_kind kind, const char *name, struct pb_text *out)
+/* Returns whether one of them is near. */
+static bool add_known(const struct pb_registry *r, enum pb_kind kind, const char *name, struct pb_text *out)
 {
 	const char **names = calloc(r->n_entries + 1, sizeof *names);
 	size_t n = 0;
@@ -298,12 +299,13 @@ static void add_known(const struct pb_registry *r, enum pb_kind kind, const char
 		pb_text_add(out, "%s%s", i ? ", " : "\nthere are: ", names[i]);
 	out->failed |= !names;
 	free(names);
+	return near;
 }
 
 static void describe_missing(const struct pb_registry *r, enum pb_kind kind, const char *name, struct pb_text *out)
 {
 	pb_text_add(out, "there is no %s plugin `%s`", pb_kind_name(kind), name);
-	add_known(r, kind, name, out);
+	bool near = add_known(r, kind, name, out);
 	for (size_t i = 0; i < r->n_entries; i++) {
 		const struct entry *e = r->entries[i];
 		if (e->loaded.plugin && e->load.kind != kind && !strcmp(e->loaded.name, name))
@@ -312,6 +314,9 @@ static void describe_missing(const struct pb_registry *r, enum pb_kind kind, con
 		if (failed_namesake(e, kind, name))
 			pb_text_add(out, "\n%s did not load: %s", e->loaded.path, e->loaded.reason);
 	}
+	/* A slip of the pen needs no search. */
+	if (near)
+		return;
 	pb_text_add(out, "\nplugins are looked for in:");
 	for (size_t i = 0; i < r->n_folders; i++)
 		pb_text_add(out, "\n  %s (%s)", r->folders[i].path, r->folders[i].state);

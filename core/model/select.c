@@ -1,5 +1,6 @@
 /* select.c: set algebra over parameter names. A recursive descent over the expression's text. */
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,12 +74,24 @@ static const char *nearest_of(const struct pb_param_table *table, const char *te
 	return nearest;
 }
 
+static int last_block(const struct pb_param_table *table)
+{
+	int last = 0, block;
+	for (int i = 0; i < table->n; i++)
+		if (sscanf(table->items[i].name, "blocks.%d.", &block) == 1 && block > last)
+			last = block;
+	return last;
+}
+
 static int fail_no_match(const struct parser *p, const char *term)
 {
+	int block, last = last_block(p->table);
+	if (sscanf(term, "blocks.%d", &block) == 1 && block > last)
+		return pb_fail(PB_E_NOTFOUND, "`%s` matches no parameter: this model's blocks are 0 .. %d", term, last);
 	const char *nearest = nearest_of(p->table, term);
 	if (nearest)
 		return pb_fail(PB_E_NOTFOUND, "`%s` matches no parameter; did you mean `%s`?", term, nearest);
-	return pb_fail(PB_E_NOTFOUND, "`%s` matches no parameter of this model (they are named as `%s`)", term,
+	return pb_fail(PB_E_NOTFOUND, "`%s` matches no parameter of this model; they are named as `%s`", term,
 		       p->table->items[p->table->n / 2].name);
 }
 

@@ -24,7 +24,7 @@ static void parse(const char *source)
 static const struct {
 	const char *source, *error;
 } refused[] = {
-        {"a: !!int 1", "f.yaml:1:4: tags (`tag:yaml.org,2002:int`) are not supported; remove it, or put the text into "
+        {"a: !!int 1", "f.yaml:1:4: tags (`!!int`) are not supported; remove it, or put the text into "
                        "quotes\n  1 | a: !!int 1\n    |    ^"},
         {"a: ! 1", "f.yaml:1:4: tags (`!`) are not supported; remove it, or put the text into quotes\n"
                    "  1 | a: ! 1\n    |    ^"},

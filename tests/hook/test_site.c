@@ -185,7 +185,7 @@ START_TEST(a_name_means_one_family)
 	int ids[4] = {-7, -7, -7, -7}, n = -7, rc = pb_sites_resolve(&sites, meanings[_i].text, ids, &n);
 	if (meanings[_i].kind == PB_SITE_KINDS) {
 		ck_assert_int_eq(rc, -PB_E_CONFIG);
-		ck_assert_ptr_nonnull(strstr(pb_error_text(), "write which"));
+		ck_assert_ptr_nonnull(strstr(pb_error_text(), "write the one you mean"));
 		ck_assert_int_eq(n, -7);
 		ck_assert_int_eq(ids[0], -7);
 		return;

@@ -613,7 +613,7 @@ END_TEST
 START_TEST(refusals)
 {
 	plug_refuses(PB_KIND_DATASET, "oocl", "sets: {DtQ1: [1, 2], Dt3: [2]}",
-		     PARTS("test.yaml:1:1", "dataset oocl: create", "2 is in DtQ1 and in Dt3"));
+		     PARTS("test.yaml:1:1", "dataset oocl: ", "2 is in DtQ1 and in Dt3"));
 	plug_refuses(PB_KIND_DATASET, "oocl", "sets: {Dt3: [2, 2]}", PARTS("2 is in Dt3 and in Dt3"));
 	plug_refuses(PB_KIND_DATASET, "oocl", "sets: {Dt3: [120]}", PARTS("Dt3 lists 120", "0 .. 119"));
 	plug_refuses(PB_KIND_DATASET, "oocl", "sets: {DfQ2: [5]}", PARTS("at least two"));

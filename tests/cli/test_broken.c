@@ -1,0 +1,127 @@
+/* test_broken.c: every file of tests/cli/broken must be refused with exactly the words beside it, and nothing else happen.
+ *
+ * The build folder reads @BUILD@ there, and the number of plugin files in it N. With PATCHBAY_UPDATE set, the texts are
+ * written anew: read the difference before you keep it.
+ */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "support/support.h"
+
+static char folder[4096];
+static struct dirent **files;
+static int n_files;
+
+static int is_yaml(const struct dirent *entry)
+{
+	const char *dot = strrchr(entry->d_name, '.');
+	return dot && !strcmp(dot, ".yaml");
+}
+
+/* "(17 files)" becomes "(N files)". */
+static const char *skip_count(const char *at)
+{
+	size_t digits = *at == '(' ? strspn(at + 1, "0123456789") : 0;
+	return digits && !strncmp(at + 1 + digits, " files)", 7) ? at + 1 + digits : NULL;
+}
+
+/* The text as it would read on any machine. */
+static char *neutral(const char *text)
+{
+	const char *build = getenv("PATCHBAY_BUILD"), *rest;
+	size_t length = strlen(build);
+	struct pb_text out = {0};
+	while (*text) {
+		if (!strncmp(text, build, length)) {
+			pb_text_add(&out, "@BUILD@");
+			text += length;
+		} else if ((rest = skip_count(text))) {
+			pb_text_add(&out, "(N");
+			text = rest;
+		} else {
+			pb_text_add_bytes(&out, text++, 1);
+		}
+	}
+	ck_assert_ok(pb_text_status(&out));
+	return out.data ? out.data : strdup("");
+}
+
+static int count_entries(void)
+{
+	struct dirent **entries;
+	int n = scandir(folder, &entries, NULL, NULL);
+	ck_assert_int_gt(n, 0);
+	for (int i = 0; i < n; i++)
+		free(entries[i]);
+	free(entries);
+	return n;
+}
+
+static const char *expected_path(const char *name)
+{
+	static char path[4400];
+	snprintf(path, sizeof path, "%s/%.*s.txt", folder, (int)(strlen(name) - strlen(".yaml")), name);
+	return path;
+}
+
+START_TEST(is_refused_in_these_words)
+{
+	const char *name = files[_i]->d_name, *path = expected_path(name);
+	int before = count_entries();
+	struct outcome o = command_run(folder, (const char *const[]){"check", name, NULL});
+	char *said = neutral(o.err);
+	ck_assert_msg(o.code == 2, "%s: exit code %d\n%s", name, o.code, o.err);
+	ck_assert_msg(!*o.out, "%s: on standard output: %s", name, o.out);
+	ck_assert_msg(count_entries() == before, "%s: something was written", name);
+	if (getenv("PATCHBAY_UPDATE"))
+		ck_assert_ok(pb_file_write(path, said, strlen(said)));
+	char *expected = read_text(path);
+	if (strcmp(said, expected)) /* too long for Check's messages */
+		fprintf(stderr, "%s\nsaid:\n%s\nexpected:\n%s\n", name, said, expected);
+	ck_assert_msg(!strcmp(said, expected), "%s: other words", name);
+	free(expected);
+	free(said);
+}
+END_TEST
+
+/* One place is enough: a second message about the same mistake would only confuse. */
+START_TEST(no_message_stands_twice)
+{
+	char *text = read_text(expected_path(files[_i]->d_name)), *rest = text;
+	for (char *message; (message = strsep(&rest, "\n"));)
+		if (!strncmp(message, files[_i]->d_name, strlen(files[_i]->d_name)))
+			ck_assert_msg(!rest || !strstr(rest, message), "twice: %s", message);
+	free(text);
+}
+END_TEST
+
+START_TEST(no_text_without_its_file)
+{
+	struct dirent **entries;
+	int n = scandir(folder, &entries, NULL, NULL);
+	ck_assert_int_eq(n, 2 + 2 * n_files);
+	for (int i = 0; i < n; i++)
+		free(entries[i]);
+	free(entries);
+}
+END_TEST
+
+int main(void)
+{
+	snprintf(folder, sizeof folder, "%s/tests/cli/broken", getenv("PATCHBAY_SOURCE"));
+	n_files = scandir(folder, &files, is_yaml, alphasort);
+	Suite *s = suite_create("broken");
+	TCase *t = tcase_create("broken");
+	tcase_add_loop_test(t, is_refused_in_these_words, 0, n_files);
+	tcase_add_loop_test(t, no_message_stands_twice, 0, n_files);
+	tcase_add_test(t, no_text_without_its_file);
+	suite_add_tcase(s, t);
+	return n_files > 0 ? pb_test_run(s, NULL) : 1;
+}
