@@ -247,7 +247,7 @@ static int match_source(struct maker *m)
 	else if (silent)
 		pb_yaml_error(m->yaml, c->node,
 			      "from which run does setter `%s` copy? Write `forward: corrupted` for its activations, `backward: "
-			      "corrupted` for its gradients, or clean",
+			      "corrupted` for its gradients (or clean), `forward: none` to patch nothing",
 			      m->sweep->setter->loaded->plugin->name);
 	match_direction(m, "forward", c->forward);
 	match_direction(m, "backward", c->backward);
