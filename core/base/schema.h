@@ -13,6 +13,12 @@
 int pb_schema_decode(struct pb_yaml *yaml, const struct pb_yaml_node *node, const struct pb_param *table,
                      size_t n_table, const char *const *skip, const char *where, void *out);
 
+/* The way back: a map of a struct's values, all of them, but for optional texts and lists that are not there and the keys in
+ * `skip` (ended by NULL, may itself be NULL). Its nodes belong to yaml; NULL: out of memory. Decoding it gives an equal
+ * struct. */
+struct pb_yaml_node *pb_schema_encode(struct pb_yaml *yaml, const struct pb_param *table, size_t n_table,
+                                      const char *const *skip, const void *values);
+
 /* Is `key` absent from the map, and no unknown key there (neither in the table nor in `skip`) so near that it was meant? For
  * complaints about what is missing: the unknown key has been complained about already. Out of memory, it says yes. */
 bool pb_schema_lacks(struct pb_yaml *yaml, const struct pb_yaml_node *map, const struct pb_param *table, size_t n_table,

@@ -53,6 +53,13 @@ int pb_yaml_set(struct pb_yaml *yaml, const char *assignment);
 /* Parses a default's text into a node owned by yaml. NULL: it is not YAML, or out of memory; see pb_error_text(). */
 struct pb_yaml_node *pb_yaml_value(struct pb_yaml *yaml, const char *origin, const char *text);
 
+/* Making a tree by hand, with nodes owned by yaml, which may be zero-initialised. NULL, and -PB_E_NOMEM, when out of memory; a
+ * NULL handed in counts as that, so that a writer checks once, at its end. Keys are not checked for being there already. */
+struct pb_yaml_node *pb_yaml_new(struct pb_yaml *yaml, enum pb_yaml_kind kind);
+struct pb_yaml_node *pb_yaml_new_text(struct pb_yaml *yaml, const char *text, bool quoted);
+int pb_yaml_append(struct pb_yaml *yaml, struct pb_yaml_node *list, struct pb_yaml_node *item);
+int pb_yaml_put(struct pb_yaml *yaml, struct pb_yaml_node *map, const char *key, struct pb_yaml_node *value);
+
 struct pb_yaml_node *pb_yaml_get(const struct pb_yaml_node *map, const char *key); /* NULL: absent, or no map */
 bool pb_yaml_is_null(const struct pb_yaml_node *node); /* ~, null or nothing, unquoted; a NULL node too */
 /* "a list", "a mapping", "the text `abc`", ...; valid until the next call on this thread. */

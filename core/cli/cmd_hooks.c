@@ -8,10 +8,11 @@
 #include "cli/options.h"
 #include "exp/plan.h"
 
-static const char help[] = "usage: patchbay hooks FILE|CHECKPOINT [--set PATH=VALUE]...\n\n"
-			   "Lists the hook points of an experiment's model, or of a checkpoint (.pt, .safetensors), in order of\n"
-			   "evaluation: full name, shape, short name. A sweep's `hook` takes either name.\n\n"
-			   "example: patchbay hooks model_1.pt\n";
+static const char help[] =
+	"usage: patchbay hooks FILE|CHECKPOINT [--set PATH=VALUE]...\n\n"
+	"Lists the hook points of an experiment's model, or of a checkpoint (.pt, .safetensors), in order of\n"
+	"evaluation: full name, shape, short name. A sweep's `hook` takes either name.\n\n"
+	"example: patchbay hooks model_1.pt\n";
 
 static void print_shape(const struct pb_site *site)
 {

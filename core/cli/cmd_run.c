@@ -10,7 +10,8 @@
 static const char run_help[] =
 	"usage: patchbay run FILE [--set PATH=VALUE]... [--out DIR] [--device auto|cpu] [--engine auto|reference]\n"
 	"                    [--threads N] [--quiet]\n\n"
-	"Runs an experiment: trains what it asks to train, patches, and writes a run folder with tables and report.html.\n\n"
+	"Runs an experiment: trains what it asks to train, patches, and writes a run folder with tables and "
+	"report.html.\n\n"
 	"  --set PATH=VALUE   change one value of the file, e.g. --set sweeps.0.hook=z --set model.load=model_1.pt\n"
 	"  --out DIR          the run folder; default runs/NAME-DATE-TIME\n"
 	"  --device NAME      where to compute\n"
@@ -24,11 +25,11 @@ static const char train_help[] =
 	"Runs an experiment's training stages only. Options as for `patchbay run`.\n\n"
 	"example: patchbay train configs/oocl-120.yaml --out runs/oocl-120\n";
 
-static const char check_help[] =
-	"usage: patchbay check FILE [--set PATH=VALUE]... [--quiet]\n\n"
-	"Reads an experiment, resolves plugins, model, splits, units, hook points and cells, and says what it would do.\n"
-	"Every mistake is told with its place. Nothing is run or written.\n\n"
-	"example: patchbay check configs/patch-z.yaml --set model.load=model_1.pt\n";
+static const char check_help[] = "usage: patchbay check FILE [--set PATH=VALUE]... [--quiet]\n\n"
+				 "Reads an experiment, resolves plugins, model, splits, units, hook points and cells, "
+				 "and says what it would do.\n"
+				 "Every mistake is told with its place. Nothing is run or written.\n\n"
+				 "example: patchbay check configs/patch-z.yaml --set model.load=model_1.pt\n";
 
 static void print_warning(void *context, int level, const char *who, const char *text)
 {
@@ -81,7 +82,8 @@ static int run(int argc, char **argv, const char *help, bool train_only)
 	if (rc)
 		return pb_cli_fail(argv[0], o.file, rc);
 	pb_terminal_init(&terminal, stdout);
-	struct pb_run_options options = {.out = o.out, .terminal = o.quiet ? NULL : &terminal, .train_only = train_only};
+	struct pb_run_options options = {
+		.out = o.out, .terminal = o.quiet ? NULL : &terminal, .train_only = train_only};
 	rc = pb_run(&s.plan, &options);
 	int code = rc ? pb_cli_fail(argv[0], o.file, rc) : 0;
 	close_session(&s);

@@ -124,8 +124,8 @@ int pb_cli_fail(const char *command, const char *file, int rc)
 {
 	const char *text = *pb_error_text() ? pb_error_text() : pb_status_text(rc);
 	size_t length = strlen(file);
-	bool placed = rc == -PB_E_CONFIG && ((!strncmp(text, file, length) && text[length] == ':') ||
-					     !strncmp(text, "--set ", 6));
+	bool placed = rc == -PB_E_CONFIG &&
+		      ((!strncmp(text, file, length) && text[length] == ':') || !strncmp(text, "--set ", 6));
 	if (!placed)
 		fprintf(stderr, "patchbay %s: ", command);
 	fprintf(stderr, "%s\n", text);

@@ -17,10 +17,11 @@ struct pb_cli_run {
 	bool quiet, help;
 };
 
-/* Prints what is wrong on stderr ("patchbay run: unknown option `--quite`; did you mean `--quiet`?"). Returns 0, or 2. */
+/* Prints what is wrong on stderr ("patchbay run: unknown option `--quite`; did you mean `--quiet`?"). Returns 0, or 2.
+ */
 int pb_cli_parse(int argc, char **argv, struct pb_cli_run *ret_options);
-/* Prints the error text on stderr, behind "patchbay COMMAND: " unless it begins with a place in `file` or a --set, which speak
- * for themselves. Returns the exit code of rc. */
+/* Prints the error text on stderr, behind "patchbay COMMAND: " unless it begins with a place in `file` or a --set,
+ * which speak for themselves. Returns the exit code of rc. */
 int pb_cli_fail(const char *command, const char *file, int rc);
 
 #endif

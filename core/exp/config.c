@@ -16,8 +16,8 @@ static const char *const precision_names[] = {"f32", "f64", NULL};
 static const char *const yes_no_auto[] = {"auto", "no", "yes", NULL};
 
 #define AT(type, member) .offset = offsetof(struct type, member)
-#define WHOLE .min = 0, .max = INFINITY
-#define SIZE .min = 0, .max = 1 << 24
+#define WHOLE            .min = 0, .max = INFINITY
+#define SIZE             .min = 0, .max = 1 << 24
 
 static const struct pb_param top_table[] = {
 	{"name", PB_TYPE_STRING, AT(pb_config_top, name), .default_text = "experiment",
@@ -35,7 +35,8 @@ static const struct pb_param top_table[] = {
 static const struct pb_param model_table[] = {
 	{"load", PB_TYPE_STRING, AT(pb_config_model, load), .default_text = "~",
 	 .doc = "checkpoint (.pt, .safetensors or .npz) to start from, relative to the working folder"},
-	{"n_layers", PB_TYPE_INT, AT(pb_config_model, n_layers), .min = 0, .max = 4096, .default_text = "0", .doc = "blocks"},
+	{"n_layers", PB_TYPE_INT, AT(pb_config_model, n_layers), .min = 0, .max = 4096, .default_text = "0",
+	 .doc = "blocks"},
 	{"d_model", PB_TYPE_INT, AT(pb_config_model, d_model), SIZE, .default_text = "0",
 	 .doc = "width of the residual stream"},
 	{"d_head", PB_TYPE_INT, AT(pb_config_model, d_head), SIZE, .default_text = "0",
@@ -58,26 +59,57 @@ static const struct pb_param model_table[] = {
 	 .doc = "added to the variance in layer norm"},
 };
 
-#define OPTIMIZER_FIELDS(key, lr_text, betas_text, decay_text, clip_text)                                                  \
-	{key, PB_TYPE_ENUM, AT(pb_config_optimizer, kind), .default_text = "adamw", .choices = optimizer_names,        \
-	 .doc = "PyTorch's torch.optim class"},                                                                       \
-	{"lr", PB_TYPE_REAL, AT(pb_config_optimizer, lr), .min = 0, .max = 1e6, .default_text = lr_text,               \
-	 .doc = "learning rate"},                                                                                     \
-	{"betas", PB_TYPE_REAL_LIST, AT(pb_config_optimizer, betas), .min = 0, .max = 1,                               \
-	 .default_text = betas_text, .doc = "AdamW, Adam: decay of the two moments"},                                 \
-	{"eps", PB_TYPE_REAL, AT(pb_config_optimizer, eps), .min = 0, .max = 1, .default_text = "1e-8",                \
-	 .doc = "AdamW, Adam: added to the denominator"},                                                             \
-	{"weight_decay", PB_TYPE_REAL, AT(pb_config_optimizer, weight_decay), .min = 0, .max = 1e6,                    \
-	 .default_text = decay_text, .doc = "AdamW: decoupled; Adam, SGD: added to the gradient"},                    \
-	{"momentum", PB_TYPE_REAL, AT(pb_config_optimizer, momentum), .min = 0, .max = 1, .default_text = "0",         \
-	 .doc = "SGD"},                                                                                               \
-	{"dampening", PB_TYPE_REAL, AT(pb_config_optimizer, dampening), .min = 0, .max = 1, .default_text = "0",       \
-	 .doc = "SGD"},                                                                                               \
-	{"nesterov", PB_TYPE_BOOL, AT(pb_config_optimizer, nesterov), .default_text = "false", .doc = "SGD"},          \
-	{"max_grad_norm", PB_TYPE_REAL, AT(pb_config_optimizer, max_grad_norm), .min = 0, .max = 1e300,                 \
-	 .default_text = clip_text, .doc = "clip the gradient's norm to this; 0: do not clip"},                       \
-	{"warmup_steps", PB_TYPE_INT, AT(pb_config_optimizer, warmup_steps), WHOLE, .default_text = "0",               \
-	 .unit = "steps", .doc = "linear warm-up of the learning rate"}
+#define OPTIMIZER_FIELDS(key, lr_text, betas_text, decay_text, clip_text)                                              \
+	{key,                                                                                                          \
+	 PB_TYPE_ENUM,                                                                                                 \
+	 AT(pb_config_optimizer, kind),                                                                                \
+	 .default_text = "adamw",                                                                                      \
+	 .choices = optimizer_names,                                                                                   \
+	 .doc = "PyTorch's torch.optim class"},                                                                        \
+		{"lr",                                                                                                 \
+		 PB_TYPE_REAL,                                                                                         \
+		 AT(pb_config_optimizer, lr),                                                                          \
+		 .min = 0,                                                                                             \
+		 .max = 1e6,                                                                                           \
+		 .default_text = lr_text,                                                                              \
+		 .doc = "learning rate"},                                                                              \
+		{"betas",                                                                                              \
+		 PB_TYPE_REAL_LIST,                                                                                    \
+		 AT(pb_config_optimizer, betas),                                                                       \
+		 .min = 0,                                                                                             \
+		 .max = 1,                                                                                             \
+		 .default_text = betas_text,                                                                           \
+		 .doc = "AdamW, Adam: decay of the two moments"},                                                      \
+		{"eps",                                                                                                \
+		 PB_TYPE_REAL,                                                                                         \
+		 AT(pb_config_optimizer, eps),                                                                         \
+		 .min = 0,                                                                                             \
+		 .max = 1,                                                                                             \
+		 .default_text = "1e-8",                                                                               \
+		 .doc = "AdamW, Adam: added to the denominator"},                                                      \
+		{"weight_decay",                                                                                       \
+		 PB_TYPE_REAL,                                                                                         \
+		 AT(pb_config_optimizer, weight_decay),                                                                \
+		 .min = 0,                                                                                             \
+		 .max = 1e6,                                                                                           \
+		 .default_text = decay_text,                                                                           \
+		 .doc = "AdamW: decoupled; Adam, SGD: added to the gradient"},                                         \
+		{"momentum",          PB_TYPE_REAL, AT(pb_config_optimizer, momentum), .min = 0, .max = 1,             \
+		 .default_text = "0", .doc = "SGD"},                                                                   \
+		{"dampening",         PB_TYPE_REAL, AT(pb_config_optimizer, dampening), .min = 0, .max = 1,            \
+		 .default_text = "0", .doc = "SGD"},                                                                   \
+		{"nesterov", PB_TYPE_BOOL, AT(pb_config_optimizer, nesterov), .default_text = "false", .doc = "SGD"},  \
+		{"max_grad_norm",                                                                                      \
+		 PB_TYPE_REAL,                                                                                         \
+		 AT(pb_config_optimizer, max_grad_norm),                                                               \
+		 .min = 0,                                                                                             \
+		 .max = 1e300,                                                                                         \
+		 .default_text = clip_text,                                                                            \
+		 .doc = "clip the gradient's norm to this; 0: do not clip"},                                           \
+	{                                                                                                              \
+		"warmup_steps", PB_TYPE_INT, AT(pb_config_optimizer, warmup_steps), WHOLE,                             \
+			.default_text = "0", .unit = "steps", .doc = "linear warm-up of the learning rate"             \
+	}
 
 static const struct pb_param optimizer_table[] = {OPTIMIZER_FIELDS("kind", "3e-4", "[0.9, 0.98]", "0.1", "1.0")};
 static const struct pb_param update_table[] = {OPTIMIZER_FIELDS("optimizer", "1e-4", "[0.9, 0.98]", "0.1", "1.0")};
@@ -93,14 +125,14 @@ static const struct pb_param stage_table[] = {
 	 .doc = "at most so many optimizer steps; 0: as many as epochs ask for"},
 	{"batch_size", PB_TYPE_INT, AT(pb_config_stage, batch_size), .min = 1, .max = 1 << 20, .default_text = "128",
 	 .unit = "examples", .doc = "examples of one optimizer step"},
-	{"evaluate_every", PB_TYPE_INT, AT(pb_config_stage, evaluate_every), .min = 1, .max = 1e9,
-	 .default_text = "1", .unit = "epochs", .doc = "how often `evaluate` and `stop` look"},
+	{"evaluate_every", PB_TYPE_INT, AT(pb_config_stage, evaluate_every), .min = 1, .max = 1e9, .default_text = "1",
+	 .unit = "epochs", .doc = "how often `evaluate` and `stop` look"},
 };
 
 static const struct pb_param stop_table[] = {
 	{"split", PB_TYPE_STRING, AT(pb_config_stage, stop_split), .doc = "the split to look at"},
-	{"below", PB_TYPE_REAL, AT(pb_config_stage, stop_below), .min = -1e300, .max = 1e300,
-	 .default_text = "-1e300", .doc = "stop when the metric is below this"},
+	{"below", PB_TYPE_REAL, AT(pb_config_stage, stop_below), .min = -1e300, .max = 1e300, .default_text = "-1e300",
+	 .doc = "stop when the metric is below this"},
 	{"above", PB_TYPE_REAL, AT(pb_config_stage, stop_above), .min = -1e300, .max = 1e300, .default_text = "1e300",
 	 .doc = "stop when the metric is above this"},
 };
@@ -122,7 +154,8 @@ static const struct pb_param probe_table[] = {
 static const struct pb_param sweep_table[] = {
 	{"name", PB_TYPE_STRING, AT(pb_config_sweep, name), .doc = "what the sweep is called; unique"},
 	{"kind", PB_TYPE_ENUM, AT(pb_config_sweep, kind), .default_text = "gradient", .choices = pb_sweep_kind_names,
-	 .doc = "gradient: patch, update, ask; activation: patch, look at the logits; params: patch parameters' gradients"},
+	 .doc = "gradient: patch, update, ask; activation: patch, look at the logits; params: patch parameters' "
+		"gradients"},
 	{"hook", PB_TYPE_STRING_LIST, AT(pb_config_sweep, hook), .default_text = "[]",
 	 .doc = "the hook point: z, resid_pre, blocks.2.hook_mlp_out; several make a leading axis `hook`"},
 	{"over", PB_TYPE_STRING_LIST, AT(pb_config_sweep, over), .default_text = "[]",
@@ -142,14 +175,16 @@ static const struct pb_param sweep_table[] = {
 	 .doc = "score in the middle of the colour scale; left out: the base run's"},
 };
 
-static const char *const top_others[] = {"model", "data",   "train",  "checkpoints", "probe", "update",
-					 "loss",  "metric", "sweeps", NULL},
-			 *const stage_others[] = {"loss", "evaluate", "optimizer", "stop", NULL},
-			 *const stop_others[] = {"metric", NULL}, *const select_others[] = {"metric", NULL},
-			 *const probe_others[] = {"select", NULL},
-			 *const sweep_others[] = {"setter", "cells", "sets", NULL};
+static const char *const
+	top_others[] = {"model", "data", "train", "checkpoints", "probe", "update", "loss", "metric", "sweeps", NULL},
+	*const stage_others[] = {"loss", "evaluate", "optimizer", "stop", NULL},
+	*const stop_others[] = {"metric", NULL}, *const select_others[] = {"metric", NULL},
+	*const probe_others[] = {"select", NULL}, *const sweep_others[] = {"setter", "cells", "sets", NULL};
 
-#define TABLE(where, name, others) {where, name##_table, PB_COUNT_OF(name##_table), others}
+#define TABLE(where, name, others)                                                                                     \
+	{                                                                                                              \
+		where, name##_table, PB_COUNT_OF(name##_table), others                                                 \
+	}
 
 const struct pb_config_tables pb_config_tables = {
 	.top = TABLE("an experiment", top, top_others),

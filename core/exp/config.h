@@ -21,9 +21,9 @@ struct pb_config_optimizer {
 };
 
 struct pb_config_model {
-	const char *load; /* checkpoint; NULL: from scratch */
+	const char *load;                                                  /* checkpoint; NULL: from scratch */
 	int64_t n_layers, d_model, d_head, n_heads, d_mlp, n_ctx, d_vocab; /* 0: not given */
-	int32_t act_fn, normalization, attn_only; /* -1 / index: see config.c */
+	int32_t act_fn, normalization, attn_only;                          /* -1 / index: see config.c */
 	double eps;
 };
 
@@ -81,19 +81,19 @@ enum pb_gradient_mode {
 struct pb_config_sweep {
 	const struct pb_yaml_node *node;
 	const char *name;
-	int32_t kind;                         /* enum pb_sweep_kind */
-	int32_t base;                         /* enum pb_patch_from: CLEAN or CORRUPTED; NONE: the kind's default */
-	int32_t forward, backward;            /* enum pb_patch_from */
-	int32_t gradient;                     /* enum pb_gradient_mode */
+	int32_t kind;              /* enum pb_sweep_kind */
+	int32_t base;              /* enum pb_patch_from: CLEAN or CORRUPTED; NONE: the kind's default */
+	int32_t forward, backward; /* enum pb_patch_from */
+	int32_t gradient;          /* enum pb_gradient_mode */
 	struct pb_string_list hook, over, together;
-	const struct pb_yaml_node *setter;    /* scalar or map */
-	const struct pb_yaml_node *cells;     /* NULL: the grid */
-	const struct pb_yaml_node *sets;      /* PARAMS: map or word */
-	double neutral;                       /* NaN: the base run's score */
+	const struct pb_yaml_node *setter; /* scalar or map */
+	const struct pb_yaml_node *cells;  /* NULL: the grid */
+	const struct pb_yaml_node *sets;   /* PARAMS: map or word */
+	double neutral;                    /* NaN: the base run's score */
 };
 
 struct pb_config {
-	struct pb_yaml yaml; /* owns everything below */
+	struct pb_yaml yaml;  /* owns everything below */
 	const char *base_dir; /* where plugins' files are looked for */
 	const char *name, *question;
 	int64_t seed;
@@ -108,8 +108,8 @@ struct pb_config {
 	struct pb_config_sweep *sweeps;
 };
 
-/* Reads FILE, applies each of `sets` ("path=value", ended by NULL), decodes. A file that cannot be read or is not YAML is a
- * failure; mistakes in it are none: they wait in ret_config->yaml for those that pb_plan_make finds. */
+/* Reads FILE, applies each of `sets` ("path=value", ended by NULL), decodes. A file that cannot be read or is not YAML
+ * is a failure; mistakes in it are none: they wait in ret_config->yaml for those that pb_plan_make finds. */
 int pb_config_open(const char *path, const char *const *sets, struct pb_config *ret_config);
 /* The same, but mistakes are a failure: all of them at once as the error text. */
 int pb_config_read(const char *path, const char *const *sets, struct pb_config *ret_config);

@@ -13,7 +13,8 @@ static void check_params_sweep(struct pb_config_reader *r, const struct pb_confi
 				      "a sweep with `setter: params` has no `%s`; remove it", foreign[i]);
 	if (pb_yaml_is_null(s->sets) && pb_config_lacks(r, s->node, &pb_config_tables.sweep, "sets"))
 		pb_yaml_error(r->yaml, s->node,
-			      "a sweep with `setter: params` needs `sets`: a mapping such as {OV: \"attn.W_O + attn.W_V\"}, or "
+			      "a sweep with `setter: params` needs `sets`: a mapping such as {OV: \"attn.W_O + "
+			      "attn.W_V\"}, or "
 			      "one of the words each, blocks, cumulative");
 }
 
@@ -42,8 +43,9 @@ static void check_patch_sweep(struct pb_config_reader *r, const struct pb_config
 	if (s->cells && !s->cells->count)
 		pb_yaml_error(r->yaml, s->cells, "`cells` is empty; list index tuples, or remove it for all cells");
 	if (s->kind == PB_SWEEP_ACTIVATION && s->backward)
-		pb_yaml_error(r->yaml, pb_yaml_get(s->node, "backward"),
-			      "activation patching has no backward pass: leave `backward` out, or use `kind: gradient`");
+		pb_yaml_error(
+			r->yaml, pb_yaml_get(s->node, "backward"),
+			"activation patching has no backward pass: leave `backward` out, or use `kind: gradient`");
 }
 
 void pb_config_check_sweep(struct pb_config_reader *reader, struct pb_config_sweep *sweep, bool params)
@@ -68,7 +70,8 @@ static void check_sweep_names(struct pb_config_reader *r)
 		for (size_t k = 0; k < i; k++)
 			if (s[i].name && s[k].name && !strcmp(s[i].name, s[k].name)) {
 				pb_yaml_error(r->yaml, pb_yaml_get(s[i].node, "name"),
-					      "another sweep is called `%s` already; give each its own name", s[i].name);
+					      "another sweep is called `%s` already; give each its own name",
+					      s[i].name);
 				break;
 			}
 }
@@ -80,7 +83,8 @@ static void check_stage_names(struct pb_config_reader *r)
 		for (size_t k = 0; k < i; k++)
 			if (s[i].name && s[k].name && !strcmp(s[i].name, s[k].name)) {
 				pb_yaml_error(r->yaml, pb_yaml_get(s[i].node, "name"),
-					      "another stage is called `%s` already; give each its own name", s[i].name);
+					      "another stage is called `%s` already; give each its own name",
+					      s[i].name);
 				break;
 			}
 }
@@ -100,9 +104,11 @@ static void check_weights_name(struct pb_config_reader *r, const char *name, con
 {
 	if (!fit_for_file(name))
 		pb_yaml_error(r->yaml, at,
-			      "weights cannot be called `%s`: use letters, digits, `_`, `-` and `.`, e.g. model_1", name);
+			      "weights cannot be called `%s`: use letters, digits, `_`, `-` and `.`, e.g. model_1",
+			      name);
 	else if (!strcmp(name, "loaded") || !strcmp(name, "init"))
-		pb_yaml_error(r->yaml, at, "`%s` is what the weights at the start are called; choose another name", name);
+		pb_yaml_error(r->yaml, at, "`%s` is what the weights at the start are called; choose another name",
+			      name);
 	else if (taken)
 		pb_yaml_error(r->yaml, at, "other weights are called `%s` already; choose another name", name);
 }

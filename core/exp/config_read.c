@@ -47,8 +47,9 @@ static const struct pb_yaml_node *plugin_node(struct pb_config_reader *r, const 
 	struct pb_yaml_node *name = node->kind == PB_YAML_MAP ? pb_yaml_get(node, "plugin") : node;
 	if (name && name->kind == PB_YAML_SCALAR && !pb_yaml_is_null(name))
 		return node;
-	pb_yaml_error(r->yaml, name ? name : node, "`%s` is %s; name a plugin: `%s: NAME`, or `%s: {plugin: NAME, ...}`",
-		      key, name ? pb_yaml_kind_name(name) : "a mapping without `plugin`", key, key);
+	pb_yaml_error(r->yaml, name ? name : node,
+		      "`%s` is %s; name a plugin: `%s: NAME`, or `%s: {plugin: NAME, ...}`", key,
+		      name ? pb_yaml_kind_name(name) : "a mapping without `plugin`", key, key);
 	return NULL;
 }
 
@@ -58,8 +59,9 @@ static void read_optimizer(struct pb_config_reader *r, const struct pb_yaml_node
 	size_t before = r->yaml->n_errors;
 	decode(r, node, table, out);
 	if (out->betas.items && out->betas.count != 2)
-		pb_yaml_error(r->yaml, pb_yaml_get(node, "betas"), "`betas` has %zu number%s; it must be two: [0.9, 0.98]",
-			      out->betas.count, out->betas.count == 1 ? "" : "s");
+		pb_yaml_error(r->yaml, pb_yaml_get(node, "betas"),
+			      "`betas` has %zu number%s; it must be two: [0.9, 0.98]", out->betas.count,
+			      out->betas.count == 1 ? "" : "s");
 	struct pb_optim_config optim = pb_config_optim(out);
 	if (r->yaml->n_errors == before && pb_optim_check(&optim) < 0)
 		pb_yaml_error(r->yaml, node, "%s", pb_error_text());
@@ -72,10 +74,11 @@ static void read_stage_optimizer(struct pb_config_reader *r, struct pb_config_st
 	if (word && !strcmp(node->text, "continue"))
 		stage->continues = true;
 	else if (word)
-		pb_yaml_error(r->yaml, node,
-			      "`optimizer` is %s; write `optimizer: {kind: adamw, lr: 1.0e-3}`, or `optimizer: continue` to "
-			      "go on with that of the stage before",
-			      pb_yaml_kind_name(node));
+		pb_yaml_error(
+			r->yaml, node,
+			"`optimizer` is %s; write `optimizer: {kind: adamw, lr: 1.0e-3}`, or `optimizer: continue` to "
+			"go on with that of the stage before",
+			pb_yaml_kind_name(node));
 	else
 		read_optimizer(r, node, &pb_config_tables.optimizer, &stage->optimizer);
 }
@@ -102,7 +105,8 @@ static void read_stage(struct pb_config_reader *r, const struct pb_yaml_node *no
 	if (r->yaml->n_errors == before && !stage->epochs && !stage->steps)
 		pb_yaml_error(r->yaml, node, "a training stage needs `epochs` or `steps`: how long to train");
 	stage->loss = plugin_node(r, node, "loss");
-	stage->evaluate = expect(r, node, "evaluate", PB_YAML_MAP, "a mapping of metric to splits, e.g. {accuracy: [Dt3]}");
+	stage->evaluate =
+		expect(r, node, "evaluate", PB_YAML_MAP, "a mapping of metric to splits, e.g. {accuracy: [Dt3]}");
 	read_stage_optimizer(r, stage);
 	read_stop(r, stage);
 }
@@ -113,8 +117,8 @@ static void read_probe(struct pb_config_reader *r, const struct pb_yaml_node *ro
 	if (!probe->node)
 		return;
 	decode(r, probe->node, &pb_config_tables.probe, probe);
-	probe->select.node = expect(r, probe->node, "select", PB_YAML_MAP,
-				    "a mapping, e.g. {before: model_1, after: model_2}");
+	probe->select.node =
+		expect(r, probe->node, "select", PB_YAML_MAP, "a mapping, e.g. {before: model_1, after: model_2}");
 	if (!probe->select.node)
 		return;
 	decode(r, probe->select.node, &pb_config_tables.select, &probe->select);
@@ -193,7 +197,8 @@ static void read_root(struct pb_config_reader *r)
 	read_data(r, root);
 	c->loss = plugin_node(r, root, "loss");
 	c->metric = plugin_node(r, root, "metric");
-	c->checkpoints = expect(r, root, "checkpoints", PB_YAML_MAP, "a mapping of name to file, e.g. {model_2: runs/b.pt}");
+	c->checkpoints =
+		expect(r, root, "checkpoints", PB_YAML_MAP, "a mapping of name to file, e.g. {model_2: runs/b.pt}");
 	read_probe(r, root, &c->probe);
 	read_optimizer(r, pb_yaml_get(root, "update"), &pb_config_tables.update, &c->update);
 	read_lists(r, root);

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "ckpt/model_load.h"
+#include "exp/resolve.h"
 
 static char *default_path(const char *name)
 {
@@ -34,8 +35,7 @@ static char *default_path(const char *name)
 static int write_config(const struct pb_plan *plan, const char *path)
 {
 	struct pb_text text = {0};
-	pb_yaml_emit(plan->config->yaml.root, 0, &text);
-	int rc = pb_text_status(&text);
+	int rc = pb_resolve(plan, &text);
 	char *file = pb_file_join(path, "config.yaml");
 	if (!rc)
 		rc = file ? pb_file_write(file, text.data ? text.data : "", text.length) : -PB_E_NOMEM;

@@ -38,7 +38,8 @@ static bool word_suffices(struct pb_plan *plan, const struct pb_plugin *plugin, 
 		if (!plugin->params[i].default_text)
 			required = &plugin->params[i];
 	if (word && required)
-		pb_yaml_error(&plan->config->yaml, word, "%s `%s` needs `%s`: write `{plugin: %s, %s: ...}`; it is the %s",
+		pb_yaml_error(&plan->config->yaml, word,
+			      "%s `%s` needs `%s`: write `{plugin: %s, %s: ...}`; it is the %s",
 			      pb_kind_name((enum pb_kind)plugin->kind), plugin->name, required->name, plugin->name,
 			      required->name, required->doc);
 	return !word || !required;
@@ -90,10 +91,11 @@ int pb_plan_scorer(struct pb_plan *plan, const struct pb_yaml_node *node, const 
 void pb_plan_check_loss(struct pb_plan *plan, const struct pb_scorer *loss, const struct pb_yaml_node *at)
 {
 	if (!pb_scorer_has_gradient(loss))
-		pb_yaml_error(&plan->config->yaml, at,
-			      "metric `%s` has no gradient and cannot be the loss; cross_entropy can (`patchbay plugin info` "
-			      "tells of each)",
-			      pb_scorer_name(loss));
+		pb_yaml_error(
+			&plan->config->yaml, at,
+			"metric `%s` has no gradient and cannot be the loss; cross_entropy can (`patchbay plugin info` "
+			"tells of each)",
+			pb_scorer_name(loss));
 }
 
 static void fail_split(struct pb_plan *plan, const char *name, const struct pb_yaml_node *at)
@@ -110,7 +112,10 @@ static void fail_split(struct pb_plan *plan, const char *name, const struct pb_y
 	const char *nearest = names ? pb_nearest(name, names, n_names) : NULL;
 	const char *list = names && !nearest ? pb_plan_list(plan, names, n_names) : NULL;
 	pb_yaml_error(&plan->config->yaml, at, "the data (%s) have no split `%s`%s%s%s", pb_plan_data_name(plan), name,
-		      nearest ? "; did you mean `" : "\nthere are: ", nearest ? nearest : list ? list : "none",
+		      nearest ? "; did you mean `" : "\nthere are: ",
+		      nearest ? nearest
+		      : list  ? list
+			      : "none",
 		      nearest ? "`?" : "");
 }
 
@@ -130,9 +135,8 @@ int64_t pb_plan_split(struct pb_plan *plan, const char *name, const struct pb_ya
 static int make_data(struct pb_plan *plan)
 {
 	static const char *const skip[] = {"plugin", NULL};
-	return plan->config->data
-		       ? pb_plan_instance(plan, PB_KIND_DATASET, plan->config->data, NULL, skip, &plan->data)
-		       : 0;
+	return plan->config->data ? pb_plan_instance(plan, PB_KIND_DATASET, plan->config->data, NULL, skip, &plan->data)
+				  : 0;
 }
 
 static int make_metrics(struct pb_plan *plan)
@@ -154,7 +158,8 @@ static int try_setters(struct pb_plan *plan)
 	for (size_t i = 0; !rc && i < plan->config->n_sweeps; i++) {
 		struct pb_instance *setter = NULL;
 		if (plan->config->sweeps[i].setter)
-			rc = pb_plan_instance(plan, PB_KIND_SETTER, plan->config->sweeps[i].setter, NULL, skip, &setter);
+			rc = pb_plan_instance(plan, PB_KIND_SETTER, plan->config->sweeps[i].setter, NULL, skip,
+					      &setter);
 		pb_instance_destroy(setter);
 	}
 	return rc;
@@ -243,14 +248,15 @@ void pb_plan_describe(const struct pb_plan *plan, struct pb_text *out)
 	pb_text_add(out, "data: %s, %lld splits, %lld units\n", plan->data->loaded->plugin->name,
 		    (long long)pb_dataset_ops(plan->data)->n_splits(plan->data->self),
 		    (long long)pb_dataset_ops(plan->data)->n_units(plan->data->self));
-	pb_text_add(out, "model: %lld layers, d_model %lld, %lld heads of %lld, d_mlp %lld, %s, %s; %lld parameters\n",
-		    (long long)m->n_layers, (long long)m->d_model, (long long)m->n_heads, (long long)m->d_head,
-		    (long long)m->d_mlp, pb_act_names[m->act_fn], pb_normalization_names[m->normalization],
-		    (long long)count);
+	pb_text_add(out, "model: %lld layer%s, d_model %lld, %lld heads of %lld, d_mlp %lld, %s, %s; %lld parameters\n",
+		    (long long)m->n_layers, m->n_layers == 1 ? "" : "s", (long long)m->d_model, (long long)m->n_heads,
+		    (long long)m->d_head, (long long)m->d_mlp, pb_act_names[m->act_fn],
+		    pb_normalization_names[m->normalization], (long long)count);
 	for (size_t i = 0; i < plan->n_stages; i++)
 		pb_text_add(out, "train: %s on %s\n", plan->stages[i].config->name, plan->stages[i].config->split);
-	if (plan->has_probe && plan->unit >= 0)
-		pb_text_add(out, "probe: unit %s\n", plan->config->probe.unit ? plan->config->probe.unit : "(the only one)");
+	struct pb_unit unit;
+	if (plan->has_probe && plan->unit >= 0 && !pb_data_unit(plan, plan->unit, &unit))
+		pb_text_add(out, "probe: unit %s\n", unit.name);
 	else if (plan->has_probe)
 		pb_text_add(out, "probe: the unit with the largest change among %zu\n", plan->n_candidates);
 	describe_sweeps(plan, out);

@@ -1,7 +1,7 @@
 /* plan.h: an experiment with everything resolved: plugins, model, splits, units, hook points, cells.
  *
- * Immutable once made. `patchbay check` stops here: a plan that could be made is an experiment that can run, but for the
- * disk, memory and the plugins themselves.
+ * Immutable once made. `patchbay check` stops here: a plan that could be made is an experiment that can run, but for
+ * the disk, memory and the plugins themselves.
  */
 #ifndef PB_EXP_PLAN_H
 #define PB_EXP_PLAN_H
@@ -68,7 +68,7 @@ struct pb_plan {
 	struct pb_registry *registry;
 	struct pb_instance *data;
 	struct pb_model model;
-	bool has_model;        /* once it is known */
+	bool has_model; /* once it is known */
 	bool has_loaded;
 	struct pb_ckpt loaded; /* has_loaded: the checkpoint's contents */
 	struct pb_scorer *loss, *metric;
@@ -87,8 +87,8 @@ struct pb_plan {
 	struct pb_plan_sweep *sweeps;
 };
 
-/* `config` and `device` must outlive the plan. All mistakes, those that pb_config_open found too, at once as the error text,
- * each with its place. */
+/* `config` and `device` must outlive the plan. All mistakes, those that pb_config_open found too, at once as the error
+ * text, each with its place. */
 int pb_plan_make(struct pb_config *config, struct pb_device *device, struct pb_plan *ret_plan);
 void pb_plan_finish(struct pb_plan *plan);
 /* "plan: 3 stages, 9 sweeps, 74 cells, ..." one line a part, for `check` and the log. */
@@ -125,8 +125,9 @@ static inline const char *pb_plan_data_name(const struct pb_plan *plan)
 {
 	return plan->data->loaded->plugin->name;
 }
-/* Turns a failure that the experiment file is to blame for (a bad value, a missing file) into a mistake at `at`, with the error
- * text; `n_before` is how many mistakes there were, for a failure that was recorded already. Returns 0, or another failure. */
+/* Turns a failure that the experiment file is to blame for (a bad value, a missing file) into a mistake at `at`, with
+ * the error text; `n_before` is how many mistakes there were, for a failure that was recorded already. Returns 0, or
+ * another failure. */
 int pb_plan_blame(struct pb_plan *plan, const struct pb_yaml_node *at, size_t n_before, int rc);
 
 #endif

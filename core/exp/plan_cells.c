@@ -29,8 +29,11 @@ struct grid {
 static const struct {
 	const char *name;
 	uint8_t kind;
-} kinds[] = {{"layer", PB_AXIS_LAYER}, {"pos", PB_AXIS_POS}, {"head", PB_AXIS_HEAD},
-	     {"dest_pos", PB_AXIS_DEST_POS}, {"src_pos", PB_AXIS_SRC_POS}};
+} kinds[] = {{"layer", PB_AXIS_LAYER},
+	     {"pos", PB_AXIS_POS},
+	     {"head", PB_AXIS_HEAD},
+	     {"dest_pos", PB_AXIS_DEST_POS},
+	     {"src_pos", PB_AXIS_SRC_POS}};
 
 static int add_axis(struct grid *g, const char *name)
 {
@@ -147,7 +150,8 @@ static int make_grid(struct grid *g)
 	int rc = 0;
 	if (n > MAX_CELLS || per_cell > MAX_CELLS || n * per_cell > 8 * (int64_t)MAX_CELLS) {
 		pb_yaml_error(&g->plan->config->yaml, s->config->node,
-			      "this sweep has more than %d cells or patches; name fewer axes, or list `cells`", MAX_CELLS);
+			      "this sweep has more than %d cells or patches; name fewer axes, or list `cells`",
+			      MAX_CELLS);
 		return 0;
 	}
 	s->n_axes = g->n_over;
@@ -243,8 +247,7 @@ static int make_listed_cell(struct grid *g, const struct pb_yaml_node *node, siz
 	size_t n_tuples = several ? node->count : 1;
 	int64_t per_tuple = product(g->axes + g->n_over, g->n_together), at[2 * PB_PLAN_MAX_AXES];
 	int64_t *index = pb_arena_alloc(&g->plan->arena, sizeof *index);
-	struct pb_plan_patch *patches =
-		pb_arena_array(&g->plan->arena, n_tuples * (size_t)per_tuple, sizeof *patches);
+	struct pb_plan_patch *patches = pb_arena_array(&g->plan->arena, n_tuples * (size_t)per_tuple, sizeof *patches);
 	if (!index || !patches)
 		return -PB_E_NOMEM;
 	*index = (int64_t)i;
@@ -318,8 +321,8 @@ static int make_named_sets(struct pb_plan *plan, struct pb_plan_sweep *s, const 
 			rc = make_set(plan, s, i, map->items[i]->text, map->items[i]);
 		else
 			pb_yaml_error(&plan->config->yaml, map->items[i],
-				      "the set `%s` is %s; it must be a text such as \"blocks.0.attn - W_Q\"", labels[i],
-				      pb_yaml_kind_name(map->items[i]));
+				      "the set `%s` is %s; it must be a text such as \"blocks.0.attn - W_Q\"",
+				      labels[i], pb_yaml_kind_name(map->items[i]));
 	}
 	return rc;
 }
@@ -349,8 +352,8 @@ static int make_blocks(struct pb_plan *plan, struct pb_plan_sweep *s, bool cumul
 			expression = "embed + pos_embed";
 		} else if (i <= layers) {
 			labels[i] = pb_arena_printf(a, cumulative ? "embed..block%d" : "block%d", i - 1);
-			expression = pb_arena_printf(a, cumulative ? "embed + pos_embed + blocks.<=%d.*" : "blocks.%d.*",
-						     i - 1);
+			expression = pb_arena_printf(
+				a, cumulative ? "embed + pos_embed + blocks.<=%d.*" : "blocks.%d.*", i - 1);
 		} else {
 			labels[i] = cumulative ? "all" : "unembed";
 			expression = cumulative ? "*" : "!(embed + pos_embed + blocks.*)";
@@ -367,10 +370,12 @@ int pb_plan_make_sets(struct pb_plan *plan, struct pb_plan_sweep *sweep)
 		return make_named_sets(plan, sweep, sets);
 	if (sets && sets->kind == PB_YAML_SCALAR && !strcmp(sets->text, "each"))
 		return make_each_param(plan, sweep);
-	if (sets && sets->kind == PB_YAML_SCALAR && (!strcmp(sets->text, "blocks") || !strcmp(sets->text, "cumulative")))
+	if (sets && sets->kind == PB_YAML_SCALAR &&
+	    (!strcmp(sets->text, "blocks") || !strcmp(sets->text, "cumulative")))
 		return make_blocks(plan, sweep, *sets->text == 'c');
 	pb_yaml_error(&plan->config->yaml, sets,
-		      "`sets` is %s; it must be a mapping such as {OV: \"attn.W_O + attn.W_V\"}, or one of each, blocks, cumulative",
+		      "`sets` is %s; it must be a mapping such as {OV: \"attn.W_O + attn.W_V\"}, or one of each, "
+		      "blocks, cumulative",
 		      sets && sets->kind == PB_YAML_MAP ? "empty" : pb_yaml_kind_name(sets));
 	return 0;
 }

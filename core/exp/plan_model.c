@@ -19,8 +19,8 @@ static void agree(struct pb_plan *plan, const char *key, int64_t given, int64_t 
 {
 	if (given && given != found)
 		pb_yaml_error(&plan->config->yaml, place(plan, key),
-			      "`%s` is %lld in the checkpoint %s, not %lld; leave it out, or load another checkpoint", key,
-			      (long long)found, plan->config->model.load, (long long)given);
+			      "`%s` is %lld in the checkpoint %s, not %lld; leave it out, or load another checkpoint",
+			      key, (long long)found, plan->config->model.load, (long long)given);
 }
 
 static void agree_with_file(struct pb_plan *plan, const struct pb_model_config *m)
@@ -34,9 +34,10 @@ static void agree_with_file(struct pb_plan *plan, const struct pb_model_config *
 	agree(plan, "n_ctx", given->n_ctx, m->n_ctx);
 	agree(plan, "d_vocab", given->d_vocab, m->d_vocab);
 	if (given->attn_only && (given->attn_only == 2) != m->attn_only)
-		pb_yaml_error(&plan->config->yaml, place(plan, "attn_only"),
-			      "`attn_only` is %s, but the checkpoint %s %s MLPs; leave it out, or load another checkpoint",
-			      m->attn_only ? "no" : "yes", given->load, m->attn_only ? "has no" : "has");
+		pb_yaml_error(
+			&plan->config->yaml, place(plan, "attn_only"),
+			"`attn_only` is %s, but the checkpoint %s %s MLPs; leave it out, or load another checkpoint",
+			m->attn_only ? "no" : "yes", given->load, m->attn_only ? "has no" : "has");
 }
 
 /* LNPre and no normalization look the same in a checkpoint; LN has weights. */
@@ -45,15 +46,16 @@ static void agree_with_normalization(struct pb_plan *plan, const struct pb_model
 	const int32_t given = plan->config->model.normalization;
 	bool wants_ln = given == 1 + PB_NORM_LN, has_ln = m->normalization == PB_NORM_LN;
 	if (given && wants_ln != has_ln)
-		pb_yaml_error(&plan->config->yaml, place(plan, "normalization_type"),
-			      "`normalization_type` is %s, but the checkpoint %s has %sLN's weights; leave it out, or load "
-			      "another checkpoint",
-			      pb_config_normalization_names[given], plan->config->model.load, has_ln ? "" : "none of ");
+		pb_yaml_error(
+			&plan->config->yaml, place(plan, "normalization_type"),
+			"`normalization_type` is %s, but the checkpoint %s has %sLN's weights; leave it out, or load "
+			"another checkpoint",
+			pb_config_normalization_names[given], plan->config->model.load, has_ln ? "" : "none of ");
 }
 
 /* A file that is not there, or is no model, is told with the key that names it. */
-static int read_checkpoint(struct pb_plan *plan, const char *path, const struct pb_yaml_node *at, struct pb_ckpt *ret_ckpt,
-			   bool *ret_read)
+static int read_checkpoint(struct pb_plan *plan, const char *path, const struct pb_yaml_node *at,
+			   struct pb_ckpt *ret_ckpt, bool *ret_read)
 {
 	size_t before = plan->config->yaml.n_errors;
 	*ret_read = false;

@@ -11,7 +11,7 @@ static const struct {
 	const char *name;
 	enum pb_axis axis;
 } axis_names[] = {
-	{"layer", PB_AXIS_LAYER}, {"pos", PB_AXIS_POS},         {"head", PB_AXIS_HEAD},
+	{"layer", PB_AXIS_LAYER},       {"pos", PB_AXIS_POS},         {"head", PB_AXIS_HEAD},
 	{"dest_pos", PB_AXIS_DEST_POS}, {"src_pos", PB_AXIS_SRC_POS},
 };
 
@@ -56,7 +56,8 @@ static void ask_axis(struct maker *m, const char *key, size_t i, const char *nam
 	}
 	const char *nearest = pb_nearest(name, names, N_AXIS_NAMES);
 	if (axis == PB_AXIS_NONE) {
-		pb_yaml_error(m->yaml, at, "there is no axis `%s`; %s%s%s", name, nearest ? "did you mean `" : "axes are ",
+		pb_yaml_error(m->yaml, at, "there is no axis `%s`; %s%s%s", name,
+			      nearest ? "did you mean `" : "axes are ",
 			      nearest ? nearest : "layer, pos, head, dest_pos, src_pos", nearest ? "`?" : "");
 		return;
 	}
@@ -88,13 +89,15 @@ static void compare_hooks(struct maker *m, size_t i, const int *ids, int n, int 
 	const struct pb_yaml_node *at = item_node(m->config->node, "hook", i);
 	const char *const *names = m->config->hook.items;
 	if (i && n != n_first) {
-		pb_yaml_error(m->yaml, at, "`%s` is %d point%s, `%s` is %d: the hooks of one sweep must be equally many points",
+		pb_yaml_error(m->yaml, at,
+			      "`%s` is %d point%s, `%s` is %d: the hooks of one sweep must be equally many points",
 			      names[i], n, n == 1 ? "" : "s", names[0], n_first);
 		return;
 	}
 	for (size_t k = 0; k < i; k++)
 		if (m->sweep->sites[k * (size_t)n_first] == *ids)
-			pb_yaml_error(m->yaml, at, "`%s` and `%s` are the same point; name each once", names[k], names[i]);
+			pb_yaml_error(m->yaml, at, "`%s` and `%s` are the same point; name each once", names[k],
+				      names[i]);
 }
 
 static int resolve_hooks(struct maker *m)
@@ -136,7 +139,8 @@ static void match_points(struct maker *m, uint8_t axis)
 		const struct pb_yaml_node *at = item_node(m->config->node, "hook", i);
 		if (axis != PB_AXIS_LAYER && !memchr(site->axis, axis, (size_t)site->rank))
 			pb_yaml_error(m->yaml, at,
-				      "`%s` has no axis `%s` for setter `%s`; its axes are %s: choose another point, or another "
+				      "`%s` has no axis `%s` for setter `%s`; its axes are %s: choose another point, "
+				      "or another "
 				      "setter",
 				      m->config->hook.items[i], axis_name(axis), s->setter->loaded->plugin->name,
 				      list_axes(m, site->axis + 1, (size_t)site->rank - 1));
@@ -162,13 +166,15 @@ static void match_axes(struct maker *m)
 		uint8_t axis = s->setter_axes[i];
 		/* A single point has its layer without being asked for it. */
 		if (!contains(m->asked, m->n_asked, axis) && !(axis == PB_AXIS_LAYER && one_point))
-			pb_yaml_error(m->yaml, at,
-				      "setter `%s` needs axis `%s`: name it in `over` (or in `together`, to patch all of it)",
-				      setter, axis_name(axis));
+			pb_yaml_error(
+				m->yaml, at,
+				"setter `%s` needs axis `%s`: name it in `over` (or in `together`, to patch all of it)",
+				setter, axis_name(axis));
 		match_points(m, axis);
 	}
 	if (!contains(s->setter_axes, s->n_setter_axes, PB_AXIS_LAYER) && !one_point)
-		pb_yaml_error(m->yaml, at, "`%s` is a point of every layer: name axis `layer`, or one point in full (`%s`)",
+		pb_yaml_error(m->yaml, at,
+			      "`%s` is a point of every layer: name axis `layer`, or one point in full (`%s`)",
 			      m->config->hook.items[0], m->plan->model.sites.items[s->sites[0]].name);
 }
 
@@ -205,10 +211,11 @@ static void match_direction(struct maker *m, const char *key, int32_t from)
 	const struct pb_yaml_node *at = pb_yaml_get(m->config->node, key);
 	bool ablates = m->ops->source != PB_SOURCE_RUN;
 	if (ablates && from != PB_FROM_NONE && from != PB_FROM_ABLATE)
-		pb_yaml_error(m->yaml, at, "setter `%s` takes nothing from another run: write `%s: ablate`", setter, key);
+		pb_yaml_error(m->yaml, at, "setter `%s` takes nothing from another run: write `%s: ablate`", setter,
+			      key);
 	if (!ablates && from == PB_FROM_ABLATE)
-		pb_yaml_error(m->yaml, at, "setter `%s` copies from a run: write `%s: clean` or `%s: corrupted`", setter,
-			      key, key);
+		pb_yaml_error(m->yaml, at, "setter `%s` copies from a run: write `%s: clean` or `%s: corrupted`",
+			      setter, key, key);
 }
 
 /* A mean is taken over a split of examples as long as the probe's. */
@@ -229,7 +236,8 @@ static int match_mean(struct maker *m)
 	int rc = pb_data_examples(m->plan, m->sweep->mean_split, 0, &x);
 	if (!rc && (x.n_pos != m->n_pos || !x.n_examples))
 		pb_yaml_error(m->yaml, node,
-			      "split `%s` has %lld examples of %d tokens; for a mean to patch the probe with it needs some of "
+			      "split `%s` has %lld examples of %d tokens; for a mean to patch the probe with it needs "
+			      "some of "
 			      "%lld tokens",
 			      node->text, (long long)x.n_examples, x.n_pos, (long long)m->n_pos);
 	return rc;
@@ -246,7 +254,8 @@ static int match_source(struct maker *m)
 		c->forward = PB_FROM_ABLATE;
 	else if (silent)
 		pb_yaml_error(m->yaml, c->node,
-			      "from which run does setter `%s` copy? Write `forward: corrupted` for its activations, `backward: "
+			      "from which run does setter `%s` copy? Write `forward: corrupted` for its activations, "
+			      "`backward: "
 			      "corrupted` for its gradients (or clean), `forward: none` to patch nothing",
 			      m->sweep->setter->loaded->plugin->name);
 	match_direction(m, "forward", c->forward);
@@ -305,10 +314,12 @@ static void check_scored(struct maker *m, const struct pb_probe *probe, bool *me
 	const struct pb_examples *scored = logits ? &probe->clean : &probe->questions;
 	const struct pb_scorer *metric = m->plan->metric;
 	if (!scored->n_scored)
-		pb_yaml_error(m->yaml, m->config->node,
-			      logits ? "the data score no position of the unit's example, so its logits cannot be measured"
-				     : "the data have no questions about the unit, so an update cannot be measured: only `kind: "
-				       "activation` is possible");
+		pb_yaml_error(
+			m->yaml, m->config->node,
+			logits ? "the data score no position of the unit's example, so its logits cannot be measured"
+			       : "the data have no questions about the unit, so an update cannot be measured: only "
+				 "`kind: "
+				 "activation` is possible");
 	else if (metric && !*metric_checked && pb_scorer_check(metric, scored, logits ? "example" : "questions") < 0) {
 		pb_yaml_error(m->yaml, m->plan->config->metric, "%s", pb_error_text());
 		*metric_checked = true;
@@ -324,7 +335,10 @@ int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe *probe)
 	int rc = plan->sweeps ? 0 : -PB_E_NOMEM;
 	for (size_t i = 0; !rc && i < n_sweeps; i++) {
 		struct pb_plan_sweep *s = &plan->sweeps[i];
-		struct maker m = {.plan = plan, .yaml = &c->yaml, .sweep = s, .config = &c->sweeps[i],
+		struct maker m = {.plan = plan,
+				  .yaml = &c->yaml,
+				  .sweep = s,
+				  .config = &c->sweeps[i],
 				  .n_pos = probe->clean.n_pos};
 		plan->n_sweeps = i + 1;
 		s->config = m.config;

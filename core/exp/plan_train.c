@@ -6,14 +6,16 @@
 #include "exp/plan.h"
 
 /* Can the metric measure the split's rows? */
-static int check_rows(struct pb_plan *plan, const struct pb_scorer *scorer, int64_t split, const struct pb_yaml_node *at)
+static int check_rows(struct pb_plan *plan, const struct pb_scorer *scorer, int64_t split,
+		      const struct pb_yaml_node *at)
 {
 	uint32_t flags = scorer->ops->flags;
 	struct pb_examples x;
 	int rc = 0;
 	if (flags & PB_METRIC_NEEDS_REFERENCE)
 		pb_yaml_error(&plan->config->yaml, at,
-			      "metric `%s` compares with the logits before a patch, and in training there is none; choose another",
+			      "metric `%s` compares with the logits before a patch, and in training there is none; "
+			      "choose another",
 			      pb_scorer_name(scorer));
 	else if (split >= 0 && flags & PB_METRIC_NEEDS_DISTRACTOR && !(rc = pb_data_examples(plan, split, 0, &x)) &&
 		 pb_scorer_check(scorer, &x, "split's rows") < 0)
@@ -255,9 +257,10 @@ static void default_unit(struct pb_plan *plan)
 	if (n == 1)
 		plan->unit = 0;
 	else if (n && !pb_data_unit(plan, 0, &first))
-		pb_yaml_error(&plan->config->yaml, plan->config->probe.node,
-			      "which of the data's %lld units? Write e.g. `probe: {unit: %s}`, or let `select` choose one",
-			      (long long)n, first.name);
+		pb_yaml_error(
+			&plan->config->yaml, plan->config->probe.node,
+			"which of the data's %lld units? Write e.g. `probe: {unit: %s}`, or let `select` choose one",
+			(long long)n, first.name);
 	else
 		pb_yaml_error(&plan->config->yaml, plan->config->probe.node,
 			      "the data (%s) have no units to probe: they are for training only",

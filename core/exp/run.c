@@ -11,6 +11,7 @@
 #include "exp/environment.h"
 #include "exp/folder.h"
 #include "exp/interrupt.h"
+#include "exp/resolve.h"
 #include "exp/sweep.h"
 #include "exp/train.h"
 #include "exp/units.h"
@@ -184,8 +185,8 @@ static int report(struct run *r, int rc, double seconds)
 		notes[r->result.n_notes++] = pb_arena_printf(&r->arena, "the run ended early: %s", pb_error_text());
 	if (rc)
 		pb_folder_log(&r->folder, "ended early: %s", pb_error_text());
-	pb_yaml_emit(r->plan->config->yaml.root, 0, &config);
-	r->result.config = pb_arena_strdup(&r->arena, config.data ? config.data : "");
+	if (!pb_resolve(r->plan, &config))
+		r->result.config = pb_arena_strdup(&r->arena, config.data);
 	r->result.notes = notes;
 	r->result.stages = r->stages;
 	r->result.sweeps = r->sweeps;

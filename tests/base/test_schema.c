@@ -319,6 +319,48 @@ START_TEST(missing_keys_of_a_default_are_at_the_place_above)
 }
 END_TEST
 
+/* Encodes `all`; the text is the caller's. */
+static char *encoded(const char *const *skip)
+{
+	struct pb_text out = {0};
+	struct pb_yaml_node *node = pb_schema_encode(&yaml, table, COUNT(table), skip, &all);
+	ck_assert_ptr_nonnull(node);
+	pb_yaml_emit(node, 0, &out);
+	ck_assert_ok(pb_text_status(&out));
+	return out.data;
+}
+
+START_TEST(values_go_back_into_yaml)
+{
+	ck_assert_ok(decode("flag: false\ncount: 7\nrate: 1e-7\nname: '42'\nact_fn: silu\nunits: []\ngrid: [1e300, -0.5, 3]\n"
+	                    "over: [a, '~', 'b: c']\nupdate: {lr: 0.25, betas: 1}\nitems: [{name: x, n: -9}, {name: ''}]\n"
+	                    "free_int: -9223372036854775808\nfree_real: 0.1\nany_real: -.inf\n"));
+	char *text = encoded(NULL);
+	ck_assert_str_eq(text, "flag: false\ncount: 7\nrate: 1.0e-07\nname: \"42\"\nact_fn: silu\nunits: []\n"
+	                       "grid: [1.0e+300, -0.5, 3]\nover: [a, \"~\", \"b: c\"]\n"
+	                       "update:\n  lr: 0.25\n  betas: [1]\n"
+	                       "items:\n"
+	                       "  - name: x\n    \"n\": -9\n    update:\n      betas: [0.9, 0.98]\n"
+	                       "  - name: \"\"\n    \"n\": 7\n    update:\n      betas: [0.9, 0.98]\n"
+	                       "free_int: -9223372036854775808\nfree_real: 0.1\nany_real: -.inf\n");
+	ck_assert_ok(decode(text));
+	char *again = encoded(NULL);
+	ck_assert_str_eq(again, text);
+	free(again);
+	free(text);
+}
+END_TEST
+
+START_TEST(what_is_not_there_is_not_encoded)
+{
+	ck_assert_ok(decode(""));
+	char *text = encoded((const char *const[]){"items", "update", "count", NULL});
+	ck_assert_str_eq(text, "flag: true\nrate: 0.0001\nact_fn: gelu\nunits: [1, 2]\ngrid: []\nover: [layer]\n"
+	                       "free_int: 0\nfree_real: 0\nany_real: .nan\n");
+	free(text);
+}
+END_TEST
+
 START_TEST(mistakes_in_set_values_name_the_option)
 {
 	ck_assert_ok(decode("count: 5"));
@@ -389,6 +431,8 @@ int main(void)
 	tcase_add_test(tests, keys_of_others_are_skipped);
 	tcase_add_test(tests, missing_keys_of_the_root_are_at_its_place);
 	tcase_add_test(tests, missing_keys_of_a_default_are_at_the_place_above);
+	tcase_add_test(tests, values_go_back_into_yaml);
+	tcase_add_test(tests, what_is_not_there_is_not_encoded);
 	tcase_add_test(tests, mistakes_in_set_values_name_the_option);
 	tcase_add_test(tests, large_ints_are_compared_exactly);
 	tcase_add_test(tests, wrong_default_is_reported_not_ignored);

@@ -12,8 +12,8 @@ struct outcome {
 
 /* The binary of this build. */
 const char *command_path(void);
-/* Starts `patchbay WORDS...` in `folder` (NULL: here); argv without the program's name, ended by NULL. Plugins are looked for
- * in `plugins` (NULL: only where they are anyway, and no user has any). */
+/* Starts `patchbay WORDS...` in `folder` (NULL: here); argv without the program's name, ended by NULL. Plugins are
+ * looked for in `plugins` (NULL: only where they are anyway, and no user has any). */
 pid_t command_start(const char *folder, const char *plugins, const char *const *argv);
 struct outcome command_wait(pid_t pid);
 struct outcome command_run(const char *folder, const char *const *argv);

@@ -1,4 +1,5 @@
-/* test_broken.c: every file of tests/cli/broken must be refused with exactly the words beside it, and nothing else happen.
+/* test_broken.c: every file of tests/cli/broken must be refused with exactly the words beside it, and nothing else
+ * happen.
  *
  * The build folder reads @BUILD@ there, and the number of plugin files in it N. With PATCHBAY_UPDATE set, the texts are
  * written anew: read the difference before you keep it.
