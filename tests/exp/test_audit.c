@@ -55,11 +55,11 @@ END_TEST
 
 START_TEST(no_patch_at_all)
 {
-	struct pb_result_sweep r = run("hook: z, setter: layer_head, over: [layer, head]");
+	struct pb_result_sweep r = run("hook: z, setter: layer_head, over: [layer, head], forward: none");
 	check_notes(&r, NOTES("no patch at all (neither `forward` nor `backward` names a run): every score is 1 by "
 			      "construction"));
 	lab_close(&lab);
-	r = run("hook: z, setter: layer_head, over: [layer, head], base: corrupted");
+	r = run("hook: z, setter: layer_head, over: [layer, head], base: corrupted, forward: none");
 	check_notes(&r, NOTES("no patch at all (neither `forward` nor `backward` names a run): every score is 0 by "
 			      "construction"));
 	lab_close(&lab);

@@ -180,7 +180,7 @@ START_TEST(distractors_are_checked)
 	struct pb_examples x = {.struct_size = sizeof x, .n_scored = 2, .scored = some};
 	open("logit_difference");
 	ck_assert_int_eq(pb_scorer_check(&scorer, &x, "the unit's rows"), -PB_E_CONFIG);
-	ck_assert(strstr(pb_error_text(), "the unit's rows name no wrong answer"));
+	ck_assert(strstr(pb_error_text(), "the data name none for the unit's rows"));
 	x.n_scored = 1;
 	ck_assert_ok(pb_scorer_check(&scorer, &x, "the unit's rows"));
 	finish();

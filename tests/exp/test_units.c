@@ -103,7 +103,8 @@ END_TEST
 START_TEST(largest_change_of_a_logit)
 {
 	open("precision: f64\n" SMALL "data: {plugin: oocl, mod: 16}\n"
-	     "probe: {select: {before: init, after: other, metric: correct_logit}}\ncheckpoints: {other: unused}\n");
+	     "probe: {select: {before: init, after: other, metric: correct_logit}}\n"
+	     "train: [{name: t, split: arithmetic, steps: 1, save: other}]\n");
 	struct pb_params other;
 	struct pb_tape tape;
 	ck_assert_ok(pb_params_init(&other, &lab.plan.model.table, &lab.device, PB_F64));
@@ -130,14 +131,9 @@ END_TEST
 
 START_TEST(metric_must_fit_the_questions)
 {
-	open(SMALL
-	     "data: {plugin: oocl, mod: 16}\nprobe: {select: {before: init, after: init, metric: logit_difference}}\n");
-	int64_t unit = 42;
-	ck_assert_int_eq(pb_units_measure(&lab.plan, get("init"), get("init"), &lab.arena, &units, &unit),
-			 -PB_E_CONFIG);
-	ck_assert(strstr(pb_error_text(), "name no wrong answer"));
-	ck_assert_int_eq(unit, 42);
-	finish();
+	lab_refused(SMALL "data: {plugin: oocl, mod: 16}\n"
+			  "probe: {select: {before: init, after: init, metric: logit_difference}}\n",
+		    "the data name none for the questions");
 }
 END_TEST
 

@@ -89,23 +89,34 @@ START_TEST(there_is_a_limit)
 }
 END_TEST
 
+/* The plan has seen files that fit; what counts is what is there when they are asked for. */
 START_TEST(checkpoints_are_read_when_asked_for)
 {
-	char yaml[4096], path[512];
+	char yaml[4096], late[512], wrong[512];
 	const struct pb_params *got, *again;
-	snprintf(path, sizeof path, "%s/late.safetensors", pb_test_dir());
-	snprintf(yaml, sizeof yaml, SMALL "checkpoints: {late: %s, wrong: %s}\n", path, pb_test_golden("model_2.pt"));
+	void *other;
+	size_t size;
+	snprintf(late, sizeof late, "%s/late.safetensors", pb_test_dir());
+	snprintf(wrong, sizeof wrong, "%s/wrong.pt", pb_test_dir());
+	open(SMALL);
+	ck_assert_ok(pb_ckpt_save_params(late, &lab.weights));
+	ck_assert_ok(pb_ckpt_save_params(wrong, &lab.weights));
+	finish();
+	snprintf(yaml, sizeof yaml, SMALL "checkpoints: {late: %s, wrong: %s}\n", late, wrong);
 	open(yaml);
 	set_all(&lab.weights, 0.25);
-	ck_assert_ok(pb_ckpt_save_params(path, &lab.weights));
+	ck_assert_ok(pb_ckpt_save_params(late, &lab.weights));
 	ck_assert_ok(pb_weights_get(&store, "late", &got));
 	ck_assert(first_value(got) == 0.25);
 	ck_assert_ok(pb_weights_get(&store, "late", &again));
 	ck_assert_ptr_eq(got, again);
 	/* One of another shape is refused each time it is asked for. */
+	ck_assert_ok(pb_file_read(pb_test_golden("model_2.pt"), 1 << 24, &other, &size));
+	ck_assert_ok(pb_file_write(wrong, other, size));
+	free(other);
 	for (int i = 0; i < 2; i++) {
 		ck_assert_int_eq(pb_weights_get(&store, "wrong", &got), -PB_E_SHAPE);
-		ck_assert(strstr(pb_error_text(), "model_2.pt"));
+		ck_assert(strstr(pb_error_text(), "wrong.pt"));
 	}
 	ck_assert_ptr_eq(got, again);
 	finish();
