@@ -179,14 +179,14 @@ START_TEST(distractors_are_checked)
 	struct pb_scored some[2] = {{0, 0, 1, 2}, {1, 0, 1, -1}};
 	struct pb_examples x = {.struct_size = sizeof x, .n_scored = 2, .scored = some};
 	open("logit_difference");
-	ck_assert_int_eq(pb_scorer_check(&scorer, &x, "the unit's rows"), -PB_E_CONFIG);
+	ck_assert_int_eq(pb_scorer_check(&scorer, &x, "unit's rows"), -PB_E_CONFIG);
 	ck_assert(strstr(pb_error_text(), "the data name none for the unit's rows"));
 	x.n_scored = 1;
-	ck_assert_ok(pb_scorer_check(&scorer, &x, "the unit's rows"));
+	ck_assert_ok(pb_scorer_check(&scorer, &x, "unit's rows"));
 	finish();
 	x.n_scored = 2;
 	open("accuracy");
-	ck_assert_ok(pb_scorer_check(&scorer, &x, "the unit's rows"));
+	ck_assert_ok(pb_scorer_check(&scorer, &x, "unit's rows"));
 	ck_assert(!pb_scorer_has_gradient(&scorer));
 	finish();
 }
