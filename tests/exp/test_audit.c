@@ -174,6 +174,7 @@ START_TEST(score_undefined)
 		{"lr: 1e-3", same, sets, "updates"},
 		{"lr: 1e-3", later, sets, "updates"},
 		{"lr: 0", different, sets, "updates"},
+		{"lr: 1e-14", different, sets, "updates"}, /* differs by rounding only */
 		{"lr: 1e-3", later, "kind: activation, hook: z, setter: layer, over: [layer], forward: clean", "runs"},
 	};
 	char note[256];
@@ -228,7 +229,7 @@ int main(void)
 	tcase_add_test(tc, gradients_equal_in_some_cells);
 	tcase_add_test(tc, cut_graph);
 	tcase_add_test(tc, backward_hooks_behind_a_cut);
-	tcase_add_loop_test(tc, score_undefined, 0, 4);
+	tcase_add_loop_test(tc, score_undefined, 0, 5);
 	tcase_add_test(tc, cells_without_a_metric);
 	tcase_add_test(tc, ablations_that_do_nothing);
 	suite_add_tcase(suite, tc);

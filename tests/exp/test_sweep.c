@@ -139,8 +139,8 @@ int main(void)
 	TCase *tc = tcase_create("sweep");
 	tcase_add_test(tc, description);
 	tcase_add_test(tc, cells_are_row_major);
-	tcase_add_test(tc, interrupted);
 	tcase_add_test(tc, failing_cell);
+	tcase_add_test(tc, interrupted); /* for good: the last */
 	suite_add_tcase(suite, tc);
 	return pb_test_run(suite, NULL);
 }

@@ -121,11 +121,37 @@ START_TEST(own_values_change_nothing)
 }
 END_TEST
 
+/* Noise of size nothing, added: the one ablation that leaves all as it is. */
+START_TEST(no_noise_changes_nothing)
+{
+	static struct world w;
+	static struct lab lab;
+	world_make(&w, _i, 0);
+	int base = (int)world_draw(&w, 2);
+	const char *hook = world_hook(&w, "pos");
+	for (int i = 0; i < 8; i++)
+		world_sweep(
+			&w,
+			"name: %c, hook: %s, setter: {plugin: noise, std: 0, mode: add}, over: [layer, pos], base: %s, "
+			"forward: %s, backward: %s, gradient: %s",
+			'A' + i, hook, runs[base], i & 1 ? "ablate" : "none", i & 2 ? "ablate" : "none",
+			i & 4 ? "torch" : "pass");
+	double tolerance = world_tolerance(&w);
+	world_open(&w, &lab, NULL, 1);
+	for (int i = 1; i < 8; i++)
+		if (i != 4) /* an ablation that names no direction is a forward one */
+			check_untouched(&lab, i, base, tolerance);
+	lab_close(&lab);
+	world_end(&w);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("own");
 	TCase *tc = tcase_create("own values");
 	tcase_add_loop_test(tc, own_values_change_nothing, 0, N_SETTERS * WORLDS);
+	tcase_add_loop_test(tc, no_noise_changes_nothing, 0, WORLDS);
 	suite_add_tcase(suite, tc);
 	return pb_test_run(suite, NULL);
 }
