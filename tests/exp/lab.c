@@ -109,6 +109,21 @@ bool lab_noted(const struct pb_result_sweep *result, const char *fragment)
 	return false;
 }
 
+void lab_refused(const char *yaml, const char *fragment)
+{
+	static struct pb_config config;
+	static struct pb_plan plan;
+	struct pb_device device;
+	ck_assert_ok(pb_device_open_cpu(1, &device));
+	int rc = pb_config_read(write_text(yaml), NULL, &config);
+	if (!rc && !(rc = pb_plan_make(&config, &device, &plan)))
+		pb_plan_finish(&plan);
+	ck_assert_msg(rc, "accepted:\n%s", yaml);
+	ck_assert_msg(strstr(pb_error_text(), fragment), "no `%s` in: %s", fragment, pb_error_text());
+	pb_config_finish(&config);
+	pb_device_close(&device);
+}
+
 void lab_near(double a, double b, double tolerance, const char *format, ...)
 {
 	char what[512];

@@ -32,6 +32,8 @@ const struct pb_plan_sweep *lab_sweep(const struct lab *lab, const char *name);
 struct pb_result_sweep lab_run(struct lab *lab, const char *name);
 /* Is the fragment part of one of the notes? */
 bool lab_noted(const struct pb_result_sweep *result, const char *fragment);
+/* ck_assert that a file is refused with a text that contains the fragment. */
+void lab_refused(const char *yaml, const char *fragment);
 
 /* ck_assert |a - b| <= tolerance * max(1, |a|, |b|); NaN equals NaN. */
 void lab_near(double a, double b, double tolerance, const char *format, ...) PB_PRINTF(4, 5);
