@@ -70,3 +70,13 @@ const char *pb_utf8_shown(const char *text, char *ret_buffer, size_t size)
 	ret_buffer[used] = '\0';
 	return ret_buffer;
 }
+
+void pb_utf8_disarm(char *text)
+{
+	for (const char *at = text, *end = text + strlen(text); at < end;) {
+		char *from = (char *)at;
+		int32_t code = pb_utf8_read(&at, end);
+		if (code < 0 || (code < 0x20 && code != '\n' && code != '\t') || (code >= 0x7f && code < 0xa0))
+			memset(from, '?', (size_t)(at - from));
+	}
+}

@@ -14,4 +14,8 @@ int pb_utf8_cells(int32_t code);
  * tabs spaces, and what does not fit into size (at least 8) bytes becomes "...". Returns the buffer. */
 const char *pb_utf8_shown(const char *text, char *ret_buffer, size_t size);
 
+/* Makes a text fit for a terminal, in place: each byte of a control character other than a line break or a tab, and each bad byte,
+ * becomes `?`. */
+void pb_utf8_disarm(char *text);
+
 #endif

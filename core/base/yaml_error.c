@@ -127,17 +127,6 @@ static struct pb_yaml_mistake mistake_at(const struct pb_yaml_node *at)
 	        .line = at->line, .column = at->column, .width = at->width, .origin = at->origin};
 }
 
-/* Texts of the file stand in messages: what would steer the terminal becomes `?`. */
-static void disarm(char *message)
-{
-	for (const char *at = message, *end = message + strlen(message); at < end;) {
-		char *from = (char *)at;
-		int32_t code = pb_utf8_read(&at, end);
-		if (code < 0 || (code < 0x20 && code != '\n') || (code >= 0x7f && code < 0xa0))
-			memset(from, '?', (size_t)(at - from));
-	}
-}
-
 /* What is too long ends in "...", not in half a character. */
 static void format_message(char message[MAX_MESSAGE], const char *format, va_list args)
 {
@@ -147,7 +136,7 @@ static void format_message(char message[MAX_MESSAGE], const char *format, va_lis
 			end--;
 		memcpy(message + end, "...", 4);
 	}
-	disarm(message);
+	pb_utf8_disarm(message); /* texts of the file stand in messages */
 }
 
 int pb_yaml_fail_at(const struct pb_yaml *yaml, const struct pb_yaml_node *at, const char *format, ...)

@@ -31,18 +31,21 @@ struct options {
 static int take_dtype(const char *name, enum pb_dtype *ret_dtype)
 {
 	if (!name || (strcmp(name, "f32") && strcmp(name, "f64")))
-		return pb_fail(PB_E_USAGE, "convert: --dtype wants f32 or f64");
+		return pb_fail(PB_E_USAGE, "--dtype wants f32 or f64");
 	*ret_dtype = strcmp(name, "f32") ? PB_F64 : PB_F32;
 	return 0;
 }
 
 static int take_file(const char *name, struct options *o)
 {
-	if (name[0] == '-')
-		return pb_fail(PB_E_USAGE, "convert: there is no option %s; `patchbay convert --help` lists them",
-			       name);
+	static const char *const options[] = {"dtype", "force", "help", NULL};
+	if (name[0] == '-') {
+		const char *nearest = pb_nearest(name + strspn(name, "-"), options, 3);
+		return pb_fail(PB_E_USAGE, "unknown option `%s`%s%s%s\n(`patchbay convert --help` lists the options)",
+			       name, nearest ? "; did you mean `--" : "", nearest ? nearest : "", nearest ? "`?" : "");
+	}
 	if (o->out)
-		return pb_fail(PB_E_USAGE, "convert: one IN and one OUT, not also %s", name);
+		return pb_fail(PB_E_USAGE, "one IN and one OUT, not also %s", name);
 	*(o->in ? &o->out : &o->in) = name;
 	return 0;
 }
@@ -64,7 +67,7 @@ static int parse(int argc, char **argv, struct options *ret_options)
 			rc = take_file(argv[i], &o);
 	}
 	if (!rc && !o.help && !o.out)
-		rc = pb_fail(PB_E_USAGE, "convert: name IN and OUT; `patchbay convert --help` says more");
+		rc = pb_fail(PB_E_USAGE, "name IN and OUT; `patchbay convert --help` says more");
 	if (!rc)
 		*ret_options = o;
 	return rc;
@@ -82,9 +85,9 @@ static int choose_writer(const struct options *o, write_fn **ret_write)
 			  : has_suffix(o->out, ".npz")	     ? pb_ckpt_write_npz
 							     : NULL;
 	if (!write)
-		return pb_fail(PB_E_USAGE, "convert: %s should end in .safetensors or .npz", o->out);
+		return pb_fail(PB_E_USAGE, "%s should end in .safetensors or .npz", o->out);
 	if (!o->force && !access(o->out, F_OK))
-		return pb_fail(PB_E_USAGE, "convert: %s exists; --force replaces it", o->out);
+		return pb_fail(PB_E_USAGE, "%s exists; --force replaces it", o->out);
 	*ret_write = write;
 	return 0;
 }
@@ -140,6 +143,6 @@ int pb_cmd_convert(int argc, char **argv)
 	if (!rc)
 		rc = convert(&o);
 	if (rc < 0)
-		fprintf(stderr, "patchbay: %s\n", pb_error_text());
+		fprintf(stderr, "patchbay convert: %s\n", pb_error_text());
 	return pb_status_exit_code(rc);
 }

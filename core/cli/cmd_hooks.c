@@ -28,14 +28,29 @@ static void print_shape(const struct pb_site *site)
 	printf("]");
 }
 
+/* The shortest name that a sweep may use for the point's family: "z", but "ln1.scale". */
+static const char *short_name(const struct pb_sites *sites, const struct pb_site *site, char *name, size_t size)
+{
+	const char *hook = strstr(site->family, "hook_"), *brief = hook + 5;
+	for (int i = 0; i < sites->n; i++) {
+		const char *other = strstr(sites->items[i].family, "hook_") + 5;
+		if (sites->items[i].kind == site->kind || strcmp(other, brief) != 0)
+			continue;
+		snprintf(name, size, "%.*s%s", (int)(hook - site->family), site->family, brief);
+		return name;
+	}
+	return brief;
+}
+
 static int print_sites(const struct pb_model_config *config)
 {
 	struct pb_site_dims dims = pb_model_site_dims(config);
 	struct pb_sites sites;
+	char name[64];
 	int rc = pb_sites_init(&sites, &dims);
 	for (int i = 0; !rc && i < sites.n; i++) {
 		const struct pb_site *site = &sites.items[i];
-		printf("%-34s  %-14s ", site->name, strstr(site->family, "hook_") + 5);
+		printf("%-34s  %-19s ", site->name, short_name(&sites, site, name, sizeof name));
 		print_shape(site);
 		printf("%s\n", site->kind == PB_SITE_RESULT ? "  evaluated only when a sweep names it" : "");
 	}
@@ -60,7 +75,7 @@ static int experiment_hooks(const struct pb_cli_run *o)
 		return rc;
 	rc = pb_device_open_cpu(o->threads, &device);
 	if (!rc)
-		rc = pb_plan_make(&config, &device, &plan);
+		rc = pb_plan_make_model_only(&config, &device, &plan);
 	if (!rc) {
 		rc = print_sites(&plan.model.config);
 		pb_plan_finish(&plan);

@@ -18,7 +18,7 @@ static const char usage[] =
 
 static int fail(int rc)
 {
-	fprintf(stderr, "patchbay: %s\n", pb_error_text());
+	fprintf(stderr, "patchbay inspect: %s\n", pb_error_text());
 	return pb_status_exit_code(rc);
 }
 
@@ -44,9 +44,10 @@ int pb_cmd_inspect(int argc, char **argv)
 		return 0;
 	}
 	if (argc < 2)
-		return fail(pb_fail(PB_E_USAGE, "inspect: name a checkpoint; `patchbay inspect --help` says more"));
+		return fail(pb_fail(PB_E_USAGE, "name a checkpoint; `patchbay inspect --help` says more"));
 	for (int i = 1; i < argc; i++) {
-		int rc = argv[i][0] == '-' ? pb_fail(PB_E_USAGE, "inspect: there is no option %s", argv[i])
+		int rc = argv[i][0] == '-' ? pb_fail(PB_E_USAGE,
+						     "unknown option `%s`\n(`patchbay inspect --help` says more)", argv[i])
 					   : inspect(argv[i]);
 		if (rc < 0)
 			return fail(rc);

@@ -15,7 +15,9 @@ static const char usage[] =
 	"\n"
 	"Plugins are looked for in the folders of PATCHBAY_PLUGIN_PATH (parted by `:`), then in\n"
 	"$XDG_DATA_HOME/patchbay/plugins (or ~/.local/share/patchbay/plugins), then in the system's folder.\n"
-	"Of two plugins of one kind and name, the first found is used; the other is shadowed.\n";
+	"Of two plugins of one kind and name, the first found is used; the other is shadowed.\n"
+	"\n"
+	"example: patchbay plugin info layer_head\n";
 
 /* Adds words, each line behind `indent` spaces; the first line has `used` columns already. */
 static void add_wrapped(struct pb_text *out, const char *text, int indent, int used)
@@ -302,6 +304,12 @@ int pb_cmd_plugin(int argc, char **argv)
 		return show(NULL);
 	if (argc == 3 && !strcmp(argv[1], "info"))
 		return show(argv[2]);
+	const char *const words[] = {"list", "info"};
+	const char *nearest = argc > 1 ? pb_nearest(argv[1], words, 2) : NULL;
+	if (argc == 2 && !strcmp(argv[1], "info"))
+		fputs("patchbay plugin: which? Name a plugin behind `info`\n", stderr);
+	else if (argc > 1 && nearest && strcmp(argv[1], nearest) != 0)
+		fprintf(stderr, "patchbay plugin: there is no `%s`; did you mean `%s`?\n", argv[1], nearest);
 	fputs(usage, stderr);
 	return 2;
 }

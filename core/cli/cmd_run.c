@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "exp/run.h"
@@ -69,11 +70,22 @@ static void close_session(struct session *s)
 	pb_config_finish(&s->config);
 }
 
+/* What is asked for must be something. */
+static int check_asked(const struct pb_cli_run *o, const struct pb_plan *plan, bool train_only)
+{
+	if (train_only && !plan->n_stages)
+		return pb_fail(PB_E_USAGE, "%s has no `train`: there is nothing to train", o->file);
+	if (!pb_plan_asks(plan))
+		return pb_fail(PB_E_USAGE, "%s has neither `train` nor `sweeps`: there is nothing to run", o->file);
+	return 0;
+}
+
 static int run(int argc, char **argv, const char *help, bool train_only)
 {
 	struct pb_cli_run o;
 	static struct session s;
 	struct pb_terminal terminal;
+	bool started = false;
 	if (pb_cli_parse(argc, argv, &o))
 		return 2;
 	if (o.help)
@@ -82,12 +94,17 @@ static int run(int argc, char **argv, const char *help, bool train_only)
 	if (rc)
 		return pb_cli_fail(argv[0], o.file, rc);
 	pb_terminal_init(&terminal, stdout);
-	struct pb_run_options options = {
-		.out = o.out, .terminal = o.quiet ? NULL : &terminal, .train_only = train_only};
-	rc = pb_run(&s.plan, &options);
+	struct pb_run_options options = {.out = o.out,
+					 .terminal = o.quiet ? NULL : &terminal,
+					 .train_only = train_only,
+					 .ret_started = &started};
+	rc = check_asked(&o, &s.plan, train_only);
+	if (!rc)
+		rc = pb_run(&s.plan, &options);
 	int code = rc ? pb_cli_fail(argv[0], o.file, rc) : 0;
 	close_session(&s);
-	return code;
+	/* Whatever a plugin calls its failure, it is the run's and not the user's. */
+	return started && code == 2 ? 1 : code;
 }
 
 int pb_cmd_run(int argc, char **argv)
@@ -113,9 +130,12 @@ int pb_cmd_check(int argc, char **argv)
 	if (rc)
 		return pb_cli_fail(argv[0], o.file, rc);
 	pb_plan_describe(&s.plan, &text);
-	if (!o.quiet)
-		printf("%s: fine\n%s", o.file, text.data ? text.data : "");
+	rc = pb_text_status(&text);
+	if (!rc)
+		pb_utf8_disarm(text.data);
+	if (!rc && !o.quiet)
+		printf("%s: fine\n%s", o.file, text.data);
 	pb_text_finish(&text);
 	close_session(&s);
-	return 0;
+	return rc ? pb_cli_fail(argv[0], o.file, rc) : 0;
 }

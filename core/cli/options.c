@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "base/utf8.h"
 
 enum option {
 	OPT_SET,
@@ -22,10 +23,13 @@ static const struct {
 	const char *name;
 	bool takes_value;
 	enum option option;
+	const char *commands; /* those that know it */
 } table[] = {
-	{"--set", true, OPT_SET},       {"--out", true, OPT_OUT},         {"--device", true, OPT_DEVICE},
-	{"--engine", true, OPT_ENGINE}, {"--threads", true, OPT_THREADS}, {"--quiet", false, OPT_QUIET},
-	{"-q", false, OPT_QUIET},       {"--help", false, OPT_HELP},      {"-h", false, OPT_HELP},
+	{"--set", true, OPT_SET, "run train check hooks"}, {"--out", true, OPT_OUT, "run train"},
+	{"--device", true, OPT_DEVICE, "run train"},       {"--engine", true, OPT_ENGINE, "run"},
+	{"--threads", true, OPT_THREADS, "run train"},     {"--quiet", false, OPT_QUIET, "run train check"},
+	{"-q", false, OPT_QUIET, "run train check"},       {"--help", false, OPT_HELP, "run train check hooks"},
+	{"-h", false, OPT_HELP, "run train check hooks"},
 };
 
 enum { N_OPTIONS = sizeof table / sizeof *table };
@@ -82,9 +86,12 @@ static int apply(const char *command, enum option option, const char *value, siz
 static int parse_option(int argc, char **argv, int *i, size_t *n_sets, struct pb_cli_run *o)
 {
 	const char *command = argv[0], *word = argv[*i], *names[N_OPTIONS], *equals = strchr(word, '=');
-	size_t length = equals ? (size_t)(equals - word) : strlen(word);
+	size_t length = equals ? (size_t)(equals - word) : strlen(word), n_names = 0;
 	for (size_t k = 0; k < N_OPTIONS; k++) {
-		names[k] = table[k].name;
+		if (!strstr(table[k].commands, command))
+			continue;
+		if (table[k].name[1] == '-')
+			names[n_names++] = table[k].name + 2;
 		if (strncmp(word, table[k].name, length) || table[k].name[length])
 			continue;
 		if (equals && !table[k].takes_value)
@@ -95,9 +102,16 @@ static int parse_option(int argc, char **argv, int *i, size_t *n_sets, struct pb
 				return usage(command, "a value is missing behind", word, NULL);
 			value = argv[*i];
 		}
+		if (value && !*value)
+			return usage(command, "the value is empty in", word, NULL);
 		return apply(command, table[k].option, value, n_sets, o);
 	}
-	return usage(command, "unknown option", word, pb_nearest(word, names, N_OPTIONS));
+	/* The dashes are alike in all of them. */
+	char name[32];
+	size_t dashes = strspn(word, "-");
+	snprintf(name, sizeof name, "%.*s", (int)(length - dashes), word + dashes);
+	const char *nearest = pb_nearest(name, names, n_names);
+	return usage(command, "unknown option", word, nearest ? nearest - 2 : NULL);
 }
 
 int pb_cli_parse(int argc, char **argv, struct pb_cli_run *ret_options)
@@ -128,6 +142,10 @@ int pb_cli_fail(const char *command, const char *file, int rc)
 		      ((!strncmp(text, file, length) && text[length] == ':') || !strncmp(text, "--set ", 6));
 	if (!placed)
 		fprintf(stderr, "patchbay %s: ", command);
-	fprintf(stderr, "%s\n", text);
+	char *safe = strdup(text);
+	if (safe)
+		pb_utf8_disarm(safe);
+	fprintf(stderr, "%s\n", safe ? safe : pb_status_text(rc));
+	free(safe);
 	return pb_status_exit_code(rc);
 }

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
+#include "base/utf8.h"
 #include "ckpt/model_load.h"
 #include "exp/resolve.h"
 
@@ -89,12 +90,13 @@ void pb_folder_log(struct pb_folder *folder, const char *format, ...)
 	time_t now = time(NULL);
 	struct tm tm;
 	va_list args;
+	char line[2048];
 	strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S%z", localtime_r(&now, &tm));
-	fprintf(folder->log, "%s ", stamp);
 	va_start(args, format);
-	vfprintf(folder->log, format, args);
+	vsnprintf(line, sizeof line, format, args);
 	va_end(args);
-	fputc('\n', folder->log);
+	pb_utf8_disarm(line);
+	fprintf(folder->log, "%s %s\n", stamp, line);
 	fflush(folder->log);
 }
 

@@ -207,6 +207,22 @@ int pb_plan_make(struct pb_config *config, struct pb_device *device, struct pb_p
 	return rc;
 }
 
+int pb_plan_make_model_only(struct pb_config *config, struct pb_device *device, struct pb_plan *ret_plan)
+{
+	struct pb_plan *plan = ret_plan;
+	*plan = (struct pb_plan){.config = config, .device = device, .unit = -1};
+	int rc = pb_registry_create(&plan->registry);
+	if (!rc)
+		rc = make_data(plan);
+	if (!rc && plan->data)
+		rc = pb_plan_make_model(plan);
+	if (rc != -PB_E_NOMEM && !plan->has_model)
+		rc = pb_yaml_status(&config->yaml);
+	if (rc)
+		pb_plan_finish(plan);
+	return rc;
+}
+
 void pb_plan_finish(struct pb_plan *plan)
 {
 	for (size_t i = 0; i < plan->n_sweeps; i++)
@@ -239,6 +255,11 @@ static void describe_sweeps(const struct pb_plan *plan, struct pb_text *out)
 	}
 }
 
+bool pb_plan_asks(const struct pb_plan *plan)
+{
+	return plan->n_stages || plan->has_probe;
+}
+
 void pb_plan_describe(const struct pb_plan *plan, struct pb_text *out)
 {
 	const struct pb_model_config *m = &plan->model.config;
@@ -259,5 +280,8 @@ void pb_plan_describe(const struct pb_plan *plan, struct pb_text *out)
 		pb_text_add(out, "probe: unit %s\n", unit.name);
 	else if (plan->has_probe)
 		pb_text_add(out, "probe: the unit with the largest change among %zu\n", plan->n_candidates);
-	describe_sweeps(plan, out);
+	if (!pb_plan_asks(plan))
+		pb_text_add(out, "nothing to run: neither `train` nor `sweeps`\n");
+	else
+		describe_sweeps(plan, out);
 }

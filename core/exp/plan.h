@@ -90,9 +90,14 @@ struct pb_plan {
 /* `config` and `device` must outlive the plan. All mistakes, those that pb_config_open found too, at once as the error
  * text, each with its place. */
 int pb_plan_make(struct pb_config *config, struct pb_device *device, struct pb_plan *ret_plan);
+/* Only the data and the model: what is wrong elsewhere in the file does not matter. */
+int pb_plan_make_model_only(struct pb_config *config, struct pb_device *device, struct pb_plan *ret_plan);
 void pb_plan_finish(struct pb_plan *plan);
 /* "plan: 3 stages, 9 sweeps, 74 cells, ..." one line a part, for `check` and the log. */
 void pb_plan_describe(const struct pb_plan *plan, struct pb_text *out);
+
+/* Is there anything to run: a stage, or a probe? */
+bool pb_plan_asks(const struct pb_plan *plan);
 
 /* Calls of the data plugin, its failures as errors. */
 int pb_data_examples(const struct pb_plan *plan, int64_t split, int64_t epoch, struct pb_examples *ret_examples);

@@ -218,6 +218,8 @@ int pb_run(const struct pb_plan *plan, const struct pb_run_options *options)
 	int rc = allocate(&r);
 	if (!rc)
 		rc = pb_folder_open(plan, options->out, &r.folder);
+	if (options->ret_started)
+		*options->ret_started = !rc;
 	if (rc)
 		goto finish;
 	pb_interrupt_catch();

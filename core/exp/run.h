@@ -9,6 +9,7 @@ struct pb_run_options {
 	const char *out;              /* run folder; NULL: runs/NAME-DATE */
 	struct pb_terminal *terminal; /* NULL: quiet */
 	bool train_only;
+	bool *ret_started; /* may be NULL: whether the run folder was made, and a failure is the run's */
 };
 
 /* Runs it. Whatever was finished before a failure or Ctrl-C is in the run folder, report included. */

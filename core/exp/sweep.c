@@ -75,6 +75,17 @@ static void describe(struct pb_engine *e, const struct pb_plan_sweep *s, struct 
 	r->unit = pb_scorer_unit(e->plan->metric);
 }
 
+/* "2 (layer 0, head 2)" */
+static const char *cell_text(const struct pb_result_sweep *r, size_t i, struct pb_arena *arena)
+{
+	const char *text = "";
+	for (size_t k = 0; text && k < r->n_axes; k++)
+		text = pb_arena_printf(arena, "%s%s%s %s", text, k ? ", " : " (", r->axes[k].name,
+				       r->axes[k].labels[r->cells[i].index[k]]);
+	text = text ? pb_arena_printf(arena, "%zu%s%s", i, text, *text ? ")" : "") : NULL;
+	return text ? text : "?";
+}
+
 /* One cell. A patch that breaks the model leaves its cell empty and *broken says why; the sweep goes on. */
 static int run_cell(struct pb_engine *e, const struct pb_plan_sweep *s, size_t i, const struct pb_result_sweep *r,
 		    struct pb_arena *arena, struct pb_result_cell *cell, const char **broken)
@@ -82,13 +93,13 @@ static int run_cell(struct pb_engine *e, const struct pb_plan_sweep *s, size_t i
 	int rc = pb_engine_cell(e, s, &s->cells[i], cell);
 	cell->index = s->cells[i].index;
 	if (rc == -PB_E_NUMERIC && !*broken) {
-		*broken = pb_arena_printf(arena, "cell %zu: %s", i, pb_error_text());
+		*broken = pb_arena_printf(arena, "cell %s: %s", cell_text(r, i, arena), pb_error_text());
 		return *broken ? 0 : -PB_E_NOMEM;
 	}
 	if (rc == -PB_E_NUMERIC)
 		return 0;
 	if (rc)
-		return pb_fail_in(rc, "sweep `%s`, cell %zu", s->config->name, i);
+		return pb_fail_in(rc, "sweep `%s`, cell %s", s->config->name, cell_text(r, i, arena));
 	if (r->score_defined)
 		cell->score = (cell->metric - r->metric_corrupted) / (r->metric_clean - r->metric_corrupted);
 	return 0;

@@ -114,7 +114,7 @@ START_TEST(inspect_refuses_in_words)
 	OP(&pickle, "cos\nsystem\n.");
 	const char *path = make_pt(&pickle, NULL, 0);
 	ck_assert_int_eq(run(pb_cmd_inspect, path, NULL, NULL, NULL), 2);
-	check_says(err, "patchbay: ");
+	check_says(err, "patchbay inspect: ");
 	check_says(err, ": refuses to call os.system: a checkpoint may hold tensors and containers only");
 	ck_assert_str_eq(out, "");
 	ck_assert_int_eq(run(pb_cmd_inspect, scratch("absent"), NULL, NULL, NULL), 2);

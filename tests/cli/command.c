@@ -24,9 +24,9 @@ const char *command_path(void)
 
 const char *scratch(const char *name)
 {
-	static char paths[16][4096];
+	static char paths[64][4096];
 	static int next;
-	char *path = paths[next++ % 16];
+	char *path = paths[next++ % 64];
 	snprintf(path, sizeof paths[0], "%s/%s", pb_test_dir(), name);
 	return path;
 }
@@ -44,6 +44,15 @@ bool exists(const char *path)
 	return !access(path, F_OK);
 }
 
+/* Not from the ring: each run would take places in it. */
+static const char *output_path(const char *name)
+{
+	static char out[4096], err[4096];
+	char *path = strcmp(name, "stdout") ? err : out;
+	snprintf(path, sizeof out, "%s/%s", pb_test_dir(), name);
+	return path;
+}
+
 static void redirect(const char *path, int to)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -55,7 +64,7 @@ static void redirect(const char *path, int to)
 pid_t command_start(const char *folder, const char *plugins, const char *const *argv)
 {
 	const char *words[MAX_WORDS + 2] = {command_path()};
-	const char *out = scratch("stdout"), *err = scratch("stderr");
+	const char *out = output_path("stdout"), *err = output_path("stderr");
 	for (int i = 0; argv[i]; i++) {
 		ck_assert_int_lt(i, MAX_WORDS);
 		words[i + 1] = argv[i];
@@ -85,8 +94,8 @@ struct outcome command_wait(pid_t pid)
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	free(out);
 	free(err);
-	out = read_text(scratch("stdout"));
-	err = read_text(scratch("stderr"));
+	out = read_text(output_path("stdout"));
+	err = read_text(output_path("stderr"));
 	return (struct outcome){WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), out, err};
 }
 

@@ -23,7 +23,7 @@ struct outcome command_run(const char *folder, const char *const *argv);
 /* Is `part` in the text? Fails with both if not. */
 void check_says(const char *text, const char *part);
 void check_says_not(const char *text, const char *part);
-/* A file below the test's folder; the text stays valid for the next 15 calls. */
+/* A file below the test's folder; the text stays valid for the next 63 calls. */
 const char *scratch(const char *name);
 /* A whole file; the text is the caller's. */
 char *read_text(const char *path);

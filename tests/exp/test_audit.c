@@ -199,8 +199,9 @@ START_TEST(cells_without_a_metric)
 	ck_assert(isfinite(r.cells[1].metric) && isfinite(r.cells[1].score));
 	ck_assert_uint_eq(r.n_notes, 1);
 	ck_assert_msg(!strncmp(r.notes[0],
-			       "no metric in 1 of 2 cells: the patched model's numbers are not finite (cell 0: metric ",
-			       80),
+			       "no metric in 1 of 2 cells: the patched model's numbers are not finite (cell 0 (hook "
+			       "blocks.0.ln1.hook_scale): metric ",
+			       117),
 		      "%s", r.notes[0]);
 	lab_close(&lab);
 }

@@ -124,7 +124,7 @@ START_TEST(failing_cell)
 	ck_assert_int_eq(pb_sweep_run(&lab.engine, &sweep, NULL, &lab.arena, &r, &done), -PB_E_RANGE);
 	ck_assert_uint_eq(done, 2);
 	ck_assert(isfinite(r.cells[1].metric) && isnan(r.cells[2].metric) && isnan(r.cells[3].metric));
-	ck_assert_msg(!strncmp(pb_error_text(), "sweep `z`, cell 2: forward hook at blocks.0.attn.hook_z: ", 57), "%s",
+	ck_assert_msg(!strncmp(pb_error_text(), "sweep `z`, cell 2 (layer 0, head 2): forward hook at blocks.0.attn.hook_z: ", 75), "%s",
 		      pb_error_text());
 	/* The engine is as good as before. */
 	struct pb_result_sweep again = lab_run(&lab, "z");

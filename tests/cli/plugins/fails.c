@@ -1,0 +1,43 @@
+/* fails.c: a setter that goes wrong in the middle of a sweep; MODE says how. */
+#include <math.h>
+#include <patchbay/setter.h>
+#include <stdbool.h>
+
+enum mode {
+	WITH_REASON = 1, /* the third call fails and says why */
+	SILENTLY,        /* the third call fails and says nothing */
+	WITH_NAN,        /* the third call writes NaN */
+};
+
+static int64_t calls;
+
+static int apply(void *self, const struct pb_host *host, const struct pb_setter_call *call)
+{
+	(void)self;
+	bool third = ++calls == 3;
+	if (third && MODE == WITH_REASON)
+		return host->fail(host, PB_E_RANGE, "the third time is one too many");
+	if (third && MODE == SILENTLY)
+		return -PB_E_RANGE;
+	return host->fill(host, call->target, third ? (double)NAN : 0.5);
+}
+
+static const struct pb_setter_ops ops = {
+	.struct_size = sizeof(struct pb_setter_ops),
+	.flags = PB_SETTER_FREE_AXES | PB_SETTER_SERIAL,
+	.effect = PB_EFFECT_REPLACE,
+	.source = PB_SOURCE_NONE,
+	.apply = apply,
+};
+
+PB_EXPORT const struct pb_plugin patchbay_plugin = {
+	.abi = PB_ABI_INIT,
+	.struct_size = sizeof(struct pb_plugin),
+	.kind = PB_KIND_SETTER,
+	.name = NAME,
+	.version = "1.0.0",
+	.summary = "goes wrong at its third call",
+	.ops = &ops,
+};
+
+PB_PLUGIN_ABI;
