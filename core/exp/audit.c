@@ -116,11 +116,14 @@ static void cut_notes(const struct pb_config_sweep *c, const struct tally *t, co
 		     "backward hook at %s never fired: in mode `torch` the setter replaced the whole activation, which cuts the "
 		     "graph there, so forward and backward together equal forward alone; use `gradient: pass` to patch both",
 		     points);
-	if (t->cut)
+	if (t->cut && t->most_without_grad)
 		note(out,
 		     "the graph was cut in %zu of %zu cells: %lld to %lld parameters got no gradient, and the optimizer skipped them (no weight "
 		     "decay either)",
 		     t->cut, t->cells, (long long)t->least_without_grad, (long long)t->most_without_grad);
+	else if (t->cut)
+		note(out, "the graph was cut in %zu of %zu cells; every parameter still got a gradient on other paths",
+		     t->cut, t->cells);
 }
 
 static void backward_notes(const struct pb_config_sweep *c, const struct tally *t, const char *points,
@@ -135,8 +138,8 @@ static void backward_notes(const struct pb_config_sweep *c, const struct tally *
 	else if (t->backward_unchanged == t->cells && !c->forward)
 		note(out, "backward patch at %s replaced the gradient with itself%s", points, so);
 	else if (t->backward_unchanged == t->cells)
-		note(out, "backward patch at %s changed nothing: the gradient there was the %s run's already", points,
-		     pb_patch_from_names[c->backward]);
+		note(out, "backward patch at %s changed nothing: the gradient there was the %s run's already%s", points,
+		     pb_patch_from_names[c->backward], t->forward_unchanged == t->cells ? so : "");
 	else if (t->backward_unchanged)
 		note(out, "backward patch changed nothing in %zu of %zu cells", t->backward_unchanged, t->cells);
 	if (t->backward_fired && t->backward_fired < t->cells)
@@ -160,6 +163,21 @@ static void patch_notes(const struct pb_plan *plan, const struct pb_plan_sweep *
 		backward_notes(c, t, points, out);
 }
 
+/* A set that holds nothing measures the base run's plain update again. */
+static void params_notes(const struct pb_plan *plan, const struct pb_plan_sweep *s, size_t n_done, struct notes *out)
+{
+	size_t empty = 0;
+	for (size_t i = 0; i < n_done; i++) {
+		int held = 0;
+		for (int k = 0; k < plan->model.table.n; k++)
+			held += s->cells[i].set[k];
+		empty += held == 0;
+	}
+	if (empty)
+		note(out, "%zu of %zu sets hold no parameter: that is the update on the %s run by construction", empty,
+		     n_done, pb_patch_from_names[s->config->base]);
+}
+
 int pb_audit_sweep(const struct pb_plan *plan, const struct pb_plan_sweep *sweep, size_t n_done, const char *broken,
 		   struct pb_arena *arena, struct pb_result_sweep *result)
 {
@@ -174,7 +192,9 @@ int pb_audit_sweep(const struct pb_plan *plan, const struct pb_plan_sweep *sweep
 	if (n_done && !result->score_defined)
 		note(&out, "clean and corrupted %s give the same metric within rounding: the score is undefined",
 		     kind == PB_SWEEP_ACTIVATION ? "runs" : "updates");
-	if (t.cells && kind != PB_SWEEP_PARAMS)
+	if (kind == PB_SWEEP_PARAMS)
+		params_notes(plan, sweep, n_done, &out);
+	else if (t.cells)
 		patch_notes(plan, sweep, &t, &out);
 	result->notes = out.items;
 	result->n_notes = out.n;

@@ -111,6 +111,21 @@ static bool wants_reference(const struct pb_engine *e)
 	return e->plan->metric->ops->flags & PB_METRIC_NEEDS_REFERENCE;
 }
 
+static int measure_logits(struct pb_engine *e, struct pb_engine_run *run, const struct pb_view *logits)
+{
+	size_t count = (size_t)pb_view_count(logits);
+	int rc = 0;
+	if (wants_reference(e)) {
+		run->reference = malloc((count ? count : 1) * sizeof *run->reference);
+		rc = run->reference ? pb_view_read(e->plan->device, logits, run->reference)
+				    : pb_fail_nomem(count * sizeof *run->reference, "reference logits");
+	}
+	if (rc || pb_scorer_check(e->plan->metric, run->examples, "") < 0)
+		return rc;
+	return pb_scorer_score(e->plan->metric, logits, run->examples->scored, run->reference, NULL,
+			       &run->metric_logits);
+}
+
 static int make_run(struct pb_engine *e, struct pb_engine_run *run, const struct pb_examples *x, int32_t from)
 {
 	struct pb_var *logits;
@@ -125,15 +140,13 @@ static int make_run(struct pb_engine *e, struct pb_engine_run *run, const struct
 	if (!rc)
 		rc = pass(e, x, e->updates, &logits, &run->loss);
 	pb_bus_end(&e->bus, mark);
+	/* Measured on this very pass: a patch with the run's own values must give these numbers to the last bit. */
+	if (!rc)
+		rc = measure_logits(e, run, &logits->value);
 	if (!rc && has_kind(e->plan, PB_SWEEP_PARAMS))
 		rc = keep_grads(e, run);
 	if (!rc && e->updates && has_questions(e))
 		rc = update_and_measure(e, &e->grads, e->present, &run->grad_norm, &run->metric_updated);
-	if (!rc && wants_reference(e) && !(run->reference = make_reference(e, x)))
-		rc = pb_error_status();
-	if (!rc && !pb_scorer_check(e->plan->metric, x, ""))
-		rc = pb_evaluate(&e->plan->model, &e->tape, &e->weights->weights, e->plan->metric, x, run->reference,
-				 NULL, &run->metric_logits);
 	return rc;
 }
 

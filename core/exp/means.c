@@ -2,6 +2,7 @@
 #include "exp/means.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/status.h"
 
@@ -17,29 +18,47 @@ const struct pb_view *pb_engine_mean(const struct pb_engine *engine, const struc
 	return mean_slot(engine, (size_t)(sweep - engine->plan->sweeps), site_id);
 }
 
-/* mean += sum over the batch of value / n; mean is [1, ...]. */
-static int add_batch(struct pb_engine *e, const struct pb_view *value, int64_t n, struct pb_view *mean)
+/* One point's sum over the examples so far, in double: a mean in float32 would lose its digits to thousands of additions. */
+struct sum {
+	struct pb_view shape; /* of one example, axes tagged; data NULL */
+	double *values, *batch;
+	size_t count, room; /* elements of one example; of the batch buffer */
+};
+
+static void free_sums(struct sum *sums, size_t n)
 {
-	int rc = 0;
-	if (!mean->data) {
-		int64_t shape[PB_MAX_RANK];
-		for (int i = 0; i < value->rank; i++)
-			shape[i] = i ? value->shape[i] : 1;
-		rc = pb_tensor_zeros(&e->means_pool, value->dtype, value->rank, shape, mean);
-		for (int i = 0; i < value->rank; i++)
-			mean->axis[i] = value->axis[i];
+	for (size_t i = 0; sums && i < n; i++) {
+		free(sums[i].values);
+		free(sums[i].batch);
 	}
-	for (int64_t b = 0; !rc && b < value->shape[0]; b++) {
-		struct pb_view one;
-		rc = pb_view_slice(value, 0, b, 1, &one);
-		if (!rc)
-			rc = pb_view_axpy(e->plan->device, mean, 1.0 / (double)n, &one);
-	}
+	free(sums);
+}
+
+static int start_sum(struct sum *sum, const struct pb_view *value)
+{
+	sum->shape = *value;
+	sum->shape.shape[0] = 1;
+	sum->shape.data = NULL;
+	sum->count = (size_t)pb_view_count(&sum->shape);
+	sum->room = (size_t)pb_view_count(value); /* the first batch is the largest */
+	sum->values = calloc(sum->count, sizeof *sum->values);
+	sum->batch = malloc(sum->room * sizeof *sum->batch);
+	return sum->values && sum->batch ? 0 : pb_fail_nomem(sum->room * sizeof *sum->batch, "means");
+}
+
+static int add_batch(struct pb_engine *e, const struct pb_view *value, struct sum *sum)
+{
+	int rc = sum->values ? 0 : start_sum(sum, value);
+	if (!rc)
+		rc = pb_view_read(e->plan->device, value, sum->batch);
+	for (size_t b = 0; !rc && b < (size_t)value->shape[0]; b++)
+		for (size_t i = 0; i < sum->count; i++)
+			sum->values[i] += sum->batch[b * sum->count + i];
 	return rc;
 }
 
 static int add_pass(struct pb_engine *e, const struct pb_plan_sweep *s, const struct pb_examples *x, int64_t first,
-		    int64_t n)
+		    int64_t n, struct sum *sums)
 {
 	struct pb_cache cache;
 	struct pb_var *logits;
@@ -58,30 +77,46 @@ static int add_pass(struct pb_engine *e, const struct pb_plan_sweep *s, const st
 	if (!rc)
 		rc = pb_model_forward(&e->plan->model, &forward, &logits);
 	for (size_t i = 0; !rc && i < s->n_sites; i++)
-		rc = add_batch(e, pb_cache_get(&cache, s->sites[i], PB_FORWARD), x->n_examples,
-			       mean_slot(e, (size_t)(s - e->plan->sweeps), s->sites[i]));
+		rc = add_batch(e, pb_cache_get(&cache, s->sites[i], PB_FORWARD), &sums[i]);
 	pb_bus_end(&e->bus, mark);
 	pb_cache_finish(&cache);
 	return rc;
 }
 
+/* The mean as one tensor that stands for every example of the patched batch. */
+static int finish_sum(struct pb_engine *e, struct sum *sum, int64_t n, struct pb_view *ret_mean)
+{
+	struct pb_view mean;
+	for (size_t i = 0; i < sum->count; i++)
+		sum->values[i] /= (double)n;
+	int rc = pb_tensor_new(&e->means_pool, sum->shape.dtype, sum->shape.rank, sum->shape.shape, &mean);
+	if (!rc)
+		rc = pb_view_write(e->plan->device, &mean, sum->values);
+	if (rc)
+		return rc;
+	memcpy(mean.axis, sum->shape.axis, sizeof mean.axis);
+	mean.shape[0] = e->runs[0].examples->n_examples;
+	mean.stride[0] = 0;
+	*ret_mean = mean;
+	return 0;
+}
+
 static int make_mean(struct pb_engine *e, const struct pb_plan_sweep *s)
 {
+	const struct pb_examples *base = e->runs[0].examples;
 	struct pb_examples x;
-	int rc = pb_data_examples(e->plan, s->mean_split, 0, &x);
-	if (!rc && (x.n_pos != e->probe->clean.n_pos || !x.n_examples))
+	struct sum *sums = calloc(s->n_sites, sizeof *sums);
+	int rc = sums ? pb_data_examples(e->plan, s->mean_split, 0, &x) : pb_fail_nomem(sizeof *sums, "means");
+	if (!rc && (x.n_pos != base->n_pos || !x.n_examples))
 		rc = pb_fail(PB_E_SHAPE, "sweep `%s`: the split of the mean has %lld examples of %d tokens, the probe's have %d",
-			     s->config->name, (long long)x.n_examples, x.n_pos, e->probe->clean.n_pos);
+			     s->config->name, (long long)x.n_examples, x.n_pos, base->n_pos);
 	for (int64_t first = 0; !rc && first < x.n_examples; first += EXAMPLES_PER_PASS) {
 		int64_t left = x.n_examples - first;
-		rc = add_pass(e, s, &x, first, left < EXAMPLES_PER_PASS ? left : EXAMPLES_PER_PASS);
+		rc = add_pass(e, s, &x, first, left < EXAMPLES_PER_PASS ? left : EXAMPLES_PER_PASS, sums);
 	}
-	/* The one mean stands for every example of the patched batch. */
-	for (size_t i = 0; !rc && i < s->n_sites; i++) {
-		struct pb_view *mean = mean_slot(e, (size_t)(s - e->plan->sweeps), s->sites[i]);
-		mean->shape[0] = e->probe->clean.n_examples;
-		mean->stride[0] = 0;
-	}
+	for (size_t i = 0; !rc && i < s->n_sites; i++)
+		rc = finish_sum(e, &sums[i], x.n_examples, mean_slot(e, (size_t)(s - e->plan->sweeps), s->sites[i]));
+	free_sums(sums, s->n_sites);
 	return rc;
 }
 

@@ -156,7 +156,7 @@ static int run_hook(const struct pb_bus *bus, struct pb_tape *tape, const struct
 		    const struct pb_view *tensor, double *ret_change)
 {
 	struct pb_hook_call call;
-	struct pb_view before;
+	struct pb_view before, part;
 	int rc = call_for(bus, hook, tensor, &call);
 	if (rc)
 		return rc;
@@ -165,9 +165,12 @@ static int run_hook(const struct pb_bus *bus, struct pb_tape *tape, const struct
 		call.value.flags |= PB_VIEW_READONLY;
 		return hook->run(hook->user, &call);
 	}
-	if ((rc = pb_tensor_clone(&tape->pool, &call.value, &before)) || (rc = hook->run(hook->user, &call)))
+	part = call.value;
+	if (hook->region && (rc = hook->region(hook->user, &call, &part)))
 		return rc;
-	return pb_view_max_difference(tape->device, &call.value, &before, ret_change);
+	if ((rc = pb_tensor_clone(&tape->pool, &part, &before)) || (rc = hook->run(hook->user, &call)))
+		return rc;
+	return pb_view_max_difference(tape->device, &part, &before, ret_change);
 }
 
 /* Passes a tensor to the hooks of a point and collects those that may change it. `forward`: what was done to the value

@@ -42,7 +42,8 @@ struct pb_hook {
 	void *user;                      /* until the tape's reset */
 	/* May change call->value unless READ. */
 	int (*run)(void *user, const struct pb_hook_call *call);
-	/* CONSTANT: the part of the value that became constant. */
+	/* The only part of the value that `run` changes (CONSTANT: that became constant); the audit looks nowhere else.
+	 * NULL: all of it; CONSTANT needs one. */
 	int (*region)(void *user, const struct pb_hook_call *call, struct pb_view *ret_region);
 	/* ADJOINT: call->value is the gradient, to be mapped in place. */
 	int (*adjoint)(void *user, const struct pb_hook_call *call);

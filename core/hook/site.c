@@ -92,6 +92,10 @@ int pb_sites_init(struct pb_sites *sites, const struct pb_site_dims *dims)
 			if (here && exists(kind, dims))
 				rc = add_site(sites, kind, inside ? layer : -1, dims);
 		}
+		if (layer == -1)
+			sites->first_block = sites->n;
+		if (layer == 0)
+			sites->per_block = sites->n - sites->first_block;
 	}
 	if (rc)
 		pb_sites_finish(sites);
@@ -106,9 +110,16 @@ void pb_sites_finish(struct pb_sites *sites)
 
 int pb_sites_id(const struct pb_sites *sites, enum pb_site_kind kind, int layer)
 {
-	for (int i = 0; i < sites->n; i++)
-		if (sites->items[i].kind == kind && sites->items[i].layer == layer)
+	/* Points outside the blocks lie before the first and behind the last. */
+	int behind = sites->first_block + sites->n_layers * sites->per_block;
+	int from = layer < 0 ? 0 : sites->first_block + layer * sites->per_block;
+	int to = layer < 0 ? sites->n : from + sites->per_block;
+	for (int i = from; layer < sites->n_layers && i < to; i++) {
+		if (layer < 0 && i == sites->first_block)
+			i = behind;
+		if (i < to && sites->items[i].kind == kind)
 			return i;
+	}
 	return -1;
 }
 

@@ -63,6 +63,7 @@ struct pb_sites {
 	struct pb_site *items; /* in order of evaluation; a site's id is its index */
 	int n;
 	int n_layers;
+	int first_block, per_block; /* block L's points are items[first_block + L*per_block ...] */
 };
 
 int pb_sites_init(struct pb_sites *sites, const struct pb_site_dims *dims);

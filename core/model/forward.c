@@ -1,6 +1,4 @@
 /* forward.c: the forward pass, point by point in TransformerLens' order. */
-#include <stdio.h>
-
 #include "base/status.h"
 #include "model/model.h"
 #include "tape/op.h"
@@ -21,13 +19,7 @@ static struct pb_var *site(const struct walk *w, enum pb_site_kind kind, struct 
 /* The table is fixed by the config: a name that the walk asks for exists. */
 static struct pb_weight weight(const struct walk *w, const char *name)
 {
-	char full[128];
-	struct pb_weight weight = {0};
-	if (w->layer >= 0)
-		snprintf(full, sizeof full, "blocks.%d.%s", w->layer, name);
-	else
-		snprintf(full, sizeof full, "%s", name);
-	weight.id = pb_param_find(&w->model->table, full);
+	struct pb_weight weight = {.id = pb_param_id(&w->model->table, w->layer, name)};
 	if (w->pass->weights->get(w->pass->weights, weight.id, &weight.value) < 0)
 		weight.value.data = NULL;
 	return weight;

@@ -35,6 +35,7 @@ struct pb_site_dims pb_model_site_dims(const struct pb_model_config *config);
 
 struct pb_param_info {
 	const char *name; /* "blocks.0.attn.W_Q" */
+	const char *leaf; /* "attn.W_Q"; outside the blocks the whole name */
 	int rank;
 	int64_t shape[PB_PARAM_MAX_RANK];
 	int64_t offset, count; /* in the flat buffer, in elements */
@@ -46,12 +47,16 @@ struct pb_param_table {
 	struct pb_arena arena;
 	struct pb_param_info *items;
 	int n;
+	int first_block, per_block; /* block L's parameters are items[first_block + L*per_block ...] */
+	int n_layers;
 	int64_t count; /* of all elements */
 };
 
 int pb_param_table_init(struct pb_param_table *table, const struct pb_model_config *config);
 void pb_param_table_finish(struct pb_param_table *table);
 int pb_param_find(const struct pb_param_table *table, const char *name); /* -1: none */
+/* By block (-1: outside) and leaf, without looking at other blocks; -1: none. */
+int pb_param_id(const struct pb_param_table *table, int layer, const char *leaf);
 /* Sets of parameters: globs of whole names or of dotted parts of them ("blocks.0.attn", "attn", "W_Q", "blocks.<=2"),
  * joined by + (or), - (without), & (both), ! (all others) and parentheses; - and & bind as +, from the left.
  * ret_set [n]. A part that matches nothing is -PB_E_NOTFOUND; a bad expression is -PB_E_CONFIG. The empty text is the

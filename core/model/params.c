@@ -19,7 +19,7 @@ static void add(struct builder *b, const char *name, int rank, int64_t s0, int64
 	if (!full)
 		b->rc = -PB_E_NOMEM;
 	int64_t count = s0 * (rank > 1 ? s1 : 1) * (rank > 2 ? s2 : 1);
-	*p = (struct pb_param_info){full, rank, {s0, s1, s2}, b->table->count, count, b->layer};
+	*p = (struct pb_param_info){full, name, rank, {s0, s1, s2}, b->table->count, count, b->layer};
 	/* Each parameter starts on a cache line of the flat buffer. */
 	b->table->count += (count + 15) / 16 * 16;
 	b->table->n++;
@@ -67,8 +67,11 @@ int pb_param_table_init(struct pb_param_table *table, const struct pb_model_conf
 	struct builder b = {table, config, -1, 0};
 	add(&b, "embed.W_E", 2, config->d_vocab, config->d_model, 0);
 	add(&b, "pos_embed.W_pos", 2, config->n_ctx, config->d_model, 0);
+	table->n_layers = (int)config->n_layers;
+	table->first_block = table->n;
 	for (b.layer = 0; b.layer < config->n_layers; b.layer++)
 		add_block(&b);
+	table->per_block = (table->n - table->first_block) / table->n_layers;
 	b.layer = -1;
 	add_norm(&b, "ln_final.w", "ln_final.b");
 	add(&b, "unembed.W_U", 2, config->d_model, config->d_vocab, 0);
@@ -89,6 +92,20 @@ int pb_param_find(const struct pb_param_table *table, const char *name)
 	for (int i = 0; i < table->n; i++)
 		if (!strcmp(table->items[i].name, name))
 			return i;
+	return -1;
+}
+
+int pb_param_id(const struct pb_param_table *table, int layer, const char *leaf)
+{
+	int behind = table->first_block + table->n_layers * table->per_block;
+	int from = layer < 0 ? 0 : table->first_block + layer * table->per_block;
+	int to = layer < 0 ? table->n : from + table->per_block;
+	for (int i = from; i < to; i++) {
+		if (layer < 0 && i == table->first_block)
+			i = behind;
+		if (i < to && !strcmp(table->items[i].leaf, leaf))
+			return i;
+	}
 	return -1;
 }
 

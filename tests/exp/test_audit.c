@@ -53,6 +53,45 @@ START_TEST(nothing_to_say)
 }
 END_TEST
 
+START_TEST(empty_sets)
+{
+	struct pb_result_sweep r = run("setter: params, sets: {none: attn & mlp, some: attn, nothing: \"\"}");
+	check_notes(&r, NOTES("2 of 3 sets hold no parameter: that is the update on the corrupted run by construction"));
+	ck_assert(fabs(r.cells[0].score) < 1e-9 && fabs(r.cells[2].score) < 1e-9);
+	lab_close(&lab);
+}
+END_TEST
+
+/* The ends of the score come from the very passes that the cells repeat. */
+START_TEST(own_results_are_exact)
+{
+	struct pb_result_sweep r = run("kind: activation, base: corrupted, hook: result, setter: layer_head, "
+				       "over: [layer, head], forward: corrupted");
+	for (size_t i = 0; i < r.n_cells; i++)
+		ck_assert(r.cells[i].score == 0.0 && r.cells[i].forward.max_change == 0.0);
+	lab_close(&lab);
+}
+END_TEST
+
+START_TEST(own_values_in_both_directions)
+{
+	struct pb_result_sweep r =
+		run("hook: z, setter: layer_head, over: [layer, head], forward: clean, backward: clean");
+	ck_assert(lab_noted(&r, "the gradient there was the clean run's already: every score is 1 by construction"));
+	lab_close(&lab);
+}
+END_TEST
+
+/* Layer norm's scale: the point is cut, what is upstream keeps its gradient through the other path. */
+START_TEST(cut_that_leaves_all_gradients)
+{
+	struct pb_result_sweep r =
+		run("hook: ln1.scale, setter: layer, over: [layer], forward: corrupted, gradient: torch");
+	ck_assert(lab_noted(&r, "the graph was cut in 2 of 2 cells; every parameter still got a gradient on other paths"));
+	lab_close(&lab);
+}
+END_TEST
+
 START_TEST(no_patch_at_all)
 {
 	struct pb_result_sweep r = run("hook: z, setter: layer_head, over: [layer, head], forward: none");
@@ -223,6 +262,10 @@ int main(void)
 	Suite *suite = suite_create("audit");
 	TCase *tc = tcase_create("audit");
 	tcase_add_test(tc, nothing_to_say);
+	tcase_add_test(tc, empty_sets);
+	tcase_add_test(tc, own_results_are_exact);
+	tcase_add_test(tc, own_values_in_both_directions);
+	tcase_add_test(tc, cut_that_leaves_all_gradients);
 	tcase_add_test(tc, no_patch_at_all);
 	tcase_add_test(tc, gradient_replaced_with_itself);
 	tcase_add_test(tc, own_activations);

@@ -61,6 +61,23 @@ static void open(const char *sweeps, const char *data)
 
 #define OOCL "data: {plugin: oocl, mod: 20}\nprobe: {unit: \"7\"}"
 
+/* A position's embedding is the same in all 144,000 examples, and so is its mean: if the sum keeps its digits. */
+START_TEST(a_long_mean_keeps_its_digits)
+{
+	lab_plan(&lab,
+		 "precision: f32\nmodel: {n_layers: 1, d_model: 16, n_heads: 2}\ndata: {plugin: oocl, mod: 400}\n"
+		 "probe: {unit: \"7\"}\nsweeps:\n"
+		 "  - {name: e, hook: hook_pos_embed, setter: {plugin: mean, split: arithmetic}, over: [pos]}\n",
+		 1);
+	lab_weights(&lab, 9);
+	lab_engine(&lab);
+	struct pb_result_sweep r = lab_run(&lab, "e");
+	for (size_t i = 0; i < r.n_cells; i++)
+		lab_near(r.cells[i].forward.max_change, 0.0, 1e-7, "position %zu", i);
+	lab_close(&lab);
+}
+END_TEST
+
 /* 360 examples: more than one pass. */
 START_TEST(the_mean_is_the_mean)
 {
@@ -181,6 +198,7 @@ int main(void)
 {
 	Suite *suite = suite_create("means");
 	TCase *tc = tcase_create("means");
+	tcase_add_test(tc, a_long_mean_keeps_its_digits);
 	tcase_add_test(tc, the_mean_is_the_mean);
 	tcase_add_test(tc, ablated_cells);
 	tcase_add_test(tc, mean_of_one_is_no_patch);
