@@ -93,7 +93,7 @@ static const struct pb_param model_table[] = {
 		 .min = 0,                                                                                             \
 		 .max = 1e6,                                                                                           \
 		 .default_text = decay_text,                                                                           \
-		 .doc = "AdamW: decoupled; Adam, SGD: added to the gradient"},                                         \
+		 .doc = "AdamW: decoupled; Adam, SGD: added to the gradient, and 0 if left out"},                                         \
 		{"momentum",          PB_TYPE_REAL, AT(pb_config_optimizer, momentum), .min = 0, .max = 1,             \
 		 .default_text = "0", .doc = "SGD"},                                                                   \
 		{"dampening",         PB_TYPE_REAL, AT(pb_config_optimizer, dampening), .min = 0, .max = 1,            \
@@ -163,7 +163,7 @@ static const struct pb_param sweep_table[] = {
 	{"together", PB_TYPE_STRING_LIST, AT(pb_config_sweep, together), .default_text = "[]",
 	 .doc = "axes whose values are all patched in one cell"},
 	{"base", PB_TYPE_ENUM, AT(pb_config_sweep, base), .default_text = "none", .choices = pb_patch_from_names,
-	 .doc = "the run that is patched; none: clean (gradient), corrupted (activation, params)"},
+	 .doc = "the run that is patched; none: clean (gradient; activation with an ablating setter), else corrupted"},
 	{"forward", PB_TYPE_ENUM, AT(pb_config_sweep, forward), .default_text = "none", .choices = pb_patch_from_names,
 	 .doc = "the run that activations are taken from; ablate: the setter needs none"},
 	{"backward", PB_TYPE_ENUM, AT(pb_config_sweep, backward), .default_text = "none",

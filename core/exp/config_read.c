@@ -58,6 +58,10 @@ static void read_optimizer(struct pb_config_reader *r, const struct pb_yaml_node
 {
 	size_t before = r->yaml->n_errors;
 	decode(r, node, table, out);
+	/* PyTorch's default, and the tables', is AdamW's alone. */
+	const struct pb_yaml_node *decay = pb_yaml_get(node, "weight_decay");
+	if (out->kind != PB_OPTIM_ADAMW && (!decay || pb_yaml_is_null(decay)))
+		out->weight_decay = 0.0;
 	if (out->betas.items && out->betas.count != 2)
 		pb_yaml_error(r->yaml, pb_yaml_get(node, "betas"),
 			      "`betas` has %zu number%s; it must be two: [0.9, 0.98]", out->betas.count,
@@ -138,7 +142,9 @@ static void read_sweep(struct pb_config_reader *r, const struct pb_yaml_node *no
 	s->cells = expect(r, node, "cells", PB_YAML_LIST, "a list of index tuples, e.g. [[0, 1], [0, 3]]");
 	pb_config_check_sweep(r, s, params);
 	if (s->base == PB_FROM_NONE)
-		s->base = s->kind == PB_SWEEP_GRADIENT ? PB_FROM_CLEAN : PB_FROM_CORRUPTED;
+		s->base = s->kind == PB_SWEEP_GRADIENT ? PB_FROM_CLEAN
+			  : s->kind == PB_SWEEP_PARAMS ? PB_FROM_CORRUPTED
+						       : PB_FROM_NONE;
 	if (s->neutral == 1e300)
 		s->neutral = NAN;
 }

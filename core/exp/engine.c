@@ -18,7 +18,7 @@ static int pass(struct pb_engine *e, const struct pb_examples *x, bool backward,
 	if (backward)
 		pb_dense_sink_init(&sink, e->plan->device, e->plan->model.table.n, e->grads.views, e->present);
 	pb_tape_reset(&e->tape, backward ? &sink.base : NULL);
-	int32_t *rows = pb_examples_rows(x, &e->tape.arena);
+	int32_t *rows = pb_examples_rows(x, 0, &e->tape.arena);
 	if (!rows)
 		return -PB_E_NOMEM;
 	struct pb_forward forward = {.tape = &e->tape, .bus = &e->bus, .weights = &e->weights->weights,

@@ -7,11 +7,12 @@
 
 enum { EXAMPLES_PER_PASS = 512 };
 
-int32_t *pb_examples_rows(const struct pb_examples *examples, struct pb_arena *arena)
+int32_t *pb_examples_rows(const struct pb_examples *examples, int64_t first_example, struct pb_arena *arena)
 {
 	int32_t *rows = pb_arena_array(arena, (size_t)examples->n_scored, sizeof *rows);
 	for (int64_t i = 0; rows && i < examples->n_scored; i++)
-		rows[i] = examples->scored[i].example * examples->n_pos + examples->scored[i].pos;
+		rows[i] = (int32_t)((examples->scored[i].example - first_example) * examples->n_pos +
+				    examples->scored[i].pos);
 	return rows;
 }
 
@@ -48,11 +49,9 @@ static int forward_slice(const struct pb_model *model, struct pb_tape *tape, con
 {
 	const struct pb_examples *e = &s->examples;
 	pb_tape_reset(tape, NULL);
-	int32_t *rows = pb_examples_rows(e, &tape->arena);
+	int32_t *rows = pb_examples_rows(e, s->first_example, &tape->arena);
 	if (!rows)
 		return -PB_E_NOMEM;
-	for (int64_t i = 0; i < e->n_scored; i++)
-		rows[i] -= (int32_t)(s->first_example * e->n_pos);
 	struct pb_forward pass = {.tape = tape, .weights = weights, .tokens = e->tokens, .b = e->n_examples,
 				  .p = e->n_pos, .rows = rows, .n_rows = e->n_scored};
 	return pb_model_forward(model, &pass, ret_logits);

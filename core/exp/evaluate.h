@@ -5,8 +5,9 @@
 #include "exp/scorer.h"
 #include "model/model.h"
 
-/* Rows of the flattened [n_examples * n_pos] activations that are scored: [n_scored] from the arena; NULL: recorded. */
-int32_t *pb_examples_rows(const struct pb_examples *examples, struct pb_arena *arena);
+/* Rows of the flattened [n_examples * n_pos] activations that are scored: [n_scored] from the arena; NULL: recorded.
+ * The tokens are those of example `first_example` on, which the scored list counts from an earlier one; else 0. */
+int32_t *pb_examples_rows(const struct pb_examples *examples, int64_t first_example, struct pb_arena *arena);
 
 /* Resets the tape. ret_rows [n_scored] may be NULL; `reference` as in scorer.h. At most 512 examples in one pass. */
 int pb_evaluate(const struct pb_model *model, struct pb_tape *tape, const struct pb_weights *weights,

@@ -7,7 +7,7 @@
 #include "base/status.h"
 #include "exp/plan.h"
 
-enum { MAX_CELLS = 1 << 20 };
+enum { MAX_CELLS = 1 << 20, MAX_PATCHES = 8 * MAX_CELLS };
 
 /* One axis with the value of each of its positions (layers may start anywhere). */
 struct axis {
@@ -148,7 +148,7 @@ static int make_grid(struct grid *g)
 	int64_t n = product(g->axes, g->n_over), per_cell = product(g->axes + g->n_over, g->n_together);
 	int64_t at[2 * PB_PLAN_MAX_AXES] = {0};
 	int rc = 0;
-	if (n > MAX_CELLS || per_cell > MAX_CELLS || n * per_cell > 8 * (int64_t)MAX_CELLS) {
+	if (n > MAX_CELLS || per_cell > MAX_CELLS || n * per_cell > MAX_PATCHES) {
 		pb_yaml_error(&g->plan->config->yaml, s->config->node,
 			      "this sweep has more than %d cells or patches; name fewer axes, or list `cells`",
 			      MAX_CELLS);
@@ -239,19 +239,43 @@ static const char *tuple_label(struct grid *g, const int64_t *at, const char *be
 	return label;
 }
 
+static bool has_tuples(const struct pb_yaml_node *cell)
+{
+	return cell->kind == PB_YAML_LIST && cell->count && cell->items[0]->kind == PB_YAML_LIST;
+}
+
+/* Have the listed cells no more patches than a grid may have? */
+static bool count_patches(struct grid *g, const struct pb_yaml_node *list)
+{
+	int64_t per_tuple = product(g->axes + g->n_over, g->n_together), left = MAX_PATCHES;
+	for (size_t i = 0; i < list->count; i++) {
+		size_t n_tuples = has_tuples(list->items[i]) ? list->items[i]->count : 1;
+		if (per_tuple > MAX_CELLS || n_tuples > (size_t)(left / per_tuple)) {
+			pb_yaml_error(
+				&g->plan->config->yaml, list->items[i],
+				"with this cell the sweep has more than %d patches; list fewer cells, or name fewer "
+				"axes in `together`",
+				per_tuple > MAX_CELLS ? MAX_CELLS : MAX_PATCHES);
+			return false;
+		}
+		left -= (int64_t)n_tuples * per_tuple;
+	}
+	return true;
+}
+
 /* A cell is one tuple, or a list of tuples that are patched together. */
 static int make_listed_cell(struct grid *g, const struct pb_yaml_node *node, size_t i, const char **ret_label)
 {
 	struct pb_plan_sweep *s = g->sweep;
-	bool several = node->kind == PB_YAML_LIST && node->count && node->items[0]->kind == PB_YAML_LIST;
+	bool several = has_tuples(node);
 	size_t n_tuples = several ? node->count : 1;
 	int64_t per_tuple = product(g->axes + g->n_over, g->n_together), at[2 * PB_PLAN_MAX_AXES];
+	*ret_label = NULL;
 	int64_t *index = pb_arena_alloc(&g->plan->arena, sizeof *index);
 	struct pb_plan_patch *patches = pb_arena_array(&g->plan->arena, n_tuples * (size_t)per_tuple, sizeof *patches);
 	if (!index || !patches)
 		return -PB_E_NOMEM;
 	*index = (int64_t)i;
-	*ret_label = NULL;
 	for (size_t k = 0; k < n_tuples; k++) {
 		if (!read_tuple(g, several ? node->items[k] : node, at))
 			continue;
@@ -287,6 +311,8 @@ int pb_plan_make_cells(struct pb_plan *plan, struct pb_plan_sweep *sweep, int64_
 	int rc = add_axes(&g);
 	if (rc || !list)
 		return rc ? rc : make_grid(&g);
+	if (!count_patches(&g, list))
+		return 0;
 	rc = make_single_axis(plan, sweep, "cell", list->count, &labels);
 	for (size_t i = 0; !rc && i < list->count; i++)
 		rc = make_listed_cell(&g, list->items[i], i, &labels[i]);

@@ -250,6 +250,9 @@ static int match_source(struct maker *m)
 	bool ablates = m->ops->source != PB_SOURCE_RUN;
 	bool silent = !pb_yaml_get(c->node, "forward") && !pb_yaml_get(c->node, "backward");
 	m->sweep->mean_split = -1;
+	/* Only an activation sweep has none by now: whether its setter copies from a run tells. */
+	if (c->base == PB_FROM_NONE)
+		c->base = ablates ? PB_FROM_CLEAN : PB_FROM_CORRUPTED;
 	if (ablates && silent)
 		c->forward = PB_FROM_ABLATE;
 	else if (silent)

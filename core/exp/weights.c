@@ -1,6 +1,7 @@
 /* weights.c: named copies of the model's parameters. */
 #include "exp/weights.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -11,32 +12,60 @@ void pb_weights_init(struct pb_weights_store *store, const struct pb_plan *plan)
 	*store = (struct pb_weights_store){.plan = plan};
 }
 
+static void drop_last(struct pb_weights_store *store)
+{
+	struct pb_named_weights *last = store->items[--store->n];
+	pb_params_finish(&last->params);
+	free(last);
+}
+
 void pb_weights_finish(struct pb_weights_store *store)
 {
-	for (size_t i = 0; i < store->n; i++)
-		pb_params_finish(&store->items[i].params);
-	store->n = 0;
+	while (store->n > 0)
+		drop_last(store);
+	free(store->items);
+	store->items = NULL;
+	store->room = 0;
 }
 
 static struct pb_params *find(struct pb_weights_store *store, const char *name)
 {
 	for (size_t i = 0; i < store->n; i++)
-		if (!strcmp(store->items[i].name, name))
-			return &store->items[i].params;
+		if (!strcmp(store->items[i]->name, name))
+			return &store->items[i]->params;
 	return NULL;
+}
+
+static int make_room(struct pb_weights_store *store)
+{
+	size_t room = store->room ? 2 * store->room : 8;
+	if (store->n < store->room)
+		return 0;
+	struct pb_named_weights **items = realloc(store->items, room * sizeof *items);
+	if (!items)
+		return pb_fail_nomem(room * sizeof *items, "the names of weights");
+	store->items = items;
+	store->room = room;
+	return 0;
 }
 
 static int add(struct pb_weights_store *store, const char *name, struct pb_params **ret_params)
 {
 	const struct pb_plan *plan = store->plan;
-	if (store->n == PB_MAX_WEIGHTS)
-		return pb_fail(PB_E_CONFIG, "more than %d named sets of weights", PB_MAX_WEIGHTS);
-	struct pb_params *params = &store->items[store->n].params;
-	int rc = pb_params_init(params, &plan->model.table, plan->device, plan->config->dtype);
+	int rc = make_room(store);
 	if (rc)
 		return rc;
-	store->items[store->n++].name = name;
-	*ret_params = params;
+	struct pb_named_weights *mine = malloc(sizeof *mine);
+	if (!mine)
+		return pb_fail_nomem(sizeof *mine, "weights");
+	rc = pb_params_init(&mine->params, &plan->model.table, plan->device, plan->config->dtype);
+	if (rc) {
+		free(mine);
+		return rc;
+	}
+	mine->name = name;
+	store->items[store->n++] = mine;
+	*ret_params = &mine->params;
 	return 0;
 }
 
@@ -59,7 +88,7 @@ static int read_checkpoint(struct pb_weights_store *store, const char *name, con
 		return rc;
 	rc = add(store, name, &mine);
 	if (!rc && (rc = pb_ckpt_load_params(&ckpt, mine)))
-		pb_params_finish(&store->items[--store->n].params);
+		drop_last(store);
 	pb_ckpt_finish(&ckpt);
 	if (!rc)
 		*ret_params = mine;

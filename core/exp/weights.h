@@ -4,15 +4,15 @@
 
 #include "exp/plan.h"
 
-enum { PB_MAX_WEIGHTS = 64 };
+struct pb_named_weights {
+	const char *name;
+	struct pb_params params;
+};
 
 struct pb_weights_store {
 	const struct pb_plan *plan;
-	size_t n;
-	struct {
-		const char *name;
-		struct pb_params params;
-	} items[PB_MAX_WEIGHTS];
+	size_t n, room;
+	struct pb_named_weights **items; /* each stays where it is while the list grows */
 };
 
 void pb_weights_init(struct pb_weights_store *store, const struct pb_plan *plan);

@@ -46,7 +46,7 @@ static double *one_pass(const struct pb_examples *x)
 				  .tokens = x->tokens,
 				  .b = x->n_examples,
 				  .p = x->n_pos,
-				  .rows = pb_examples_rows(x, &arena),
+				  .rows = pb_examples_rows(x, 0, &arena),
 				  .n_rows = x->n_scored};
 	ck_assert_ok(pb_model_forward(&lab.plan.model, &pass, &logits));
 	ck_assert_ok(pb_view_read(&lab.device, &logits->value, values));
@@ -181,6 +181,21 @@ START_TEST(failures_leave_the_mean_alone)
 }
 END_TEST
 
+/* Splits above 2^31 tokens: what does not fit is subtracted first. */
+START_TEST(rows_of_a_late_slice)
+{
+	struct pb_arena arena = {0};
+	int32_t tokens[12] = {0};
+	struct pb_scored scored[] = {{1 << 30, 2, 0, -1}, {(1 << 30) + 2, 3, 0, -1}};
+	struct pb_examples x = {sizeof x, 4, 3, tokens, 2, scored};
+	int32_t *rows = pb_examples_rows(&x, 1 << 30, &arena);
+	ck_assert_ptr_nonnull(rows);
+	ck_assert_int_eq(rows[0], 2);
+	ck_assert_int_eq(rows[1], 11);
+	pb_arena_finish(&arena);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("evaluate");
@@ -190,6 +205,7 @@ int main(void)
 	tcase_add_test(tc, rows_belong_to_their_slice);
 	tcase_add_test(tc, nothing_to_score);
 	tcase_add_test(tc, reference_is_sliced_too);
+	tcase_add_test(tc, rows_of_a_late_slice);
 	tcase_add_test(tc, failures_leave_the_mean_alone);
 	suite_add_tcase(suite, tc);
 	return pb_test_run(suite, NULL);

@@ -156,7 +156,8 @@ static double patched_by_hand(int site_id, struct own_patch *patch)
 /* A batch of pairs: the one mean stands for each of them. */
 START_TEST(ablated_cells)
 {
-	open("  - {name: z, kind: activation, hook: z, setter: {plugin: mean, split: clean}, over: [layer, head]}\n",
+	open("  - {name: z, kind: activation, hook: z, setter: {plugin: mean, split: clean}, over: [layer, head], base: "
+	     "corrupted}\n",
 	     "data:\n  plugin: tokens\n  pairs:\n    - {clean: [1, 2, 3, 4], corrupted: [1, 5, 3, 4], answer: 6}\n"
 	     "    - {clean: [7, 2, 5, 4], corrupted: [7, 5, 3, 4], answer: 1}\n"
 	     "    - {clean: [1, 1, 0, 2], corrupted: [3, 5, 3, 0], answer: 3, pos: 1}\nprobe: {unit: all}");

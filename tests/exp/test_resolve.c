@@ -134,11 +134,38 @@ START_TEST(what_the_plan_found_is_there)
 }
 END_TEST
 
+/* Weight decay is a default of AdamW's alone; what was used is written down. */
+START_TEST(weight_decay_by_kind)
+{
+	static const struct {
+		const char *stage, *update, *stage_decay, *update_decay;
+	} cases[] = {
+		{"{}", "{}", "0.1", "0.1"},
+		{"{kind: adamw}", "{optimizer: adamw, weight_decay: 0}", "0.1", "0"},
+		{"{kind: adam}", "{optimizer: sgd}", "0", "0"},
+		{"{kind: sgd}", "{optimizer: adam, weight_decay: 0.25}", "0", "0.25"},
+	};
+	char yaml[1024], stage[64], update[64], *text, *plan;
+	snprintf(yaml, sizeof yaml,
+		 "model: {n_layers: 1, d_model: 16, n_heads: 2}\ndata: {plugin: oocl, mod: 30}\n"
+		 "train: [{name: t, split: arithmetic, steps: 1, optimizer: %s}]\nupdate: %s\n",
+		 cases[_i].stage, cases[_i].update);
+	snprintf(stage, sizeof stage, "\n      weight_decay: %s\n", cases[_i].stage_decay);
+	snprintf(update, sizeof update, "\n  weight_decay: %s\n", cases[_i].update_decay);
+	resolve(yaml, &text, &plan);
+	ck_assert_msg(strstr(text, stage) != NULL, "no `%s` in:%s", stage, text);
+	ck_assert_msg(strstr(text, update) != NULL, "no `%s` in:%s", update, text);
+	free(text);
+	free(plan);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("resolve");
 	TCase *t = tcase_create("resolve");
 	tcase_add_loop_test(t, resolves_to_itself, 0, N_EXPERIMENTS);
+	tcase_add_loop_test(t, weight_decay_by_kind, 0, 4);
 	tcase_add_test(t, nothing_is_left_to_a_default);
 	tcase_add_test(t, what_the_plan_found_is_there);
 	suite_add_tcase(s, t);
