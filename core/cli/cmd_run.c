@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "exp/interrupt.h"
 #include "exp/run.h"
 
 static const char run_help[] =
@@ -90,7 +91,9 @@ static int run(int argc, char **argv, const char *help, bool train_only)
 		return 2;
 	if (o.help)
 		return fputs(help, stdout) < 0;
-	int rc = open_session(&o, &s);
+	int rc = pb_interrupt_catch(); /* before the first thread of a kernel */
+	if (!rc)
+		rc = open_session(&o, &s);
 	if (rc)
 		return pb_cli_fail(argv[0], o.file, rc);
 	pb_terminal_init(&terminal, stdout);
@@ -99,6 +102,8 @@ static int run(int argc, char **argv, const char *help, bool train_only)
 					 .train_only = train_only,
 					 .ret_started = &started};
 	rc = check_asked(&o, &s.plan, train_only);
+	if (!rc)
+		rc = pb_interrupted();
 	if (!rc)
 		rc = pb_run(&s.plan, &options);
 	int code = rc ? pb_cli_fail(argv[0], o.file, rc) : 0;

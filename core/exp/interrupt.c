@@ -1,26 +1,45 @@
-/* interrupt.c: a flag that the loops look at. */
+/* interrupt.c: a thread that waits for signals, and a flag that the loops look at.
+ *
+ * No handler: a signal handled on a thread inside oneDNN's sgemm was seen to corrupt the heap. Computing threads inherit
+ * the blocked mask and are never interrupted.
+ */
 #include "exp/interrupt.h"
 
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <unistd.h>
 
 #include "base/status.h"
 
-static volatile sig_atomic_t asked;
+static atomic_bool asked;
+static sigset_t signals;
 
-static void on_signal(int number)
+static void *wait_for_signals(void *unused)
 {
-	asked = 1;
-	signal(number, SIG_DFL);
+	int number;
+	(void)unused;
+	while (!sigwait(&signals, &number)) {
+		if (atomic_exchange(&asked, true))
+			_exit(130);
+	}
+	return NULL;
 }
 
-void pb_interrupt_catch(void)
+int pb_interrupt_catch(void)
 {
-	struct sigaction action = {.sa_handler = on_signal};
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	pthread_t thread;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	if (pthread_sigmask(SIG_BLOCK, &signals, NULL) || pthread_create(&thread, NULL, wait_for_signals, NULL))
+		return pb_fail(PB_E_INTERNAL, "cannot start the thread that waits for Ctrl-C");
+	pthread_detach(thread);
+	return 0;
 }
 
 int pb_interrupted(void)
 {
-	return asked ? pb_fail(PB_E_INTERRUPTED, "interrupted") : 0;
+	return atomic_load(&asked) ? pb_fail(PB_E_INTERRUPTED, "interrupted") : 0;
 }

@@ -10,7 +10,6 @@
 #include "exp/clock.h"
 #include "exp/environment.h"
 #include "exp/folder.h"
-#include "exp/interrupt.h"
 #include "exp/resolve.h"
 #include "exp/sweep.h"
 #include "exp/train.h"
@@ -222,7 +221,6 @@ int pb_run(const struct pb_plan *plan, const struct pb_run_options *options)
 		*options->ret_started = !rc;
 	if (rc)
 		goto finish;
-	pb_interrupt_catch();
 	pb_weights_init(&r.weights, plan);
 	rc = start(&r);
 	if (!rc)

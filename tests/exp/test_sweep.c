@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/status.h"
 #include "exp/interrupt.h"
@@ -95,8 +96,10 @@ START_TEST(interrupted)
 	struct pb_result_sweep r;
 	size_t done = 42;
 	open("  - {name: z, hook: z, setter: layer_head, over: [layer, head], forward: corrupted}\n");
-	pb_interrupt_catch();
-	raise(SIGINT);
+	ck_assert_ok(pb_interrupt_catch());
+	kill(getpid(), SIGINT);
+	while (!pb_interrupted()) /* until the thread that waits for it has seen it */
+		usleep(1000);
 	ck_assert_int_eq(pb_sweep_run(&lab.engine, &lab.plan.sweeps[0], NULL, &lab.arena, &r, &done),
 			 -PB_E_INTERRUPTED);
 	ck_assert_uint_eq(done, 0);
