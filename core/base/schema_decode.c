@@ -232,9 +232,11 @@ static int decode_value(const struct value *v, const struct pb_yaml_node *node, 
 	/* "~" leaves a string NULL and a list empty, where that is the default. */
 	if (nullable && pb_yaml_is_null(node) && p->default_text && !strcmp(p->default_text, "~"))
 		return 0;
+	/* An empty default often stands for one that something else decides. */
+	bool telling = p->default_text && !strchr("~[{", *p->default_text);
 	if (pb_yaml_is_null(node) && p->default_text)
-		return pb_yaml_error(v->yaml, node, "`%s` has no value; give one, or remove the key for the default %s",
-		                     p->name, p->default_text);
+		return pb_yaml_error(v->yaml, node, "`%s` has no value; give one, or remove the key%s%s", p->name,
+		                     telling ? " for the default " : "", telling ? p->default_text : "");
 	switch (p->type) {
 	case PB_TYPE_INT_LIST: return decode_list(v, node, sizeof(int64_t), out);
 	case PB_TYPE_REAL_LIST: return decode_list(v, node, sizeof(double), out);

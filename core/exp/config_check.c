@@ -35,8 +35,9 @@ static void check_patch_sweep(struct pb_config_reader *r, const struct pb_config
 		return;
 	}
 	check_hook(r, s);
-	if (!s->setter && pb_config_lacks(r, s->node, &pb_config_tables.sweep, "setter"))
-		pb_yaml_error(r->yaml, s->node,
+	const struct pb_yaml_node *setter = pb_yaml_get(s->node, "setter");
+	if (setter ? pb_yaml_is_null(setter) : pb_config_lacks(r, s->node, &pb_config_tables.sweep, "setter"))
+		pb_yaml_error(r->yaml, setter ? setter : s->node,
 			      "a sweep needs `setter`: what is patched there, e.g. `setter: layer_head`");
 	if (s->sets)
 		pb_yaml_error(r->yaml, s->sets, "only a sweep with `setter: params` has `sets`; remove it");

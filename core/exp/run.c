@@ -163,10 +163,11 @@ static int probe_and_sweep(struct run *r)
 		rc = pb_weights_get(&r->weights, r->plan->probe_weights, &weights);
 	if (!rc)
 		rc = pb_data_probe(r->plan, unit, &probe);
-	if (!rc)
-		rc = pb_engine_init(&engine, r->plan, weights, &probe);
 	if (rc)
 		return rc;
+	rc = pb_engine_init(&engine, r->plan, weights, &probe);
+	if (rc)
+		return pb_fail_in(rc, "the probe's runs without a patch");
 	rc = describe_probe(r, &engine, unit);
 	if (!rc)
 		rc = sweep(r, &engine);
