@@ -27,11 +27,6 @@ struct pb_config_model {
 	double eps;
 };
 
-struct pb_config_evaluation {
-	const struct pb_yaml_node *metric; /* scalar: a plugin's name */
-	const struct pb_yaml_node *splits; /* list of names */
-};
-
 struct pb_config_stage {
 	const struct pb_yaml_node *node; /* as are those below: where messages point */
 	const char *name, *split, *save;

@@ -114,6 +114,9 @@ int pb_plan_make_probe(struct pb_plan *plan);
 int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe *probe);
 int pb_plan_make_cells(struct pb_plan *plan, struct pb_plan_sweep *sweep, int64_t n_pos);
 int pb_plan_make_sets(struct pb_plan *plan, struct pb_plan_sweep *sweep);
+/* The one axis of explicit cells or sets: room for n cells, and for their labels. */
+int pb_plan_single_axis(struct pb_plan *plan, struct pb_plan_sweep *sweep, const char *name, size_t n,
+			const char ***ret_labels);
 /* Finds and instantiates the metric that a node names (NULL node: `fallback`). On a mistake *ret_scorer is NULL. */
 int pb_plan_scorer(struct pb_plan *plan, const struct pb_yaml_node *node, const char *fallback,
 		   struct pb_scorer **ret_scorer);
