@@ -5,6 +5,7 @@
 int pb_cmd_run(int argc, char **argv);
 int pb_cmd_train(int argc, char **argv);
 int pb_cmd_check(int argc, char **argv);
+int pb_cmd_keys(int argc, char **argv);  /* every key of an experiment file */
 int pb_cmd_hooks(int argc, char **argv);
 int pb_cmd_convert(int argc, char **argv); /* IN OUT: a checkpoint in another format */
 int pb_cmd_inspect(int argc, char **argv); /* CHECKPOINT: what is in it */

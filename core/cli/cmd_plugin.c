@@ -5,9 +5,8 @@
 
 #include "base/status.h"
 #include "cli/cli.h"
+#include "cli/wrap.h"
 #include "host/registry.h"
-
-enum { WIDTH = 100 };
 
 static const char usage[] =
 	"usage: patchbay plugin list         all plugins: kind, name, version, what each does, its file\n"
@@ -18,31 +17,6 @@ static const char usage[] =
 	"Of two plugins of one kind and name, the first found is used; the other is shadowed.\n"
 	"\n"
 	"example: patchbay plugin info layer_head\n";
-
-/* Adds words, each line behind `indent` spaces; the first line has `used` columns already. */
-static void add_wrapped(struct pb_text *out, const char *text, int indent, int used)
-{
-	int column = used;
-	while (*text) {
-		size_t length = strcspn(text, " \n");
-		if (column > indent && column + 1 + (int)length > WIDTH) {
-			pb_text_add(out, "\n%*s", indent, "");
-			column = indent;
-		} else if (column > indent) {
-			pb_text_add(out, " ");
-			column++;
-		}
-		pb_text_add_bytes(out, text, length);
-		column += (int)length;
-		text += length;
-		if (text[0] == '\n') {
-			pb_text_add(out, text[1] == '\n' ? "\n\n%*s" : "\n%*s", indent, "");
-			column = indent;
-		}
-		text += strspn(text, " \n");
-	}
-	pb_text_add(out, "\n");
-}
 
 static int compare(const void *a, const void *b)
 {
@@ -83,12 +57,12 @@ static void add_line(const struct pb_loaded *l, struct pb_text *out)
 	const struct pb_plugin *p = l->plugin;
 	if (!p) {
 		pb_text_add(out, "failed   %s\n         ", l->path);
-		add_wrapped(out, l->reason, 9, 9);
+		pb_cli_wrap(out, l->reason, 9, 9);
 		return;
 	}
 	size_t begin = out->length;
 	pb_text_add(out, "%-8s %-27s %-7s ", pb_kind_name(p->kind), l->name, p->version);
-	add_wrapped(out, p->summary, 45, (int)(out->length - begin));
+	pb_cli_wrap(out, p->summary, 45, (int)(out->length - begin));
 	pb_text_add(out, "%*s%s\n", 45, "", l->path);
 	if (l->shadowed_by)
 		pb_text_add(out, "%*sshadowed by %s\n", 45, "", l->shadowed_by->path);
@@ -121,7 +95,7 @@ static void add_params(const struct pb_param *table, size_t n, int indent, struc
 		else if (strcmp(p->default_text, "{}"))
 			pb_text_add(out, "; default %s", p->default_text);
 		pb_text_add(out, "\n%*s", indent + 4, "");
-		add_wrapped(out, p->doc, indent + 4, indent + 4);
+		pb_cli_wrap(out, p->doc, indent + 4, indent + 4);
 		add_params(p->fields, p->n_fields, indent + 4, out);
 	}
 }
@@ -187,7 +161,7 @@ static void add_splits(struct pb_instance *instance, struct pb_text *out)
 			continue;
 		size_t begin = out->length;
 		pb_text_add(out, "  %-30s %8lld  ", split.name, (long long)split.n_examples);
-		add_wrapped(out, split.doc, 43, (int)(out->length - begin));
+		pb_cli_wrap(out, split.doc, 43, (int)(out->length - begin));
 	}
 }
 
@@ -209,10 +183,10 @@ static void describe(const struct pb_loaded *l, struct pb_text *out)
 	const struct pb_plugin *p = l->plugin;
 	pb_text_add(out, "%s %s %s%s%s\n", pb_kind_name(p->kind), p->name, p->version, p->author ? ", by " : "",
 		    p->author ? p->author : "");
-	add_wrapped(out, p->summary, 0, 0);
+	pb_cli_wrap(out, p->summary, 0, 0);
 	if (p->doc) {
 		pb_text_add(out, "\n");
-		add_wrapped(out, p->doc, 0, 0);
+		pb_cli_wrap(out, p->doc, 0, 0);
 	}
 	pb_text_add(out, p->n_params ? "\nparameters:\n" : "\nparameters: none\n");
 	add_params(p->params, p->n_params, 2, out);

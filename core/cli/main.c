@@ -14,6 +14,7 @@ static const struct command {
 	{"run", "run an experiment", pb_cmd_run},
 	{"train", "run an experiment's training stages only", pb_cmd_train},
 	{"check", "say what an experiment would do, or what is wrong with it", pb_cmd_check},
+	{"keys", "explain every key of an experiment file", pb_cmd_keys},
 	{"hooks", "list the hook points of an experiment or a checkpoint", pb_cmd_hooks},
 	{"inspect", "show what is in a checkpoint", pb_cmd_inspect},
 	{"convert", "write a checkpoint in another format", pb_cmd_convert},

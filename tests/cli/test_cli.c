@@ -10,7 +10,7 @@
 #include "cli/command.h"
 #include "support/support.h"
 
-static const char *const commands[] = {"run", "train", "check", "hooks", "inspect", "convert", "plugin"};
+static const char *const commands[] = {"run", "train", "check", "keys", "hooks", "inspect", "convert", "plugin"};
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
@@ -92,6 +92,7 @@ static const struct {
 	{{"run", "nowhere.yaml"}, "patchbay run: cannot open nowhere.yaml: No such file or directory\n"},
 	{{"check", "/"}, "patchbay check: / is a folder, not a file\n"},
 	{{"hooks", "nowhere.pt"}, "patchbay hooks: cannot open nowhere.pt: No such file or directory\n"},
+	{{"keys", "data"}, "patchbay keys: it takes no arguments; what is `data`\n"},
 	{{"inspect"}, "patchbay inspect: name a checkpoint"},
 	{{"inspect", "--all"}, "patchbay inspect: unknown option `--all`\n"},
 	{{"convert", "a.pt"}, "patchbay convert: name IN and OUT"},

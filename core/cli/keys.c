@@ -1,0 +1,292 @@
+/* keys.c: the text of the reference of the experiment file. Its examples are checked by tests/cli/test_keys.c. */
+#include "cli/keys.h"
+
+#include <string.h>
+
+#define PLUGIN "a plugin's name, or {plugin: NAME, ...}"
+
+static const struct pb_keys_entry entries[] = {
+	{"an experiment", "model", "mapping", "the model: a checkpoint, or sizes to start from scratch; see `model`"},
+	{"an experiment", "data", PLUGIN "; required",
+	 "the dataset, which makes examples, splits, units and questions; see `data`"},
+	{"an experiment", "train", "list of mappings; optional", "training stages, in order; see `train`"},
+	{"an experiment", "checkpoints", "mapping of name to file; optional",
+	 "more weights by name, for `probe`, e.g. `{model_2: runs/a/checkpoints/model_2.safetensors}`; files are "
+	 "looked "
+	 "for from the working folder"},
+	{"an experiment", "probe", "mapping; optional", "the training example the sweeps are about; see `probe`"},
+	{"an experiment", "update", "mapping; optional", "the one optimizer step behind a patch; see `update`"},
+	{"an experiment", "loss", PLUGIN "; default cross_entropy",
+	 "the metric whose gradient trains and updates; it needs one (`patchbay plugin info NAME` tells)"},
+	{"an experiment", "metric", PLUGIN "; default correct_logit",
+	 "what is measured in each cell of a sweep, e.g. `{plugin: correct_logit, of: probability}`"},
+	{"an experiment", "sweeps", "list of mappings; optional", "what is patched, cell by cell; see `sweeps`"},
+
+	{"a training stage", "loss", PLUGIN "; default: the experiment's", "the loss of this stage"},
+	{"a training stage", "evaluate", "mapping of metric to split or list of splits; optional",
+	 "curves to keep, e.g. `{accuracy: [Dt3, Df4], cross_entropy: arithmetic_validation}`"},
+	{"a training stage", "optimizer", "mapping, or the word continue; optional",
+	 "see `optimizer`; `continue`: go on with the optimizer of the stage before, moments and all (not in the first "
+	 "stage)"},
+	{"a training stage", "stop", "mapping; optional", "when to end the stage early; see `stop`"},
+	{"`stop`", "metric", PLUGIN "; default cross_entropy", "what to look at"},
+	{"`probe`", "select", "mapping; optional",
+	 "compares all units' questions before and after a training stage (`units.csv`); see `select`"},
+	{"`select`", "metric", PLUGIN "; default accuracy", "what to compare"},
+
+	{"a sweep", "setter", PLUGIN ", or the word params",
+	 "what is patched of the hook point, e.g. `layer_head`, `{plugin: noise, std: 3}`; `params`: parameters' "
+	 "gradients; "
+	 "required"},
+	{"a sweep", "cells", "list of tuples, or of lists of tuples; optional",
+	 "the cells to patch in place of the whole grid; see `cells`"},
+	{"a sweep", "sets", "mapping of name to parameter set, or one of each, blocks, cumulative",
+	 "which parameters a sweep with `setter: params` patches; required there; see `sets`"},
+
+	{"kind", "gradient", NULL, "patch the base run, take one optimizer step, measure the questions"},
+	{"kind", "activation", NULL,
+	 "patch the base run, measure its own logits; no update, and neither `backward` nor `gradient`"},
+	{"kind", "params", NULL,
+	 "replace the gradients of a set of parameters by the other run's, take one optimizer step, measure the "
+	 "questions; `setter: params` makes it so"},
+	{"run", "none", NULL, "nothing is patched in this direction; as `base`: the default of the sweep's kind"},
+	{"run", "clean", NULL, "the run of the probe's clean example"},
+	{"run", "corrupted", NULL, "the run of the probe's corrupted example"},
+	{"run", "ablate", NULL,
+	 "the setter needs no other run (zero, noise, mean); the default of `forward` with such a setter; not for "
+	 "`base`"},
+	{"gradient", "pass", NULL,
+	 "the value is replaced and the gradient passes as if it had not been; a backward patch always takes effect"},
+	{"gradient", "torch", NULL,
+	 "what PyTorch's hooks do: replaced entries are constants; a whole replaced activation cuts the graph, so "
+	 "parameters upstream get no gradient and the optimizer skips them"},
+};
+
+const struct pb_keys_entry *pb_keys_find(const char *of, const char *name)
+{
+	for (size_t i = 0; i < PB_COUNT_OF(entries); i++)
+		if (!strcmp(entries[i].of, of) && !strcmp(entries[i].name, name))
+			return &entries[i];
+	return NULL;
+}
+
+static const char head[] =
+	"# The experiment file\n"
+	"\n"
+	"An experiment is one YAML file. `patchbay check FILE` names every mistake in it, `--set PATH=VALUE` changes "
+	"a\n"
+	"key from outside (`--set update.lr=1e-3`, `--set sweeps.0.hook=z`). The plugins' own keys are in\n"
+	"[plugins.md](plugins.md). A whole experiment:\n"
+	"\n"
+	"```yaml\n"
+	"name: which-heads\n"
+	"model: {load: model_1.pt}\n"
+	"data: {plugin: oocl, mod: 30}\n"
+	"probe: {unit: 12}\n"
+	"update: {optimizer: adamw, lr: 1.0e-4}\n"
+	"metric: {plugin: correct_logit, of: logit}\n"
+	"sweeps:\n"
+	"  - {name: z by head, hook: z, setter: layer_head, over: [layer, head], forward: corrupted}\n"
+	"```\n"
+	"\n"
+	"Paths: `model.load` and `checkpoints` are looked for from the working folder; a dataset's files from the "
+	"folder\n"
+	"of the experiment file, or from `folder`.\n"
+	"\n"
+	"Where a key names a plugin, a word is enough (`setter: layer_head`); parameters need a mapping\n"
+	"(`setter: {plugin: noise, std: 3}`).\n"
+	"\n"
+	"## Top of the file\n";
+
+static const char model[] =
+	"## model\n"
+	"\n"
+	"With `load`, sizes come from the checkpoint and need not be given. From scratch, `n_layers`, "
+	"`d_model` and\n"
+	"`n_heads` must be given. 0 stands for a size that is not given.\n";
+
+static const char data[] = "## data\n"
+			   "\n"
+			   "`plugin` names the dataset, the other keys are its own: `data: {plugin: oocl, mod: 120}`. "
+			   "`patchbay plugin info oocl`\n"
+			   "lists them, and the splits (lists of examples to train and evaluate on) and units (what a "
+			   "probe may be about).\n";
+
+static const char train[] =
+	"## train\n"
+	"\n"
+	"A list of stages. Each needs `epochs` or `steps`. Weights saved by a stage are known to `probe` by that name; "
+	"those\n"
+	"at the start are called `loaded`, or `init` for a model from scratch.\n"
+	"\n"
+	"```yaml\n"
+	"model: {n_layers: 2, d_model: 64, n_heads: 4}\n"
+	"data: {plugin: oocl, mod: 30}\n"
+	"train:\n"
+	"  - name: pretrain\n"
+	"    split: arithmetic\n"
+	"    epochs: 100\n"
+	"    optimizer: {kind: adamw, lr: 1.0e-3, warmup_steps: 100}\n"
+	"    evaluate: {accuracy: arithmetic_validation}\n"
+	"    stop: {split: arithmetic_validation, metric: cross_entropy, below: 0.1}\n"
+	"    save: model_0\n"
+	"  - {name: X1, split: X1, epochs: 50, optimizer: continue, evaluate: {accuracy: [DtQ1, DfQ2]}, save: "
+	"model_1}\n"
+	"  - {name: X2, split: X2, epochs: 5, optimizer: continue, save: model_2}\n"
+	"probe:\n"
+	"  model: model_1\n"
+	"  select: {metric: accuracy, before: model_1, after: model_2, sets: [Dt3, Df4]}\n"
+	"sweeps:\n"
+	"  - {name: z by head, hook: z, setter: layer_head, over: [layer, head], forward: corrupted}\n"
+	"```\n";
+
+static const char probe[] = "## probe\n"
+			    "\n"
+			    "The unit has a clean and a corrupted training example and questions about it. `unit` may "
+			    "be left out where the\n"
+			    "data have a single one.\n";
+
+static const char sweeps[] = "## sweeps\n"
+			     "\n"
+			     "A list. For each cell the base run is patched and the metric measured. The score is\n"
+			     "(metric - corrupted) / (clean - corrupted), where clean and corrupted are the metric "
+			     "without a patch: behind that\n"
+			     "run's update, or of that run's logits with `kind: activation`.\n"
+			     "\n"
+			     "Each sweep needs `name` and `setter`; with `setter: params` also `sets`, else `hook`, "
+			     "and with a setter that copies\n"
+			     "from a run also `forward` or `backward`. Their words are explained below, and each kind "
+			     "has an example there.\n";
+
+static const char runs[] = "### base, forward, backward\n";
+
+static const char gradient[] = "### gradient\n"
+			       "\n"
+			       "What the gradient does at a forward patch.\n";
+
+static const char kind[] = "### kind\n";
+
+static const char axes[] =
+	"### over and together\n"
+	"\n"
+	"An axis in `over` is swept: one cell for each of its values. An axis in `together` is patched whole in every "
+	"cell.\n"
+	"A setter needs its own axes (`patchbay plugin info NAME`) in one of the two; zero, noise and mean take any "
+	"that\n"
+	"the hook point has (`patchbay hooks FILE`).\n"
+	"\n"
+	"- `layer`: the points of a short hook name, one in each block; a full name\n"
+	"  (`blocks.0.attn.hook_z`) is a single point and needs no `layer`\n"
+	"- `pos`: token positions\n"
+	"- `head`: attention heads\n"
+	"- `dest_pos`, `src_pos`: query and key positions of `pattern` and `attn_scores`\n"
+	"- `hook`: not to be named; several hooks in `hook` make it, in front of the others\n"
+	"\n"
+	"```yaml\n"
+	"sweeps:\n"
+	"  - {name: positions, hook: [resid_pre, mlp_out], setter: layer_pos, over: [layer, pos], forward: corrupted, "
+	"backward: corrupted}\n"
+	"  - {name: layers together, hook: z, setter: layer_head, over: [head], together: [layer], forward: "
+	"corrupted}\n"
+	"  - {name: one layer, hook: blocks.1.attn.hook_z, setter: layer_head, over: [head], forward: corrupted}\n"
+	"  - {name: as in PyTorch, hook: resid_pre, setter: layer, over: [layer], forward: corrupted, gradient: "
+	"torch}\n"
+	"```\n"
+	"\n"
+	"Activation patching, the clean run's activations in the corrupted run:\n"
+	"\n"
+	"```yaml\n"
+	"sweeps:\n"
+	"  - {name: residual stream, kind: activation, hook: resid_pre, setter: layer_pos, over: [layer, pos], "
+	"forward: "
+	"clean}\n"
+	"  - {name: patterns, kind: activation, hook: pattern, setter: layer_head_pattern, over: [layer, head], "
+	"forward: "
+	"clean}\n"
+	"```\n"
+	"\n"
+	"Ablation, where nothing is taken from another run. A mean is taken over a split whose examples are as long as "
+	"the\n"
+	"probe's:\n"
+	"\n"
+	"```yaml\n"
+	"sweeps:\n"
+	"  - {name: zero, hook: z, setter: {plugin: zero}, over: [layer, head]}\n"
+	"  - {name: noise, hook: z, setter: {plugin: noise, std: 3}, over: [layer, head], forward: ablate}\n"
+	"  - {name: mean, hook: mlp_out, setter: {plugin: mean, split: X1}, over: [layer, pos]}\n"
+	"  - {name: zero gradients, hook: z, setter: zero, over: [layer, head], backward: ablate}\n"
+	"  - {name: zero logits, kind: activation, hook: z, setter: zero, over: [layer, head]}\n"
+	"```\n";
+
+static const char cells[] = "### cells\n"
+			    "\n"
+			    "Each cell is a tuple in the order of `over`, or a list of tuples that are patched "
+			    "together. With several hooks the\n"
+			    "tuple begins with the hook's name.\n"
+			    "\n"
+			    "```yaml\n"
+			    "sweeps:\n"
+			    "  - {name: three cells, hook: z, setter: layer_head, over: [layer, head], forward: "
+			    "corrupted, cells: [[0, 1], [0, "
+			    "3], [[0, 1], [2, 0]]]}\n"
+			    "  - {name: two hooks, hook: [q, k], setter: layer_head, over: [layer, head], forward: "
+			    "corrupted, cells: [[q, 0, 1], "
+			    "[k, 0, 1]]}\n"
+			    "```\n";
+
+static const char sets[] = "### sets\n"
+			   "\n"
+			   "For a sweep with `setter: params`, which has neither `hook` nor `over`, `together`, "
+			   "`cells`, `forward`, `backward`.\n"
+			   "The gradients of the set's parameters come from the run that is not `base`, all others "
+			   "from `base` (corrupted if\n"
+			   "left out). `patchbay inspect CHECKPOINT` lists the parameters.\n"
+			   "\n"
+			   "- `each`: one cell for each parameter\n"
+			   "- `blocks`: the embeddings, each block, the rest\n"
+			   "- `cumulative`: the embeddings, then each block with all before it, then everything\n"
+			   "- a mapping of names to sets; a set is made of\n"
+			   "  - patterns of a whole name or of whole parts of it between dots: `blocks.0.attn.W_Q`, "
+			   "`attn`, `blocks.1`, `W_?`;\n"
+			   "    with `*` (anything), `?` (one character), `[QK]`, `[!QK]`, `{ln1,ln2}`, and `<=2`, "
+			   "`<2`, `>=2`, `>2` in place of\n"
+			   "    a number (`blocks.<=2`)\n"
+			   "  - joined by `+` (or), `-` (without), `&` (both), from the left, none before the others\n"
+			   "  - `!` (all but the next pattern or parenthesis) and parentheses\n"
+			   "\n"
+			   "Quote a set that has `[`, `{`, `!`, `&` or `*` in it.\n"
+			   "\n"
+			   "```yaml\n"
+			   "sweeps:\n"
+			   "  - {name: each, setter: params, sets: each}\n"
+			   "  - {name: up to block, setter: params, sets: cumulative, base: corrupted}\n"
+			   "  - name: parts\n"
+			   "    setter: params\n"
+			   "    sets:\n"
+			   "      OV: \"attn.{W,b}_[OV]\"\n"
+			   "      first blocks: blocks.<=1\n"
+			   "      MLPs without biases: \"mlp - b_*\"\n"
+			   "      attention of block 0: \"attn & blocks.0\"\n"
+			   "      all else: \"!(embed + pos_embed + blocks)\"\n"
+			   "```\n";
+
+const struct pb_keys_section pb_keys_sections[] = {
+	{head, .table = &pb_config_tables.top},
+	{model, .table = &pb_config_tables.model},
+	{data, .table = NULL},
+	{train, .table = &pb_config_tables.stage},
+	{"### optimizer\n", .table = &pb_config_tables.optimizer},
+	{"### stop\n\nNeeds `below` or `above`.\n", .table = &pb_config_tables.stop},
+	{probe, .table = &pb_config_tables.probe},
+	{"### select\n", .table = &pb_config_tables.select},
+	{"## update\n", .table = &pb_config_tables.update},
+	{sweeps, .table = &pb_config_tables.sweep},
+	{kind, .words = pb_sweep_kind_names, .of = "kind"},
+	{runs, .words = pb_patch_from_names, .of = "run"},
+	{gradient, .words = pb_gradient_mode_names, .of = "gradient"},
+	{axes, .table = NULL},
+	{cells, .table = NULL},
+	{sets, .table = NULL},
+};
+
+const size_t pb_keys_n_sections = PB_COUNT_OF(pb_keys_sections);
