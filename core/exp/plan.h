@@ -83,6 +83,7 @@ struct pb_plan {
 	size_t n_candidates;
 	int64_t *candidates; /* units that compete, in the data's order */
 	struct pb_optim_config update;
+	int64_t n_examples, n_pos; /* of the probe that the sweeps are made for */
 	size_t n_sweeps;
 	struct pb_plan_sweep *sweeps;
 };
@@ -98,6 +99,10 @@ void pb_plan_describe(const struct pb_plan *plan, struct pb_text *out);
 
 /* Is there anything to run: a stage, or a probe? */
 bool pb_plan_asks(const struct pb_plan *plan);
+
+/* Before a sweep runs on a probe of another unit than the plan was made with: is it as long? Setters are told of another
+ * number of examples. */
+int pb_plan_settle(const struct pb_plan *plan, const struct pb_probe *probe);
 
 /* Calls of the data plugin, its failures as errors. */
 int pb_data_examples(const struct pb_plan *plan, int64_t split, int64_t epoch, struct pb_examples *ret_examples);

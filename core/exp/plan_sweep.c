@@ -35,7 +35,6 @@ struct maker {
 	size_t n_asked; /* axes of over, then together */
 	uint8_t asked[2 * PB_PLAN_MAX_AXES];
 	const struct pb_yaml_node *asked_at[2 * PB_PLAN_MAX_AXES];
-	int64_t n_pos;
 };
 
 static const struct pb_yaml_node *item_node(const struct pb_yaml_node *map, const char *key, size_t i)
@@ -178,25 +177,41 @@ static void match_axes(struct maker *m)
 			      m->config->hook.items[0], m->plan->model.sites.items[s->sites[0]].name);
 }
 
+static int prepare_point(const struct pb_plan *plan, const struct pb_plan_sweep *s, const struct pb_site *site,
+			 int64_t n_examples, enum pb_direction direction)
+{
+	struct pb_setter_shape told = {.struct_size = sizeof told, .direction = direction, .hook = site->name};
+	int64_t shape[PB_MAX_RANK];
+	int rank = pb_site_shape(site, n_examples, plan->n_pos, shape);
+	for (int k = 0; k < rank; k++)
+		if (contains(s->setter_axes, s->n_setter_axes, site->axis[k]))
+			shape[k] = 1;
+	told.region = pb_view_over(NULL, plan->config->dtype, rank, shape);
+	memcpy(told.region.axis, site->axis, sizeof site->axis);
+	pb_instance_begin(s->setter);
+	return pb_instance_result(s->setter, "prepare",
+				  pb_setter_ops(s->setter)->prepare(s->setter->self, &s->setter->host, &told));
+}
+
+/* Each point in each direction that is patched. */
+static int prepare_points(const struct pb_plan *plan, const struct pb_plan_sweep *s, int64_t n_examples)
+{
+	int rc = 0;
+	if (!s->setter || !pb_setter_ops(s->setter)->prepare)
+		return 0;
+	for (size_t i = 0; !rc && i < s->n_sites; i++) {
+		const struct pb_site *site = &plan->model.sites.items[s->sites[i]];
+		if (s->config->forward)
+			rc = prepare_point(plan, s, site, n_examples, PB_FORWARD);
+		if (!rc && s->config->backward)
+			rc = prepare_point(plan, s, site, n_examples, PB_BACKWARD);
+	}
+	return rc;
+}
+
 static int prepare_setter(struct maker *m)
 {
-	struct pb_plan_sweep *s = m->sweep;
-	int rc = 0;
-	for (size_t i = 0; !rc && m->ops->prepare && i < s->n_sites; i++) {
-		const struct pb_site *site = &m->plan->model.sites.items[s->sites[i]];
-		int64_t shape[PB_MAX_RANK];
-		struct pb_setter_shape told = {.struct_size = sizeof told, .hook = site->name};
-		int rank = pb_site_shape(site, 1, m->n_pos, shape);
-		for (int k = 0; k < rank; k++)
-			if (contains(s->setter_axes, s->n_setter_axes, site->axis[k]))
-				shape[k] = 1;
-		told.region = pb_view_over(NULL, m->plan->config->dtype, rank, shape);
-		memcpy(told.region.axis, site->axis, sizeof site->axis);
-		told.direction = m->config->forward || !m->config->backward ? PB_FORWARD : PB_BACKWARD;
-		pb_instance_begin(s->setter);
-		rc = pb_instance_result(s->setter, "prepare",
-					m->ops->prepare(s->setter->self, &s->setter->host, &told));
-	}
+	int rc = prepare_points(m->plan, m->sweep, m->plan->n_examples);
 	if (rc && rc != -PB_E_NOMEM) {
 		pb_yaml_error(m->yaml, pb_yaml_get(m->config->node, "setter"), "%s", pb_error_text());
 		return 0;
@@ -234,12 +249,12 @@ static int match_mean(struct maker *m)
 	if (m->sweep->mean_split < 0)
 		return 0;
 	int rc = pb_data_examples(m->plan, m->sweep->mean_split, 0, &x);
-	if (!rc && (x.n_pos != m->n_pos || !x.n_examples))
+	if (!rc && (x.n_pos != m->plan->n_pos || !x.n_examples))
 		pb_yaml_error(m->yaml, node,
 			      "split `%s` has %lld examples of %d tokens; for a mean to patch the probe with it needs "
 			      "some of "
 			      "%lld tokens",
-			      node->text, (long long)x.n_examples, x.n_pos, (long long)m->n_pos);
+			      node->text, (long long)x.n_examples, x.n_pos, (long long)m->plan->n_pos);
 	return rc;
 }
 
@@ -285,7 +300,7 @@ static int make_patch_sweep(struct maker *m)
 	rc = match_source(m);
 	if (!rc && m->yaml->n_errors == before)
 		rc = prepare_setter(m);
-	return rc || m->yaml->n_errors != before ? rc : pb_plan_make_cells(m->plan, m->sweep, m->n_pos);
+	return rc || m->yaml->n_errors != before ? rc : pb_plan_make_cells(m->plan, m->sweep, m->plan->n_pos);
 }
 
 /* [a-z0-9_-], unique among the sweeps before it. */
@@ -334,15 +349,13 @@ int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe *probe)
 	struct pb_config *c = plan->config;
 	size_t n_sweeps = c->n_sweeps;
 	bool metric_checked = false;
+	plan->n_examples = probe->clean.n_examples;
+	plan->n_pos = probe->clean.n_pos;
 	plan->sweeps = pb_arena_array(&plan->arena, n_sweeps, sizeof *plan->sweeps);
 	int rc = plan->sweeps ? 0 : -PB_E_NOMEM;
 	for (size_t i = 0; !rc && i < n_sweeps; i++) {
 		struct pb_plan_sweep *s = &plan->sweeps[i];
-		struct maker m = {.plan = plan,
-				  .yaml = &c->yaml,
-				  .sweep = s,
-				  .config = &c->sweeps[i],
-				  .n_pos = probe->clean.n_pos};
+		struct maker m = {.plan = plan, .yaml = &c->yaml, .sweep = s, .config = &c->sweeps[i]};
 		plan->n_sweeps = i + 1;
 		s->config = m.config;
 		s->mean_split = -1;
@@ -352,5 +365,20 @@ int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe *probe)
 		rc = m.config->kind == PB_SWEEP_PARAMS ? pb_plan_make_sets(plan, s) : make_patch_sweep(&m);
 		check_scored(&m, probe, &metric_checked);
 	}
+	return rc;
+}
+
+int pb_plan_settle(const struct pb_plan *plan, const struct pb_probe *probe)
+{
+	int rc = 0;
+	if (!plan->n_sweeps)
+		return 0;
+	if (probe->clean.n_pos != plan->n_pos)
+		return pb_fail(PB_E_SHAPE,
+			       "the chosen unit's examples have %d tokens, those the sweeps were planned for have %lld: "
+			       "choose among units of one length, with `sets` or by name",
+			       probe->clean.n_pos, (long long)plan->n_pos);
+	for (size_t i = 0; !rc && probe->clean.n_examples != plan->n_examples && i < plan->n_sweeps; i++)
+		rc = prepare_points(plan, &plan->sweeps[i], probe->clean.n_examples);
 	return rc;
 }

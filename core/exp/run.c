@@ -163,6 +163,8 @@ static int probe_and_sweep(struct run *r)
 		rc = pb_weights_get(&r->weights, r->plan->probe_weights, &weights);
 	if (!rc)
 		rc = pb_data_probe(r->plan, unit, &probe);
+	if (!rc)
+		rc = pb_plan_settle(r->plan, &probe);
 	if (rc)
 		return rc;
 	rc = pb_engine_init(&engine, r->plan, weights, &probe);

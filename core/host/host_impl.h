@@ -14,17 +14,16 @@ struct pb_instance_impl {
 /* Differences between a plugin's ABI block and the host's, as an error about `path`. */
 int pb_abi_compare(const char *path, const struct pb_abi *plugin);
 
-/* A plugin loaded from a file. On failure `ret_kind` and `ret_name` (which may be set then, too) say what it called
+/* A plugin loaded from a file; its table and operations are copies in `arena`, of the host's size and in order. On
+ * failure `ret_kind` and `ret_name` (which may be set then, too) say what it called
  * itself, as far as it is known; the name lies in `arena`. */
 struct pb_load {
 	void *handle;
-	const struct pb_plugin *plugin;
+	const struct pb_plugin *plugin; /* NULL: failed */
 	uint32_t kind;    /* 0: not known */
 	const char *name; /* NULL: not known */
 };
 int pb_plugin_load(const char *path, struct pb_arena *arena, struct pb_load *load);
-/* Is a loaded plugin's table in order? */
-int pb_plugin_check(const struct pb_plugin *plugin);
 
 /* Fills in all services for a plugin of this instance. */
 void pb_services_init(struct pb_host *host, struct pb_instance_impl *impl, uint64_t seed);

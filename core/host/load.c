@@ -21,11 +21,16 @@ static int check_slots(const struct slot *slots, size_t count)
 	return 0;
 }
 
-static int check_size(const char *what, uint32_t size, size_t least)
+/* The plugin's table as one of the host's size: what an older plugin does not have is zero, what a newer one has beyond
+ * is left out. */
+static int adopt(const char *what, const void *theirs, uint32_t size, size_t least, void *table, size_t table_size)
 {
-	if (size >= least)
-		return 0;
-	return pb_fail(PB_E_PLUGIN, "%s.struct_size is %u, but must be sizeof it, %zu", what, size, least);
+	if (size < least)
+		return pb_fail(PB_E_PLUGIN, "%s.struct_size is %u, but must be sizeof it, %zu at least", what, size,
+			       least);
+	memset(table, 0, table_size);
+	memcpy(table, theirs, size < table_size ? size : table_size);
+	return 0;
 }
 
 static int check_flags(uint32_t flags, uint32_t known)
@@ -65,9 +70,7 @@ static int check_setter(const struct pb_plugin *plugin)
 {
 	const struct pb_setter_ops *ops = plugin->ops;
 	const struct slot slots[] = {{"apply", ops->apply}};
-	int rc = check_size("ops", ops->struct_size, sizeof *ops);
-	if (!rc)
-		rc = check_flags(ops->flags, PB_SETTER_SERIAL | PB_RAW_MEMORY | PB_SETTER_FREE_AXES);
+	int rc = check_flags(ops->flags, PB_SETTER_SERIAL | PB_RAW_MEMORY | PB_SETTER_FREE_AXES);
 	if (!rc)
 		rc = check_slots(slots, PB_COUNT(slots));
 	if (!rc)
@@ -89,10 +92,8 @@ static int check_metric(const struct pb_plugin *plugin)
 {
 	const struct pb_metric_ops *ops = plugin->ops;
 	const struct slot slots[] = {{"unit", ops->unit}, {"score", ops->score}};
-	int rc = check_size("ops", ops->struct_size, sizeof *ops);
-	if (!rc)
-		rc = check_flags(ops->flags, PB_METRIC_SERIAL | PB_METRIC_NEEDS_DISTRACTOR | PB_METRIC_NEEDS_REFERENCE |
-						     PB_METRIC_LOWER_IS_BETTER);
+	int rc = check_flags(ops->flags, PB_METRIC_SERIAL | PB_METRIC_NEEDS_DISTRACTOR | PB_METRIC_NEEDS_REFERENCE |
+						 PB_METRIC_LOWER_IS_BETTER);
 	return rc ? rc : check_slots(slots, PB_COUNT(slots));
 }
 
@@ -104,9 +105,7 @@ static int check_dataset(const struct pb_plugin *plugin)
 		{"split", ops->split},           {"examples", ops->examples}, {"n_units", ops->n_units},
 		{"token_text", ops->token_text}, {"destroy", ops->destroy},
 	};
-	int rc = check_size("ops", ops->struct_size, sizeof *ops);
-	if (!rc)
-		rc = check_flags(ops->flags, 0);
+	int rc = check_flags(ops->flags, 0);
 	if (!rc)
 		rc = check_slots(slots, PB_COUNT(slots));
 	if (!rc && !ops->unit != !ops->probe)
@@ -140,11 +139,9 @@ static int check_texts(const struct pb_plugin *plugin)
 	return 0;
 }
 
-int pb_plugin_check(const struct pb_plugin *plugin)
+static int check_plugin(const struct pb_plugin *plugin)
 {
-	int rc = check_size("patchbay_plugin", plugin->struct_size, sizeof *plugin);
-	if (!rc)
-		rc = check_texts(plugin);
+	int rc = check_texts(plugin);
 	if (rc < 0)
 		return rc;
 	if (plugin->kind == PB_KIND_EXECUTOR)
@@ -153,9 +150,13 @@ int pb_plugin_check(const struct pb_plugin *plugin)
 		return pb_fail(PB_E_PLUGIN, "its kind is %u, which is no enum pb_kind", plugin->kind);
 	if (!plugin->ops)
 		return pb_fail(PB_E_PLUGIN, "its ops are NULL");
-	rc = pb_schema_check(plugin->params, plugin->n_params, plugin->params_size, plugin->name);
-	if (rc < 0)
-		return rc;
+	if (plugin->n_extensions && !plugin->extensions)
+		return pb_fail(PB_E_PLUGIN, "it counts %u extensions, but they are NULL", plugin->n_extensions);
+	return pb_schema_check(plugin->params, plugin->n_params, plugin->params_size, plugin->name);
+}
+
+static int check_ops(const struct pb_plugin *plugin)
+{
 	switch (plugin->kind) {
 	case PB_KIND_SETTER: return check_setter(plugin);
 	case PB_KIND_METRIC: return check_metric(plugin);
@@ -163,20 +164,51 @@ int pb_plugin_check(const struct pb_plugin *plugin)
 	}
 }
 
-/* The table's own block was made by the same compiler as the note; when they differ somebody patched one of them. */
-static int check_loaded(const char *path, struct pb_arena *arena, struct pb_load *load)
+/* From here on plugin->ops are the host's copy. */
+static int adopt_ops(struct pb_arena *arena, struct pb_plugin *plugin)
 {
-	const struct pb_plugin *plugin = load->plugin;
-	int rc = pb_abi_compare(path, &plugin->abi);
+	static const struct {
+		size_t size, least;
+	} tables[] = {
+		[PB_KIND_SETTER] = {sizeof(struct pb_setter_ops), PB_SETTER_OPS_LEAST},
+		[PB_KIND_METRIC] = {sizeof(struct pb_metric_ops), PB_METRIC_OPS_LEAST},
+		[PB_KIND_DATASET] = {sizeof(struct pb_dataset_ops), PB_DATASET_OPS_LEAST},
+	};
+	size_t size = tables[plugin->kind].size;
+	uint32_t theirs;
+	void *ops = pb_arena_alloc(arena, size);
+	if (!ops)
+		return -PB_E_NOMEM;
+	memcpy(&theirs, plugin->ops, sizeof theirs); /* every table begins with its size */
+	int rc = adopt("ops", plugin->ops, theirs, tables[plugin->kind].least, ops, size);
+	if (!rc)
+		plugin->ops = ops;
+	return rc;
+}
+
+/* The table's own block was made by the same compiler as the note; when they differ somebody patched one of them. */
+static int take(const char *path, const struct pb_plugin *theirs, struct pb_arena *arena, struct pb_load *load)
+{
+	struct pb_plugin *plugin = pb_arena_alloc(arena, sizeof *plugin);
+	int rc = plugin ? pb_abi_compare(path, &theirs->abi) : -PB_E_NOMEM;
+	if (!rc)
+		rc = adopt("patchbay_plugin", theirs, theirs->struct_size, PB_PLUGIN_LEAST, plugin, sizeof *plugin);
 	if (rc < 0)
 		return rc;
-	if (plugin->struct_size >= sizeof *plugin && good_name(plugin->name)) {
+	if (good_name(plugin->name)) {
 		load->kind = plugin->kind;
 		load->name = pb_arena_strdup(arena, plugin->name);
 		if (!load->name)
 			return -PB_E_NOMEM;
 	}
-	return pb_plugin_check(plugin);
+	rc = check_plugin(plugin);
+	if (!rc)
+		rc = adopt_ops(arena, plugin);
+	if (!rc)
+		rc = check_ops(plugin);
+	if (!rc)
+		load->plugin = plugin;
+	return rc;
 }
 
 int pb_plugin_load(const char *path, struct pb_arena *arena, struct pb_load *load)
@@ -187,15 +219,14 @@ int pb_plugin_load(const char *path, struct pb_arena *arena, struct pb_load *loa
 	load->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!load->handle)
 		return pb_fail(PB_E_PLUGIN, "the loader says: %s", dlerror());
-	load->plugin = dlsym(load->handle, "patchbay_plugin");
-	if (load->plugin)
-		rc = check_loaded(path, arena, load);
+	const struct pb_plugin *plugin = dlsym(load->handle, "patchbay_plugin");
+	if (plugin)
+		rc = take(path, plugin, arena, load);
 	else
 		rc = pb_fail(PB_E_PLUGIN, "it does not export patchbay_plugin; write PB_EXPORT in front of the table");
 	if (rc < 0) {
 		dlclose(load->handle);
 		load->handle = NULL;
-		load->plugin = NULL;
 	}
 	return rc;
 }

@@ -20,7 +20,8 @@ struct pb_device;
 struct pb_loaded {
 	const char *path;
 	const char *name;               /* plugin->name, or the file's base name when it did not load */
-	const struct pb_plugin *plugin; /* NULL: did not load */
+	const struct pb_plugin *plugin; /* the host's copy, and so are its ops: of the host's size, whatever the
+	                                 * plugin's was, with zeros for what it lacks; NULL: did not load */
 	const char *reason;             /* why not */
 	const struct pb_loaded *shadowed_by; /* an earlier folder has the same kind and name */
 };

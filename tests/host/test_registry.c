@@ -249,6 +249,7 @@ static const struct bad bad_plugins[] = {
 	{"summary", {"no summary"}},
 	{"struct_size", {"patchbay_plugin.struct_size is 8"}},
 	{"no_ops", {"ops are NULL"}},
+	{"extensions", {"counts 1 extensions, but they are NULL"}},
 	{"ops_size", {"ops.struct_size is 16"}},
 	{"apply", {"ops->apply is NULL"}},
 	{"flags", {"bits that mean nothing: 0x40"}},
@@ -281,6 +282,33 @@ START_TEST(bad_plugins_stay_listed_with_their_reason)
 		ck_assert_int_eq(pb_registry_find(r, PB_KIND_SETTER, bad->name, NULL, NULL, &found), -PB_E_NOTFOUND);
 		check_contains(pb_error_text(), l->reason);
 	}
+	pb_registry_destroy(r);
+}
+END_TEST
+
+/* Both ways, within a major: tables that end earlier than the host's, and later. */
+START_TEST(plugins_of_other_minors)
+{
+	const char *a = folder("a");
+	const struct pb_loaded *l;
+	struct pb_instance *i;
+	const int32_t answers[] = {3, 8};
+	const struct pb_metric_batch batch = {.struct_size = sizeof batch, .n_rows = 2, .answer = answers};
+	double scores[2];
+	install("tests/plugins/bad/older.so", a, "older.so");
+	install("tests/plugins/bad/newer.so", a, "newer.so");
+	struct pb_registry *r = registry_of(a);
+	ck_assert_msg(!pb_registry_find(r, PB_KIND_METRIC, "older", NULL, NULL, &l), "%s", pb_error_text());
+	ck_assert_ok(pb_instance_create(l, NULL, NULL, NULL, 1, NULL, NULL, &i));
+	ck_assert(!pb_metric_ops(i)->instance_unit);
+	ck_assert_str_eq(pb_metric_unit(i), "old");
+	ck_assert_ok(pb_metric_ops(i)->score(i->self, &i->host, &batch, scores));
+	ck_assert(scores[0] == 3 && scores[1] == 8);
+	pb_instance_destroy(i);
+	ck_assert_msg(!pb_registry_find(r, PB_KIND_SETTER, "newer", NULL, NULL, &l), "%s", pb_error_text());
+	ck_assert_ok(pb_instance_create(l, NULL, NULL, NULL, 1, NULL, NULL, &i));
+	ck_assert(pb_setter_ops(i)->apply != NULL);
+	pb_instance_destroy(i);
 	pb_registry_destroy(r);
 }
 END_TEST
@@ -413,6 +441,7 @@ int main(void)
 	tcase_add_test(t, a_missing_plugin_has_a_place_in_the_file);
 	tcase_add_test(t, a_broken_file_in_front_of_a_good_one);
 	tcase_add_loop_test(t, bad_plugins_stay_listed_with_their_reason, 0, (int)PB_COUNT(bad_plugins));
+	tcase_add_test(t, plugins_of_other_minors);
 	tcase_add_test(t, the_note_is_read_without_loading);
 	tcase_add_test(t, files_that_are_no_plugins);
 	tcase_add_test(t, damaged_elf_files);

@@ -75,6 +75,8 @@ struct pb_dataset_ops {
 	void (*destroy)(const struct pb_host *host, void *self);
 };
 
+#define PB_DATASET_OPS_LEAST PB_SIZE_TO(struct pb_dataset_ops, destroy) /* struct_size as of 1.0 */
+
 #ifdef __cplusplus
 }
 #endif

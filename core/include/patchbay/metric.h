@@ -47,6 +47,8 @@ struct pb_metric_ops {
 	const char *(*instance_unit)(void *self);
 };
 
+#define PB_METRIC_OPS_LEAST PB_SIZE_TO(struct pb_metric_ops, destroy) /* instance_unit may be left out */
+
 #ifdef __cplusplus
 }
 #endif

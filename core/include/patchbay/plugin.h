@@ -4,8 +4,14 @@
  * header and that of the plugin's kind (setter.h, metric.h, dataset.h), fill the table and write PB_PLUGIN_ABI once.
  *
  * The host reads the ABI block from an ELF note before it loads the file and compares it with its own; it runs
- * no code of a plugin that does not fit. Majors must be equal, the plugin's minor at most the host's. Every struct
- * that crosses the boundary starts with its size and only ever grows at its end.
+ * no code of a plugin that does not fit. Majors must be equal, the plugin's minor at most the host's.
+ *
+ * Within a major, a struct that starts with (or has) `struct_size` only grows at its end, and each minor may add
+ * members: struct pb_plugin, pb_host, the operations, and what single calls hand over. The side that fills one in writes
+ * its own sizeof there; the side that reads takes no more than that and counts what is missing as zero. A host so takes
+ * plugins of all older minors: PB_*_LEAST is what it insists on. All other structs are frozen within a major, since
+ * arrays of them or others' members lie behind them: struct pb_abi, pb_extension, pb_param and its lists, pb_scored;
+ * pb_view, too, although it has a size. (PB_ABI_LAYOUT checks those whose change nothing else would show.)
  */
 #ifndef PATCHBAY_PLUGIN_H
 #define PATCHBAY_PLUGIN_H
@@ -75,6 +81,11 @@ struct pb_plugin {
 	uint32_t n_extensions;
 	uint32_t reserved;
 };
+
+/* Bytes of `type` up to the end of `member`. */
+#define PB_SIZE_TO(type, member) ((uint32_t)(offsetof(type, member) + sizeof(((type *)0)->member)))
+
+#define PB_PLUGIN_LEAST PB_SIZE_TO(struct pb_plugin, reserved) /* struct_size as of 1.0 */
 
 #define PB_EXPORT __attribute__((visibility("default")))
 

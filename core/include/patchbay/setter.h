@@ -36,15 +36,15 @@ enum pb_source {
 };
 
 #define PB_SETTER_SERIAL 1u     /* apply of one instance must not run in two threads at once */
-#define PB_RAW_MEMORY 2u        /* apply reads or writes view.data itself: hand it host memory */
+#define PB_RAW_MEMORY 2u        /* apply and adjoint read or write view.data themselves: hand them host memory */
 #define PB_SETTER_FREE_AXES 4u  /* axes come from the sweep's `over`: any axes that the hook point has */
 
-/* What the setter is going to patch, told once per sweep. */
+/* What the setter is going to patch. */
 struct pb_setter_shape {
 	uint32_t struct_size;
 	uint32_t direction;
 	const char *hook;         /* full name of one of the hook points, e.g. "blocks.0.attn.hook_z" */
-	struct pb_view region;    /* shape, axes and dtype of the regions to come; data is NULL */
+	struct pb_view region;    /* shape (the batch's too), axes and dtype of the regions to come; data is NULL */
 };
 
 /* One call. All pointers are valid during the call only. */
@@ -62,7 +62,9 @@ struct pb_setter_call {
 	uint64_t stream;                  /* differs per sweep, region and direction: the stream for host->noise */
 };
 
-/* Calls in the order create, prepare (once per hook point), apply (many), destroy. */
+/* Calls in the order create, prepare (once per hook point and direction that a sweep patches), apply (many), destroy.
+ * Where the unit to probe is only chosen in the run and its batch turns out to be of another size than was told, prepare
+ * is called for all of them again. */
 struct pb_setter_ops {
 	uint32_t struct_size;
 	uint32_t flags;       /* PB_SETTER_*, PB_RAW_MEMORY */
@@ -83,6 +85,8 @@ struct pb_setter_ops {
 	/* Frees the instance; NULL is allowed as self. May be NULL. */
 	void (*destroy)(const struct pb_host *host, void *self);
 };
+
+#define PB_SETTER_OPS_LEAST PB_SIZE_TO(struct pb_setter_ops, destroy) /* struct_size as of 1.0 */
 
 #ifdef __cplusplus
 }

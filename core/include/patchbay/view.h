@@ -1,7 +1,8 @@
 /* view.h: strided windows on tensors the host owns.
  *
  * A view never owns memory. Unless the plugin declared PB_RAW_MEMORY, `data` may live on a device and must
- * only be touched through the host's operations (host.h); with PB_RAW_MEMORY it is ordinary host memory.
+ * only be touched through the host's operations (host.h); with PB_RAW_MEMORY it is ordinary host memory. A host that
+ * computes on the CPU hands out host memory in both cases and cannot notice a plugin that touches it undeclared.
  */
 #ifndef PATCHBAY_VIEW_H
 #define PATCHBAY_VIEW_H

@@ -19,8 +19,15 @@
 #ifndef SUMMARY
 #define SUMMARY "fails in one way"
 #endif
+#ifdef NEWER /* has members that this host does not know */
+#define STRUCT_SIZE (sizeof(struct pb_plugin) + 64)
+#define OPS_SIZE (sizeof(struct pb_setter_ops) + 64)
+#endif
 #ifndef STRUCT_SIZE
 #define STRUCT_SIZE sizeof(struct pb_plugin)
+#endif
+#ifndef EXTENSIONS
+#define EXTENSIONS 0
 #endif
 #ifndef OPS_SIZE
 #define OPS_SIZE sizeof(struct pb_setter_ops)
@@ -117,6 +124,7 @@ PB_EXPORT const struct pb_plugin SYMBOL = {
 	.n_params = PB_COUNT(params),
 	.params_size = sizeof(struct params),
 	.ops = OPS,
+	.n_extensions = EXTENSIONS,
 };
 
 #ifndef NO_NOTE
