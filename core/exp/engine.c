@@ -192,7 +192,7 @@ static int evaluate_results(struct pb_engine *e)
 }
 
 int pb_engine_init(struct pb_engine *engine, const struct pb_plan *plan, const struct pb_params *weights,
-		   const struct pb_probe *probe)
+		   const struct pb_probe_data *probe)
 {
 	struct pb_engine *e = engine;
 	*e = (struct pb_engine){.plan = plan, .weights = weights, .probe = probe, .metric_before = NAN};

@@ -23,7 +23,7 @@ struct pb_engine_run {
 struct pb_engine {
 	const struct pb_plan *plan;
 	const struct pb_params *weights;
-	const struct pb_probe *probe;
+	const struct pb_probe_data *probe;
 	struct pb_tape tape;
 	struct pb_bus bus;
 	bool updates; /* false: only activations are patched, and nothing below is needed */
@@ -39,7 +39,7 @@ struct pb_engine {
 
 /* Computes both runs. plan, weights and probe must outlive the engine. */
 int pb_engine_init(struct pb_engine *engine, const struct pb_plan *plan, const struct pb_params *weights,
-		   const struct pb_probe *probe);
+		   const struct pb_probe_data *probe);
 void pb_engine_finish(struct pb_engine *engine);
 /* ret_cell: everything but index and score. */
 int pb_engine_cell(struct pb_engine *engine, const struct pb_plan_sweep *sweep, const struct pb_plan_cell *cell,

@@ -100,13 +100,12 @@ void pb_plan_check_loss(struct pb_plan *plan, const struct pb_scorer *loss, cons
 
 static void fail_split(struct pb_plan *plan, const char *name, const struct pb_yaml_node *at)
 {
-	const struct pb_dataset_ops *ops = pb_dataset_ops(plan->data);
-	int64_t n = ops->n_splits(plan->data->self);
+	int64_t n = pb_dataset_ops(plan->data)->n_splits(plan->data->self);
 	const char **names = pb_arena_array(&plan->arena, (size_t)n + 1, sizeof *names);
 	size_t n_names = 0;
 	for (int64_t i = 0; names && i < n; i++) {
-		struct pb_split split = {.struct_size = sizeof split};
-		if (!ops->split(plan->data->self, i, &split))
+		struct pb_split split;
+		if (!pb_data_split(plan, i, &split))
 			names[n_names++] = split.name;
 	}
 	const char *nearest = names ? pb_nearest(name, names, n_names) : NULL;
@@ -121,12 +120,11 @@ static void fail_split(struct pb_plan *plan, const char *name, const struct pb_y
 
 int64_t pb_plan_split(struct pb_plan *plan, const char *name, const struct pb_yaml_node *at)
 {
-	const struct pb_dataset_ops *ops = pb_dataset_ops(plan->data);
-	struct pb_split split = {.struct_size = sizeof split};
+	struct pb_split split;
 	int64_t found = pb_data_find_split(plan, name);
 	if (found < 0)
 		fail_split(plan, name, at);
-	else if (!ops->split(plan->data->self, found, &split) && !split.n_examples)
+	else if (!pb_data_split(plan, found, &split) && !split.n_examples)
 		pb_yaml_error(&plan->config->yaml, at, "split `%s` of the data (%s) is empty", name,
 			      pb_plan_data_name(plan));
 	return found;
@@ -168,7 +166,7 @@ static int try_setters(struct pb_plan *plan)
 /* The unit whose examples tell the sweeps' shapes: the probe's, or any where that is not known. */
 static int make_sweeps(struct pb_plan *plan)
 {
-	struct pb_probe probe;
+	struct pb_probe_data probe;
 	int64_t unit = plan->unit >= 0 ? plan->unit : plan->n_candidates ? plan->candidates[0] : 0;
 	if (!plan->config->n_sweeps || !pb_dataset_ops(plan->data)->n_units(plan->data->self))
 		return 0;

@@ -100,13 +100,20 @@ void pb_plan_describe(const struct pb_plan *plan, struct pb_text *out);
 /* Is there anything to run: a stage, or a probe? */
 bool pb_plan_asks(const struct pb_plan *plan);
 
+/* A probe as the host keeps it: the plugin's batches by value, checked. */
+struct pb_probe_data {
+	struct pb_examples clean, corrupted, questions; /* questions.n_examples may be 0 */
+};
+
 /* Before a sweep runs on a probe of another unit than the plan was made with: is it as long? Setters are told of another
  * number of examples. */
-int pb_plan_settle(const struct pb_plan *plan, const struct pb_probe *probe);
+int pb_plan_settle(const struct pb_plan *plan, const struct pb_probe_data *probe);
 
-/* Calls of the data plugin, its failures as errors. */
+/* Calls of the data plugin, its failures as errors. What it hands out is checked, in a time in proportion to its size: an
+ * index, a token or a size out of range is -PB_E_PLUGIN with the split or unit and the row in the text. */
 int pb_data_examples(const struct pb_plan *plan, int64_t split, int64_t epoch, struct pb_examples *ret_examples);
-int pb_data_probe(const struct pb_plan *plan, int64_t unit, struct pb_probe *ret_probe);
+int pb_data_probe(const struct pb_plan *plan, int64_t unit, struct pb_probe_data *ret_probe);
+int pb_data_split(const struct pb_plan *plan, int64_t split, struct pb_split *ret_split);
 int pb_data_unit(const struct pb_plan *plan, int64_t unit, struct pb_unit *ret_unit);
 int64_t pb_data_find_split(const struct pb_plan *plan, const char *name); /* -1: none */
 /* "R alias(71) 71 P" */
@@ -116,7 +123,7 @@ const char *pb_data_tokens_text(const struct pb_plan *plan, const int32_t *token
 int pb_plan_make_model(struct pb_plan *plan);
 int pb_plan_make_stages(struct pb_plan *plan);
 int pb_plan_make_probe(struct pb_plan *plan);
-int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe *probe);
+int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe_data *probe);
 int pb_plan_make_cells(struct pb_plan *plan, struct pb_plan_sweep *sweep, int64_t n_pos);
 int pb_plan_make_sets(struct pb_plan *plan, struct pb_plan_sweep *sweep);
 /* The one axis of explicit cells or sets: room for n cells, and for their labels. */

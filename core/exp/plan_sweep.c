@@ -326,7 +326,7 @@ static const char *file_name(struct pb_plan *plan, size_t i)
 }
 
 /* Is there something to measure the sweep on? */
-static void check_scored(struct maker *m, const struct pb_probe *probe, bool *metric_checked)
+static void check_scored(struct maker *m, const struct pb_probe_data *probe, bool *metric_checked)
 {
 	bool logits = m->config->kind == PB_SWEEP_ACTIVATION;
 	const struct pb_examples *scored = logits ? &probe->clean : &probe->questions;
@@ -344,7 +344,7 @@ static void check_scored(struct maker *m, const struct pb_probe *probe, bool *me
 	}
 }
 
-int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe *probe)
+int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe_data *probe)
 {
 	struct pb_config *c = plan->config;
 	size_t n_sweeps = c->n_sweeps;
@@ -368,7 +368,7 @@ int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe *probe)
 	return rc;
 }
 
-int pb_plan_settle(const struct pb_plan *plan, const struct pb_probe *probe)
+int pb_plan_settle(const struct pb_plan *plan, const struct pb_probe_data *probe)
 {
 	int rc = 0;
 	if (!plan->n_sweeps)

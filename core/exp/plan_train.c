@@ -205,7 +205,7 @@ static int check_questions(struct pb_plan *plan)
 {
 	const struct pb_config_select *select = &plan->config->probe.select;
 	const struct pb_yaml_node *at = select->metric ? select->metric : select->node;
-	struct pb_probe probe;
+	struct pb_probe_data probe;
 	int rc = pb_data_probe(plan, plan->candidates[0], &probe);
 	if (rc)
 		return rc;

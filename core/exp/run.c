@@ -153,7 +153,7 @@ static int sweep(struct run *r, struct pb_engine *engine)
 static int probe_and_sweep(struct run *r)
 {
 	struct pb_engine engine;
-	struct pb_probe probe;
+	struct pb_probe_data probe;
 	int64_t unit;
 	const struct pb_params *weights = &r->params;
 	if (!r->plan->has_probe || r->options->train_only)

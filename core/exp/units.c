@@ -9,7 +9,7 @@
 static int measure(const struct pb_plan *plan, struct pb_tape *tape, const struct pb_params *weights, int64_t unit,
 		   double *ret_value)
 {
-	struct pb_probe probe;
+	struct pb_probe_data probe;
 	int rc = pb_data_probe(plan, unit, &probe);
 	if (!rc)
 		rc = pb_scorer_check(plan->select_metric, &probe.questions, "questions");

@@ -70,7 +70,8 @@ static inline void mod_batch_add(struct mod_batch *batch, int64_t a, int64_t b, 
 	tokens[1] = (int32_t)b;
 	tokens[2] = (int32_t)c;
 	tokens[3] = (int32_t)d;
-	batch->scored[n] = (struct pb_scored){(int32_t)n, pos, tokens[pos + 1], -1};
+	batch->scored[n] = (struct pb_scored){
+		.example = (int32_t)n, .pos = pos, .answer = tokens[pos + 1], .distractor = -1};
 	batch->view.n_scored = batch->view.n_examples;
 }
 

@@ -212,9 +212,9 @@ static int probe(void *self, int64_t i_unit, struct pb_probe *ret_probe)
 	oocl_fill_probe(o, oocl_integer(o, i_unit, &set));
 	*ret_probe = (struct pb_probe){
 		.struct_size = sizeof *ret_probe,
-		.clean = o->clean.view,
-		.corrupted = o->corrupted.view,
-		.questions = o->questions.view,
+		.clean = &o->clean.view,
+		.corrupted = &o->corrupted.view,
+		.questions = &o->questions.view,
 	};
 	return 0;
 }

@@ -149,7 +149,10 @@ int tokens_add(struct tokens *t, const struct tokens_pair *pair, const char *whe
 	if (rc < 0)
 		return rc;
 	int64_t pos = pair->pos < 0 ? n + pair->pos : pair->pos;
-	t->scored[i] = (struct pb_scored){(int32_t)i, (int32_t)pos, (int32_t)pair->answer, (int32_t)pair->distractor};
+	t->scored[i] = (struct pb_scored){.example = (int32_t)i,
+					   .pos = (int32_t)pos,
+					   .answer = (int32_t)pair->answer,
+					   .distractor = (int32_t)pair->distractor};
 	t->single[i] = t->scored[i];
 	t->single[i].example = 0;
 	snprintf(t->numbers[i], sizeof t->numbers[i], "%lld", (long long)i);
@@ -300,14 +303,16 @@ static int unit(void *self, int64_t i, struct pb_unit *ret_unit)
 
 static int probe(void *self, int64_t i_unit, struct pb_probe *ret_probe)
 {
-	const struct tokens *t = self;
+	struct tokens *t = self;
 	if (i_unit < 0 || i_unit >= n_units(self))
 		return t->host->fail(t->host, PB_E_RANGE, "there is no unit %lld", (long long)i_unit);
+	t->probed[0] = view(t, i_unit, t->clean);
+	t->probed[1] = view(t, i_unit, t->corrupted);
 	*ret_probe = (struct pb_probe){
 		.struct_size = sizeof *ret_probe,
-		.clean = view(t, i_unit, t->clean),
-		.corrupted = view(t, i_unit, t->corrupted),
-		.questions = view(t, i_unit, t->clean),
+		.clean = &t->probed[0],
+		.corrupted = &t->probed[1],
+		.questions = &t->probed[0],
 	};
 	return 0;
 }

@@ -27,6 +27,7 @@ struct tokens {
 	int64_t *begin;             /* [n_pairs + 1]: where each pair's ids begin */
 	struct pb_scored *scored;   /* [n_pairs]: as an example of the batch of all */
 	struct pb_scored *single;   /* [n_pairs]: as the only example */
+	struct pb_examples probed[2]; /* the probe last asked for: clean, corrupted */
 	const char **names;         /* [n_pairs] */
 	char (*numbers)[16];        /* [n_pairs]: the names of those without one */
 	int64_t n_pos;              /* tokens of every example; 0: the lengths differ */

@@ -10,7 +10,7 @@ struct lab {
 	struct pb_config config;
 	struct pb_plan plan;
 	struct pb_params weights;
-	struct pb_probe probe;
+	struct pb_probe_data probe;
 	struct pb_engine engine;
 	struct pb_arena arena; /* of results */
 	bool has_weights, has_engine;

@@ -109,17 +109,17 @@ START_TEST(rows_belong_to_their_slice)
 	x.scored = scored;
 	for (int32_t i = 0; i < 810; i++)
 		for (int32_t pos = 0; pos < i % 3; pos++)
-			scored[n++] = (struct pb_scored){i, pos + 1, (i + pos) % 60, -1};
+			scored[n++] = (struct pb_scored){i, pos + 1, (i + pos) % 60, -1, {0}};
 	x.n_scored = n;
 	check_against_one_pass(&x);
 	x.n_scored = n = 0;
 	for (int32_t i = 600; i < 810; i += 7)
-		scored[n++] = (struct pb_scored){i, 3, i % 60, -1};
+		scored[n++] = (struct pb_scored){i, 3, i % 60, -1, {0}};
 	x.n_scored = n;
 	check_against_one_pass(&x);
 	n = 0;
 	for (int32_t i = 0; i < 20; i++)
-		scored[n++] = (struct pb_scored){i, 0, i, -1};
+		scored[n++] = (struct pb_scored){i, 0, i, -1, {0}};
 	x.n_scored = n;
 	check_against_one_pass(&x);
 }
@@ -170,7 +170,7 @@ END_TEST
 START_TEST(failures_leave_the_mean_alone)
 {
 	int32_t tokens[4] = {0, 1, 1000, 2};
-	struct pb_scored scored = {0, 2, 3, -1};
+	struct pb_scored scored = {0, 2, 3, -1, {0}};
 	struct pb_examples x = {sizeof x, 4, 1, tokens, 1, &scored};
 	double mean = 42.0;
 	ck_assert_int_eq(
@@ -186,7 +186,7 @@ START_TEST(rows_of_a_late_slice)
 {
 	struct pb_arena arena = {0};
 	int32_t tokens[12] = {0};
-	struct pb_scored scored[] = {{1 << 30, 2, 0, -1}, {(1 << 30) + 2, 3, 0, -1}};
+	struct pb_scored scored[] = {{1 << 30, 2, 0, -1, {0}}, {(1 << 30) + 2, 3, 0, -1, {0}}};
 	struct pb_examples x = {sizeof x, 4, 3, tokens, 2, scored};
 	int32_t *rows = pb_examples_rows(&x, 1 << 30, &arena);
 	ck_assert_ptr_nonnull(rows);

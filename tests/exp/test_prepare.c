@@ -64,7 +64,7 @@ END_TEST
 /* A unit that is chosen in the run may have more examples, or fewer, but not longer ones. */
 START_TEST(another_unit_than_planned)
 {
-	struct pb_probe probe;
+	struct pb_probe_data probe;
 	told(SWEEP("hook: blocks.1.hook_resid_pre, over: [pos], backward: corrupted"),
 	     "blocks.1.hook_resid_pre backward 2 1 8\n");
 	*logged = '\0';

@@ -12,8 +12,8 @@ enum { ROWS = 7, VOCAB = 5 };
 static struct plug plug;
 static struct pb_scorer scorer;
 static double logits[ROWS * VOCAB], rows[ROWS];
-static const struct pb_scored scored[ROWS] = {{0, 1, 3, 0}, {0, 2, 0, 1}, {1, 0, 4, 2}, {2, 1, 1, 0},
-					      {2, 2, 2, 3}, {3, 0, 0, 4}, {4, 1, 3, 2}};
+static const struct pb_scored scored[ROWS] = {{0, 1, 3, 0, {0}}, {0, 2, 0, 1, {0}}, {1, 0, 4, 2, {0}}, {2, 1, 1, 0, {0}},
+					      {2, 2, 2, 3, {0}}, {3, 0, 0, 4, {0}}, {4, 1, 3, 2, {0}}};
 
 static struct pb_view view(int64_t n)
 {
@@ -176,7 +176,7 @@ END_TEST
 
 START_TEST(distractors_are_checked)
 {
-	struct pb_scored some[2] = {{0, 0, 1, 2}, {1, 0, 1, -1}};
+	struct pb_scored some[2] = {{0, 0, 1, 2, {0}}, {1, 0, 1, -1, {0}}};
 	struct pb_examples x = {.struct_size = sizeof x, .n_scored = 2, .scored = some};
 	open("logit_difference");
 	ck_assert_int_eq(pb_scorer_check(&scorer, &x, "unit's rows"), -PB_E_CONFIG);
@@ -195,7 +195,7 @@ END_TEST
 START_TEST(answers_outside_the_vocabulary)
 {
 	double mean;
-	struct pb_scored wrong = {0, 0, VOCAB, -1};
+	struct pb_scored wrong = {0, 0, VOCAB, -1, {0}};
 	struct pb_view x = view(1);
 	open("cross_entropy");
 	ck_assert_int_lt(pb_scorer_score(&scorer, &x, &wrong, NULL, NULL, &mean), 0);

@@ -114,7 +114,7 @@ START_TEST(largest_change_of_a_logit)
 	ck_assert_uint_eq(units.n_units, 16);
 	pb_tape_init(&tape, &lab.device, PB_F64);
 	for (size_t i = 0; i < 16; i++) {
-		struct pb_probe probe;
+		struct pb_probe_data probe;
 		double value;
 		ck_assert_ok(pb_data_probe(&lab.plan, lab.plan.candidates[i], &probe));
 		ck_assert_ok(pb_evaluate(&lab.plan.model, &tape, &other.weights, lab.plan.select_metric,

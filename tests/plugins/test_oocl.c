@@ -544,13 +544,13 @@ START_TEST(golden_probe)
 	while (strcmp(unit.name, "12") != 0);
 	ck_assert_str_eq(unit.set, "Dt3");
 	ck_assert_ok(s.ops->probe(s.self, i - 1, &probe));
-	check_equal(json_object_get(golden, "clean_tokens"), &probe.clean);
-	check_equal(json_object_get(golden, "corrupted_tokens"), &probe.corrupted);
-	check_equal(json_object_get(golden, "questions"), &probe.questions);
-	for (int64_t k = 0; k < probe.questions.n_examples; k++)
-		ck_assert_int_eq(read_example(&s, &probe.questions, k).question, k);
-	ck_assert_int_eq(read_example(&s, &probe.clean, 0).says, 12);
-	ck_assert_int_eq(read_example(&s, &probe.corrupted, 0).says, 12);
+	check_equal(json_object_get(golden, "clean_tokens"), probe.clean);
+	check_equal(json_object_get(golden, "corrupted_tokens"), probe.corrupted);
+	check_equal(json_object_get(golden, "questions"), probe.questions);
+	for (int64_t k = 0; k < probe.questions->n_examples; k++)
+		ck_assert_int_eq(read_example(&s, probe.questions, k).question, k);
+	ck_assert_int_eq(read_example(&s, probe.clean, 0).says, 12);
+	ck_assert_int_eq(read_example(&s, probe.corrupted, 0).says, 12);
 	plug_close(&s.plug);
 	json_decref(golden);
 }

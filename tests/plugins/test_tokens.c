@@ -29,8 +29,8 @@ static void check_examples(const struct pb_examples *e, int64_t n, int32_t n_pos
 }
 
 static const int32_t clean[] = {1, 2, 3, 4, 5, 6}, corrupted[] = {1, 9, 3, 4, 8, 6};
-static const struct pb_scored all_scored[] = {{0, 2, 7, 10}, {1, 1, 11, -1}};
-static const struct pb_scored second[] = {{0, 1, 11, -1}};
+static const struct pb_scored all_scored[] = {{0, 2, 7, 10, {0}}, {1, 1, 11, -1, {0}}};
+static const struct pb_scored second[] = {{0, 1, 11, -1, {0}}};
 
 /* Two pairs of three tokens, however they were given. */
 static void check_two(struct plug *p)
@@ -49,16 +49,16 @@ static void check_two(struct plug *p)
 		ck_assert_ptr_null(unit.set);
 	}
 	ck_assert_ok(ops->probe(self, 0, &probe));
-	check_examples(&probe.clean, 1, 3, clean, all_scored);
-	check_examples(&probe.corrupted, 1, 3, corrupted, all_scored);
+	check_examples(probe.clean, 1, 3, clean, all_scored);
+	check_examples(probe.corrupted, 1, 3, corrupted, all_scored);
 	ck_assert_ok(ops->probe(self, 1, &probe));
-	check_examples(&probe.clean, 1, 3, clean + 3, second);
-	check_examples(&probe.corrupted, 1, 3, corrupted + 3, second);
-	check_examples(&probe.questions, 1, 3, clean + 3, second);
+	check_examples(probe.clean, 1, 3, clean + 3, second);
+	check_examples(probe.corrupted, 1, 3, corrupted + 3, second);
+	check_examples(probe.questions, 1, 3, clean + 3, second);
 	ck_assert_ok(ops->probe(self, 2, &probe));
-	check_examples(&probe.clean, 2, 3, clean, all_scored);
-	check_examples(&probe.corrupted, 2, 3, corrupted, all_scored);
-	check_examples(&probe.questions, 2, 3, clean, all_scored);
+	check_examples(probe.clean, 2, 3, clean, all_scored);
+	check_examples(probe.corrupted, 2, 3, corrupted, all_scored);
+	check_examples(probe.questions, 2, 3, clean, all_scored);
 	ck_assert_int_eq(ops->n_splits(self), 2);
 	for (int i = 0; i < 2; i++) {
 		ck_assert_ok(ops->split(self, i, &split));
@@ -135,9 +135,9 @@ START_TEST(lengths_may_differ)
 	ck_assert_int_eq(ops->n_units(p.instance->self), 3);
 	ck_assert_int_eq(ops->n_splits(p.instance->self), 0);
 	ck_assert_ok(ops->probe(p.instance->self, 1, &probe));
-	check_examples(&probe.clean, 1, 1, (int32_t[]){4}, (struct pb_scored[]){{0, 0, 11, -1}});
+	check_examples(probe.clean, 1, 1, (int32_t[]){4}, (struct pb_scored[]){{0, 0, 11, -1, {0}}});
 	ck_assert_ok(ops->probe(p.instance->self, 2, &probe));
-	check_examples(&probe.corrupted, 1, 3, (int32_t[]){1, 9, 5}, (struct pb_scored[]){{0, 2, 7, -1}});
+	check_examples(probe.corrupted, 1, 3, (int32_t[]){1, 9, 5}, (struct pb_scored[]){{0, 2, 7, -1, {0}}});
 	check_needs(&p, 12, 3);
 	plug_close(&p);
 }

@@ -2,7 +2,9 @@
  *
  * A split is a list of examples to train or evaluate on. A unit (an integer, a prompt pair) is what a sweep asks about;
  * its probe is a clean and a corrupted example batch of equal shape and the questions that measure the effect.
- * All calls come from one thread. Memory that a call hands out belongs to the plugin.
+ * All calls come from one thread. Memory that a call hands out belongs to the plugin. The structs that calls fill in come
+ * zeroed, with the host's size in `struct_size`; as the host's minor is at least the plugin's, the plugin's own
+ * fits in. The host checks all examples against these comments and the model's vocabulary before it uses them.
  */
 #ifndef PATCHBAY_DATASET_H
 #define PATCHBAY_DATASET_H
@@ -13,22 +15,31 @@
 extern "C" {
 #endif
 
-/* One scored row of the logits. */
+/* One scored row of the logits. Frozen: it is an element of arrays. */
 struct pb_scored {
 	int32_t example;    /* 0 .. n_examples-1 */
-	int32_t pos;        /* position whose logits are scored */
+	int32_t pos;        /* position whose logits are scored: 0 .. n_pos-1 */
 	int32_t answer;     /* the right token */
 	int32_t distractor; /* a wrong token, or -1 */
+	int32_t reserved[4]; /* 0 */
 };
+
+#ifdef __cplusplus
+static_assert(sizeof(struct pb_scored) == PB_SCORED_SIZE, "it is part of PB_ABI_LAYOUT");
+#else
+_Static_assert(sizeof(struct pb_scored) == PB_SCORED_SIZE, "it is part of PB_ABI_LAYOUT");
+#endif
 
 struct pb_examples {
 	uint32_t struct_size;
-	int32_t n_pos; /* tokens per example */
+	int32_t n_pos; /* tokens per example, 1 at least; n_pos * n_examples < 2^31 */
 	int64_t n_examples;
 	const int32_t *tokens; /* [n_examples, n_pos] */
 	int64_t n_scored;
 	const struct pb_scored *scored; /* ascending by example */
 };
+
+#define PB_EXAMPLES_LEAST PB_SIZE_TO(struct pb_examples, scored) /* struct_size as of 1.0 */
 
 #define PB_SPLIT_FRESH 1u /* differs from epoch to epoch */
 
@@ -50,10 +61,12 @@ struct pb_unit {
 struct pb_probe {
 	uint32_t struct_size;
 	uint32_t reserved;
-	struct pb_examples clean;
-	struct pb_examples corrupted; /* same n_examples and n_pos as clean */
-	struct pb_examples questions; /* n_examples may be 0: then only activation patching is possible */
+	const struct pb_examples *clean;     /* 1 example at least */
+	const struct pb_examples *corrupted; /* same n_examples and n_pos as clean */
+	const struct pb_examples *questions; /* NULL or n_examples 0: then only activation patching is possible */
 };
+
+#define PB_PROBE_LEAST PB_SIZE_TO(struct pb_probe, questions) /* struct_size as of 1.0 */
 
 struct pb_dataset_ops {
 	uint32_t struct_size;
@@ -68,7 +81,7 @@ struct pb_dataset_ops {
 	int (*examples)(void *self, int64_t i_split, int64_t epoch, struct pb_examples *ret_examples);
 	int64_t (*n_units)(void *self); /* 0: a dataset for training only; `unit` and `probe` may then be NULL */
 	int (*unit)(void *self, int64_t i, struct pb_unit *ret_unit);    /* valid until destroy */
-	/* Valid until the next probe call, or destroy. */
+	/* With the examples that it points to valid until the next probe call, or destroy. */
 	int (*probe)(void *self, int64_t i_unit, struct pb_probe *ret_probe);
 	/* Writes how a token reads ("71", "alias(71)", "R") into text, at most `size` bytes with the NUL. */
 	int (*token_text)(void *self, int32_t token, char *text, size_t size);

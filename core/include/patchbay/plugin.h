@@ -31,10 +31,12 @@ extern "C" {
 #define PB_ABI_MAJOR 1u
 #define PB_ABI_MINOR 0u
 
+#define PB_SCORED_SIZE 32u /* sizeof(struct pb_scored); dataset.h sees to it */
+
 /* A mixed-radix digest of the sizes of the structs whose layout both sides must agree on. */
 #define PB_ABI_LAYOUT                                                                                  \
 	((uint32_t)(sizeof(struct pb_view) * 1000003u + sizeof(struct pb_param) * 10007u +             \
-		    offsetof(struct pb_view, data) * 101u + offsetof(struct pb_param, doc) * 11u +     \
+		    PB_SCORED_SIZE * 1009u + offsetof(struct pb_view, data) * 101u + offsetof(struct pb_param, doc) * 11u +     \
 		    offsetof(struct pb_host, fail)))
 
 struct pb_abi {
