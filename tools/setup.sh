@@ -25,7 +25,20 @@ install_missing() {
 	DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
 }
 
-# build_in FOLDER [meson options]: configures once, then builds.
+# Distributions of before 2023 have a meson older than the 1.0 that is needed: then one from PyPI, in a folder of its own.
+find_meson() {
+	version=$(meson --version 2>/dev/null || echo 0)
+	[ "$(printf '%s\n1.0.0\n' "$version" | sort -V | head -n 1)" = 1.0.0 ] && return 0
+	if [ ! -x .venv-build/bin/meson ]; then
+		packages="$packages python3-venv"
+		install_missing
+		python3 -m venv .venv-build
+		.venv-build/bin/pip install --quiet 'meson>=1.0,<2'
+	fi
+	PATH=$PWD/.venv-build/bin:$PATH
+}
+
+# build_in FOLDER [meson options]: configures once, then builds $targets (all of it when unset).
 build_in() {
 	folder=$1
 	shift
@@ -38,5 +51,6 @@ build_in() {
 		}
 		rm -f "$folder.setup.log"
 	fi
-	ninja -C "$folder"
+	# shellcheck disable=SC2086
+	ninja -C "$folder" ${targets:-}
 }

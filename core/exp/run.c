@@ -99,9 +99,10 @@ static int select_unit(struct run *r, int64_t *ret_unit)
 
 static const char *examples_text(struct run *r, const struct pb_examples *x)
 {
-	if (x->n_examples != 1)
-		return pb_arena_printf(&r->arena, "%lld examples", (long long)x->n_examples);
-	return pb_data_tokens_text(r->plan, x->tokens, x->n_pos, &r->arena);
+	const char *first = pb_data_tokens_text(r->plan, x->tokens, x->n_pos, &r->arena);
+	if (!first || x->n_examples == 1)
+		return first;
+	return pb_arena_printf(&r->arena, "%s (+%lld)", first, (long long)x->n_examples - 1);
 }
 
 static int describe_probe(struct run *r, const struct pb_engine *e, int64_t number)

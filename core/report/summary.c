@@ -20,13 +20,19 @@ static void draw_probe(struct pb_text *out, const struct pb_terminal *terminal, 
 	const struct pb_result_probe *probe = run->probe;
 	const char *metric = run->n_sweeps ? run->sweeps[0].metric : "metric";
 	struct pb_text words = {0};
-	pb_text_add(&words, "clean \"%s\", corrupted \"%s\"; %s: ", probe->clean, probe->corrupted, metric);
-	pb_draw_number(&words, probe->metric_before);
-	pb_text_add(&words, " before, ");
-	pb_draw_number(&words, probe->metric_clean);
-	pb_text_add(&words, " clean, ");
-	pb_draw_number(&words, probe->metric_corrupted);
-	pb_text_add(&words, " corrupted");
+	pb_text_add(&words, "clean \"%s\", corrupted \"%s\"", probe->clean, probe->corrupted);
+	if (!isnan(probe->metric_before)) {
+		pb_text_add(&words, "; %s: ", metric);
+		pb_draw_number(&words, probe->metric_before);
+	}
+	/* A run that only looks at activations makes no update. */
+	if (!isnan(probe->metric_clean) || !isnan(probe->metric_corrupted)) {
+		pb_text_add(&words, " before, ");
+		pb_draw_number(&words, probe->metric_clean);
+		pb_text_add(&words, " after the clean update, ");
+		pb_draw_number(&words, probe->metric_corrupted);
+		pb_text_add(&words, " after the corrupted one");
+	}
 	struct pb_text lead = {0};
 	pb_text_add(&lead, "  probe %s: ", probe->unit);
 	if (!words.failed && !lead.failed)
@@ -97,8 +103,6 @@ static void draw_sweep(struct pb_text *out, const struct pb_terminal *terminal, 
 		pb_draw_words(out, terminal, lead.data, words.data);
 	pb_text_finish(&lead);
 	pb_text_finish(&words);
-	for (size_t i = 0; i < sweep->n_notes; i++)
-		pb_draw_words(out, terminal, "    ! ", sweep->notes[i]);
 }
 
 static void draw_stage(struct pb_text *out, const struct pb_terminal *terminal, const struct pb_result_stage *stage)

@@ -304,15 +304,33 @@ START_TEST(summary_names_the_strongest_cells)
 	const char *text = close_screen(&screen);
 	static const char *const parts[] = {
 	        "  probe 71: clean \"R alias(71) 71 P\", corrupted \"U alias(71) 71 P\"; correct_logit: 3.909",
-	        "3.909 before, 6.248 clean, 2.066 corrupted\n",
+	        "3.909 before, 6.248 after the clean update, 2.066 after",
 	        "  X2: 51 epochs, loss ",
 	        "  resid_pre by layer: layer 0: -0.06; layer 1: 0.38; layer 5: 0.44\n",
 	        "  circuit parts: set embeddings + blocks 0-1: 1.02; set embeddings + block 0: 0.89; set block 0: 0.66",
-	        "  resid_pre, backward only: no cell differs from 1, where nothing happens\n    ! backward patch at",
+	        "  resid_pre, backward only: no cell differs from 1, where nothing happens\n",
 	        "\nReport: runs/x/report.html\n",
 	};
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		ck_assert_msg(strstr(text, parts[i]), "no \"%s\" in\n%s", parts[i], text);
+	ck_assert_msg(!strstr(text, "replaced the gradient with itself"), "a note stands under its sweep already");
+}
+END_TEST
+
+/* Activation patching alone. */
+START_TEST(no_update_is_no_number)
+{
+	struct pb_result_run run = *pb_example_run(&arena);
+	struct pb_result_probe probe = *run.probe;
+	struct screen screen;
+	probe.metric_clean = probe.metric_corrupted = NAN;
+	run.probe = &probe;
+	open_screen(&screen, 0, 140);
+	pb_terminal_summary(&screen.terminal, &run, "runs/x");
+	const char *text = close_screen(&screen);
+	ck_assert_ptr_nonnull(strstr(text, "correct_logit: 3.909\n"));
+	ck_assert_ptr_null(strstr(text, "update"));
+	ck_assert_ptr_null(strstr(text, "nan"));
 }
 END_TEST
 
@@ -376,6 +394,7 @@ static TCase *terminal_case(void)
 	tcase_add_test(tcase, undefined_score_shows_the_metric);
 	tcase_add_test(tcase, broken_table_is_said_not_drawn);
 	tcase_add_test(tcase, summary_names_the_strongest_cells);
+	tcase_add_test(tcase, no_update_is_no_number);
 	tcase_add_test(tcase, widths_of_characters);
 	tcase_add_test(tcase, environment_decides);
 	return tcase;

@@ -64,7 +64,8 @@ function makeLine(probe) {
 function makeProbe(probe) {
 	const metric = run.sweeps.length ? run.sweeps[0].metric : "metric", number = (value) => el("td", { class: "n" }, say(value, 5));
 	const rows = [["base weights", probe.metric_before, NaN, NaN], ["after the clean update", probe.metric_clean, probe.loss_clean, probe.grad_norm_clean],
-		["after the corrupted update", probe.metric_corrupted, probe.loss_corrupted, probe.grad_norm_corrupted]];
+		["after the corrupted update", probe.metric_corrupted, probe.loss_corrupted, probe.grad_norm_corrupted]]
+		.filter(([, ...values]) => values.some((value) => Number.isFinite(real(value)))); // no update was made where only activations are patched
 	const heads = ["", metric, "loss of the example", "gradient norm"].map((text, i) => el("th", { scope: "col", class: i ? "n" : null }, text));
 	return el("section", null, el("h2", null, "Probe " + (probe.unit || "")),
 		el("dl", { class: "probe" }, el("dt", null, "clean"), el("dd", null, makeTokens(probe.clean, probe.corrupted)),
