@@ -1,6 +1,8 @@
 /* table.c: one sweep as .csv and .json. */
 #include "report/table.h"
 
+#include <string.h>
+
 #include "report/column.h"
 #include "report/csv.h"
 #include "report/output.h"
@@ -16,18 +18,37 @@ static void add_csv_number(struct pb_csv *csv, const struct pb_column *column, c
 	}
 }
 
+/* Labels such as "alias(71) (1)" are for people: a program wants the position too. */
+static bool needs_index(const struct pb_result_axis *axis)
+{
+	for (int64_t i = 0; i < axis->n; i++)
+		if (axis->labels[i][strspn(axis->labels[i], "0123456789")])
+			return true;
+	return false;
+}
+
 static int write_csv(const char *dir, const struct pb_result_sweep *sweep)
 {
 	struct pb_csv csv = {0};
-	for (size_t a = 0; a < sweep->n_axes; a++)
+	for (size_t a = 0; a < sweep->n_axes; a++) {
+		struct pb_text index = {0};
 		pb_csv_string(&csv, sweep->axes[a].name);
+		pb_text_add(&index, "%s_index", sweep->axes[a].name);
+		if (needs_index(&sweep->axes[a]))
+			pb_csv_string(&csv, index.data);
+		csv.text.failed |= index.failed;
+		pb_text_finish(&index);
+	}
 	for (size_t i = 0; i < pb_n_columns; i++)
 		pb_csv_string(&csv, pb_columns[i].name);
 	pb_csv_end_row(&csv);
 	for (size_t c = 0; c < sweep->n_cells; c++) {
 		const struct pb_result_cell *cell = &sweep->cells[c];
-		for (size_t a = 0; a < sweep->n_axes; a++)
+		for (size_t a = 0; a < sweep->n_axes; a++) {
 			pb_csv_string(&csv, sweep->axes[a].labels[cell->index[a]]);
+			if (needs_index(&sweep->axes[a]))
+				pb_csv_int(&csv, cell->index[a]);
+		}
 		for (size_t i = 0; i < pb_n_columns; i++)
 			add_csv_number(&csv, &pb_columns[i], cell);
 		pb_csv_end_row(&csv);

@@ -129,10 +129,13 @@ START_TEST(csv_quotes_labels_and_leaves_nan_empty)
 	ck_assert_str_eq(csv->field[0][0], "set, of all");
 	for (size_t i = 0; i < 5; i++)
 		ck_assert_str_eq(csv->field[i + 1][0], labels[i]);
-	ck_assert_str_eq(csv->field[1][2], "");
-	ck_assert_str_eq(csv->field[2][2], "inf");
-	ck_assert_str_eq(csv->field[3][2], "-inf");
-	ck_assert_str_eq(csv->field[4][2], "0.1");
+	/* A label for people is followed by its position. */
+	ck_assert_str_eq(csv->field[0][1], "set, of all_index");
+	ck_assert_str_eq(csv->field[4][1], "3");
+	ck_assert_str_eq(csv->field[1][3], "");
+	ck_assert_str_eq(csv->field[2][3], "inf");
+	ck_assert_str_eq(csv->field[3][3], "-inf");
+	ck_assert_str_eq(csv->field[4][3], "0.1");
 }
 END_TEST
 
