@@ -17,7 +17,8 @@ static const struct pb_keys_entry entries[] = {
 	{"an experiment", "probe", "mapping; optional", "the training example the sweeps are about; see `probe`"},
 	{"an experiment", "update", "mapping; optional", "the one optimizer step behind a patch; see `update`"},
 	{"an experiment", "loss", PLUGIN "; default cross_entropy",
-	 "the metric whose gradient trains and updates; it needs one (`patchbay plugin info NAME` tells)"},
+	 "the metric whose gradient trains and updates; it needs one (`patchbay plugin info NAME` tells). "
+	 "Made small; where more of the metric is better, the loss is minus the metric"},
 	{"an experiment", "metric", PLUGIN "; default correct_logit",
 	 "what is measured in each cell of a sweep, e.g. `{plugin: correct_logit, of: probability}`"},
 	{"an experiment", "sweeps", "list of mappings; optional", "what is patched, cell by cell; see `sweeps`"},
@@ -32,7 +33,8 @@ static const struct pb_keys_entry entries[] = {
 	{"`stop`", "metric", PLUGIN "; default cross_entropy", "what to look at"},
 	{"`probe`", "select", "mapping; optional",
 	 "compares all units' questions before and after a training stage (`units.csv`); see `select`"},
-	{"`select`", "metric", PLUGIN "; default accuracy", "what to compare"},
+	{"`select`", "metric", PLUGIN "; default accuracy",
+	 "what to compare: more is an improvement, or less for a metric such as cross_entropy"},
 
 	{"a sweep", "setter", PLUGIN ", or the word params",
 	 "what is patched of the hook point, e.g. `layer_head`, `{plugin: noise, std: 3}`; `params`: parameters' "

@@ -141,12 +141,12 @@ static const struct pb_param select_table[] = {
 	{"before", PB_TYPE_STRING, AT(pb_config_select, before), .doc = "name of the earlier weights, e.g. model_1"},
 	{"after", PB_TYPE_STRING, AT(pb_config_select, after), .doc = "name of the later weights, e.g. model_2"},
 	{"sets", PB_TYPE_STRING_LIST, AT(pb_config_select, sets), .default_text = "[]",
-	 .doc = "the sets whose units compete; none given: all units"},
+	 .doc = "the sets whose units compete for the largest improvement of `metric`; none given: all units"},
 };
 
 static const struct pb_param probe_table[] = {
 	{"unit", PB_TYPE_STRING, AT(pb_config_probe, unit), .default_text = "~",
-	 .doc = "the unit to probe, e.g. 71; left out: the one with the largest change in `select`"},
+	 .doc = "the unit to probe, e.g. 71; left out: the one that improved most in `select`"},
 	{"model", PB_TYPE_STRING, AT(pb_config_probe, model), .default_text = "~",
 	 .doc = "name of the weights to update; left out: the loaded ones, or the last stage's"},
 };

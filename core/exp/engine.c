@@ -58,9 +58,10 @@ static bool has_kind(const struct pb_plan *plan, enum pb_sweep_kind kind)
 	return false;
 }
 
+/* Ones that the metric can judge: the plan sees to that where an update is measured. */
 static bool has_questions(const struct pb_engine *e)
 {
-	return e->probe->questions.n_scored > 0;
+	return e->probe->questions.n_scored > 0 && !pb_scorer_check(e->plan->metric, &e->probe->questions, "");
 }
 
 /* Which points the sweeps take from run `from`. */
@@ -111,7 +112,8 @@ static bool wants_reference(const struct pb_engine *e)
 	return e->plan->metric->ops->flags & PB_METRIC_NEEDS_REFERENCE;
 }
 
-static int measure_logits(struct pb_engine *e, struct pb_engine_run *run, const struct pb_view *logits)
+/* Keeps the logits of this very pass: a patch with the run's own values must give its numbers to the last bit. */
+static int keep_logits(struct pb_engine *e, struct pb_engine_run *run, const struct pb_view *logits)
 {
 	size_t count = (size_t)pb_view_count(logits);
 	int rc = 0;
@@ -120,10 +122,26 @@ static int measure_logits(struct pb_engine *e, struct pb_engine_run *run, const 
 		rc = run->reference ? pb_view_read(e->plan->device, logits, run->reference)
 				    : pb_fail_nomem(count * sizeof *run->reference, "reference logits");
 	}
-	if (rc || pb_scorer_check(e->plan->metric, run->examples, "") < 0)
+	if (rc || !count)
 		return rc;
-	return pb_scorer_score(e->plan->metric, logits, run->examples->scored, run->reference, NULL,
-			       &run->metric_logits);
+	rc = pb_tensor_new(&e->means_pool, logits->dtype, logits->rank, logits->shape, &run->logits);
+	return rc ? rc : pb_view_copy(e->plan->device, &run->logits, logits);
+}
+
+/* Each run's metric without a patch, by its own answers and, where they are for the same rows, by the other's: a sweep
+ * measures both ends of its score as it measures its cells, by the answers of its base. */
+static int measure_ends(struct pb_engine *e)
+{
+	int rc = 0;
+	for (int i = 0; !rc && i < 4; i++) {
+		struct pb_engine_run *run = &e->runs[i / 2], *by = &e->runs[i % 2];
+		double *metric = run == by ? &run->metric_logits : &run->metric_as_base;
+		if (run->logits.data && pb_examples_same_rows(run->examples, by->examples) &&
+		    !pb_scorer_check(e->plan->metric, by->examples, ""))
+			rc = pb_scorer_score(e->plan->metric, &run->logits, by->examples->scored, by->reference, NULL,
+					     metric);
+	}
+	return rc;
 }
 
 static int make_run(struct pb_engine *e, struct pb_engine_run *run, const struct pb_examples *x, int32_t from)
@@ -131,7 +149,7 @@ static int make_run(struct pb_engine *e, struct pb_engine_run *run, const struct
 	struct pb_var *logits;
 	size_t mark = pb_bus_begin(&e->bus);
 	run->examples = x;
-	run->loss = run->grad_norm = run->metric_updated = run->metric_logits = NAN;
+	run->loss = run->grad_norm = run->metric_updated = run->metric_logits = run->metric_as_base = NAN;
 	int rc = pb_cache_init(&run->cache, e->plan->device, &e->plan->model.sites);
 	if (!rc)
 		rc = want_sources(e, &run->cache, from);
@@ -140,9 +158,8 @@ static int make_run(struct pb_engine *e, struct pb_engine_run *run, const struct
 	if (!rc)
 		rc = pass(e, x, e->updates, &logits, &run->loss);
 	pb_bus_end(&e->bus, mark);
-	/* Measured on this very pass: a patch with the run's own values must give these numbers to the last bit. */
 	if (!rc)
-		rc = measure_logits(e, run, &logits->value);
+		rc = keep_logits(e, run, &logits->value);
 	if (!rc && has_kind(e->plan, PB_SWEEP_PARAMS))
 		rc = keep_grads(e, run);
 	if (!rc && e->updates && has_questions(e))
@@ -214,6 +231,8 @@ int pb_engine_init(struct pb_engine *engine, const struct pb_plan *plan, const s
 		rc = make_run(e, &e->runs[0], &probe->clean, PB_FROM_CLEAN);
 	if (!rc)
 		rc = make_run(e, &e->runs[1], &probe->corrupted, PB_FROM_CORRUPTED);
+	if (!rc)
+		rc = measure_ends(e);
 	if (!rc)
 		rc = pb_engine_make_means(e);
 	if (rc)

@@ -16,7 +16,9 @@ struct pb_engine_run {
 	bool *present;           /* [n params], with grads */
 	double loss, grad_norm;
 	double metric_updated;   /* on the questions, after one update on this run; NaN without questions */
-	double metric_logits;    /* of this run's own scored rows */
+	struct pb_view logits;   /* of its scored rows, from the pool of means; data NULL: none */
+	double metric_logits;    /* of these, by its own answers */
+	double metric_as_base;   /* of these, by the other run's answers and reference: the far end of that run's score */
 	double *reference;       /* logits of its scored rows; NULL unless the metric wants them */
 };
 
@@ -34,7 +36,7 @@ struct pb_engine {
 	double *reference;           /* logits of the questions' rows; NULL unless the metric wants them */
 	struct pb_engine_run runs[2]; /* clean, corrupted */
 	struct pb_view *means;       /* [n_sweeps * n_sites] sources of mean ablations; data NULL: none */
-	struct pb_pool means_pool;
+	struct pb_pool means_pool;   /* and of the runs' logits */
 };
 
 /* Computes both runs. plan, weights and probe must outlive the engine. */

@@ -16,6 +16,14 @@ int32_t *pb_examples_rows(const struct pb_examples *examples, int64_t first_exam
 	return rows;
 }
 
+bool pb_examples_same_rows(const struct pb_examples *a, const struct pb_examples *b)
+{
+	bool same = a->n_scored == b->n_scored;
+	for (int64_t i = 0; same && i < a->n_scored; i++)
+		same = a->scored[i].example == b->scored[i].example && a->scored[i].pos == b->scored[i].pos;
+	return same;
+}
+
 /* A slice of an example list, and where its scored rows lie in the whole. */
 struct slice {
 	struct pb_examples examples;

@@ -9,6 +9,9 @@
  * The tokens are those of example `first_example` on, which the scored list counts from an earlier one; else 0. */
 int32_t *pb_examples_rows(const struct pb_examples *examples, int64_t first_example, struct pb_arena *arena);
 
+/* Do both score the same positions of the same examples? Their answers may differ. */
+bool pb_examples_same_rows(const struct pb_examples *a, const struct pb_examples *b);
+
 /* Resets the tape. ret_rows [n_scored] may be NULL; `reference` as in scorer.h. At most 512 examples in one pass. */
 int pb_evaluate(const struct pb_model *model, struct pb_tape *tape, const struct pb_weights *weights,
 		struct pb_scorer *scorer, const struct pb_examples *examples, const double *reference, double *ret_rows,

@@ -96,6 +96,11 @@ void pb_plan_check_loss(struct pb_plan *plan, const struct pb_scorer *loss, cons
 			"metric `%s` has no gradient and cannot be the loss; cross_entropy can (`patchbay plugin info` "
 			"tells of each)",
 			pb_scorer_name(loss));
+	else if (loss->ops->flags & PB_METRIC_NEEDS_REFERENCE)
+		pb_yaml_error(
+			&plan->config->yaml, at,
+			"metric `%s` compares with the logits before a patch, and a loss has none; choose another",
+			pb_scorer_name(loss));
 }
 
 static void fail_split(struct pb_plan *plan, const char *name, const struct pb_yaml_node *at)
@@ -163,15 +168,66 @@ static int try_setters(struct pb_plan *plan)
 	return rc;
 }
 
+static bool patches_activations(const struct pb_plan *plan)
+{
+	bool patches = false;
+	for (size_t i = 0; i < plan->config->n_sweeps; i++)
+		patches |= plan->config->sweeps[i].kind != PB_SWEEP_PARAMS;
+	return patches;
+}
+
+/* One more unit that may be selected, against the first, for which the sweeps were made. */
+static int check_candidate(struct pb_plan *plan, int64_t number, int32_t n_pos, const char *first, bool *ret_good)
+{
+	struct pb_unit unit;
+	struct pb_probe_data probe;
+	int rc = pb_data_unit(plan, number, &unit);
+	if (!rc)
+		rc = pb_data_probe(plan, number, &probe);
+	if (rc)
+		return rc;
+	const char *name = pb_arena_printf(&plan->arena, "unit `%s`", unit.name);
+	if (!name)
+		return -PB_E_NOMEM;
+	*ret_good = probe.clean.n_pos == n_pos || !patches_activations(plan);
+	if (*ret_good)
+		*ret_good = pb_plan_check_probe(plan, &probe, name);
+	else
+		pb_yaml_error(&plan->config->yaml, plan->config->probe.select.node,
+			      "unit `%s` has %d tokens, %s %d: units of different lengths cannot share sweeps over "
+			      "positions; name the unit in `probe.unit`",
+			      first, n_pos, name, probe.clean.n_pos);
+	return 0;
+}
+
+/* Whichever unit is selected, the sweeps must fit it. */
+static int check_candidates(struct pb_plan *plan, int32_t n_pos)
+{
+	struct pb_unit first;
+	bool good = true;
+	int rc = pb_data_unit(plan, plan->candidates[0], &first);
+	for (size_t i = 1; !rc && good && i < plan->n_candidates; i++)
+		rc = check_candidate(plan, plan->candidates[i], n_pos, first.name, &good);
+	return rc;
+}
+
 /* The unit whose examples tell the sweeps' shapes: the probe's, or any where that is not known. */
 static int make_sweeps(struct pb_plan *plan)
 {
 	struct pb_probe_data probe;
 	int64_t unit = plan->unit >= 0 ? plan->unit : plan->n_candidates ? plan->candidates[0] : 0;
-	if (!plan->config->n_sweeps || !pb_dataset_ops(plan->data)->n_units(plan->data->self))
+	size_t before = plan->config->yaml.n_errors;
+	if (!plan->has_probe || !pb_dataset_ops(plan->data)->n_units(plan->data->self))
 		return 0;
 	int rc = pb_data_probe(plan, unit, &probe);
-	return rc ? rc : pb_plan_make_sweeps(plan, &probe);
+	int32_t n_pos = rc ? 0 : probe.clean.n_pos;
+	if (!rc)
+		rc = pb_plan_make_sweeps(plan, &probe);
+	if (!rc)
+		pb_plan_check_probe(plan, &probe, NULL);
+	return rc || plan->unit >= 0 || !plan->n_candidates || plan->config->yaml.n_errors != before
+		       ? rc
+		       : check_candidates(plan, n_pos);
 }
 
 /* Each part that can be judged is, whatever is wrong with the others. */
@@ -277,7 +333,7 @@ void pb_plan_describe(const struct pb_plan *plan, struct pb_text *out)
 	if (plan->has_probe && plan->unit >= 0 && !pb_data_unit(plan, plan->unit, &unit))
 		pb_text_add(out, "probe: unit %s\n", unit.name);
 	else if (plan->has_probe)
-		pb_text_add(out, "probe: the unit with the largest change among %zu\n", plan->n_candidates);
+		pb_text_add(out, "probe: the unit with the largest improvement among %zu\n", plan->n_candidates);
 	if (!pb_plan_asks(plan))
 		pb_text_add(out, "nothing to run: neither `train` nor `sweeps`\n");
 	else

@@ -124,6 +124,8 @@ int pb_plan_make_model(struct pb_plan *plan);
 int pb_plan_make_stages(struct pb_plan *plan);
 int pb_plan_make_probe(struct pb_plan *plan);
 int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe_data *probe);
+/* Have the probe's rows what the loss, the metric and the sweeps need? Mistakes name the unit, "the unit" where NULL. */
+bool pb_plan_check_probe(struct pb_plan *plan, const struct pb_probe_data *probe, const char *unit);
 int pb_plan_make_cells(struct pb_plan *plan, struct pb_plan_sweep *sweep, int64_t n_pos);
 int pb_plan_make_sets(struct pb_plan *plan, struct pb_plan_sweep *sweep);
 /* The one axis of explicit cells or sets: room for n cells, and for their labels. */
@@ -132,7 +134,7 @@ int pb_plan_single_axis(struct pb_plan *plan, struct pb_plan_sweep *sweep, const
 /* Finds and instantiates the metric that a node names (NULL node: `fallback`). On a mistake *ret_scorer is NULL. */
 int pb_plan_scorer(struct pb_plan *plan, const struct pb_yaml_node *node, const char *fallback,
 		   struct pb_scorer **ret_scorer);
-/* A metric without gradient is a mistake at `at`. */
+/* A metric that cannot be a loss (no gradient, or in want of a reference) is a mistake at `at`. */
 void pb_plan_check_loss(struct pb_plan *plan, const struct pb_scorer *loss, const struct pb_yaml_node *at);
 /* Finds and instantiates a plugin; on a mistake *ret_instance is NULL. `node` or `fallback` names it. */
 int pb_plan_instance(struct pb_plan *plan, enum pb_kind kind, const struct pb_yaml_node *node, const char *fallback,

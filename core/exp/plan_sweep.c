@@ -325,30 +325,10 @@ static const char *file_name(struct pb_plan *plan, size_t i)
 		     : pb_arena_strdup(&plan->arena, name);
 }
 
-/* Is there something to measure the sweep on? */
-static void check_scored(struct maker *m, const struct pb_probe_data *probe, bool *metric_checked)
-{
-	bool logits = m->config->kind == PB_SWEEP_ACTIVATION;
-	const struct pb_examples *scored = logits ? &probe->clean : &probe->questions;
-	const struct pb_scorer *metric = m->plan->metric;
-	if (!scored->n_scored)
-		pb_yaml_error(
-			m->yaml, m->config->node,
-			logits ? "the data score no position of the unit's example, so its logits cannot be measured"
-			       : "the data have no questions about the unit, so an update cannot be measured: only "
-				 "`kind: "
-				 "activation` is possible");
-	else if (metric && !*metric_checked && pb_scorer_check(metric, scored, logits ? "example" : "questions") < 0) {
-		pb_yaml_error(m->yaml, m->plan->config->metric, "%s", pb_error_text());
-		*metric_checked = true;
-	}
-}
-
 int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe_data *probe)
 {
 	struct pb_config *c = plan->config;
 	size_t n_sweeps = c->n_sweeps;
-	bool metric_checked = false;
 	plan->n_examples = probe->clean.n_examples;
 	plan->n_pos = probe->clean.n_pos;
 	plan->sweeps = pb_arena_array(&plan->arena, n_sweeps, sizeof *plan->sweeps);
@@ -363,17 +343,17 @@ int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe_data *probe)
 		if (!s->file)
 			return -PB_E_NOMEM;
 		rc = m.config->kind == PB_SWEEP_PARAMS ? pb_plan_make_sets(plan, s) : make_patch_sweep(&m);
-		check_scored(&m, probe, &metric_checked);
 	}
 	return rc;
 }
 
 int pb_plan_settle(const struct pb_plan *plan, const struct pb_probe_data *probe)
 {
+	bool patches = false;
 	int rc = 0;
-	if (!plan->n_sweeps)
-		return 0;
-	if (probe->clean.n_pos != plan->n_pos)
+	for (size_t i = 0; i < plan->n_sweeps; i++)
+		patches |= plan->sweeps[i].setter != NULL;
+	if (patches && probe->clean.n_pos != plan->n_pos)
 		return pb_fail(PB_E_SHAPE,
 			       "the chosen unit's examples have %d tokens, those the sweeps were planned for have %lld: "
 			       "choose among units of one length, with `sets` or by name",

@@ -71,7 +71,7 @@ static int make_stage(struct pb_plan *plan, size_t i)
 	int rc = c->loss ? pb_plan_scorer(plan, c->loss, NULL, &stage->loss) : 0;
 	if (!rc && c->loss && stage->loss)
 		pb_plan_check_loss(plan, stage->loss, c->loss);
-	if (!rc && stage->loss)
+	if (!rc && stage->loss && !(stage->loss->ops->flags & PB_METRIC_NEEDS_REFERENCE))
 		rc = check_rows(plan, stage->loss, stage->split, c->loss ? c->loss : plan->config->loss);
 	if (!rc)
 		rc = make_evaluations(plan, stage);
@@ -200,21 +200,30 @@ static int no_candidates(struct pb_plan *plan, size_t i)
 	return 0;
 }
 
-/* Can units be compared by their questions? The first stands for all. */
-static int check_questions(struct pb_plan *plan)
+/* Can candidate `i` be compared by its questions? The first is told without its name: what it lacks, all do as a rule.
+ */
+static int check_questions(struct pb_plan *plan, size_t i, bool *ret_good)
 {
 	const struct pb_config_select *select = &plan->config->probe.select;
 	const struct pb_yaml_node *at = select->metric ? select->metric : select->node;
+	size_t before = plan->config->yaml.n_errors;
 	struct pb_probe_data probe;
-	int rc = pb_data_probe(plan, plan->candidates[0], &probe);
+	struct pb_unit unit;
+	int rc = pb_data_unit(plan, plan->candidates[i], &unit);
+	if (!rc)
+		rc = pb_data_probe(plan, plan->candidates[i], &probe);
 	if (rc)
 		return rc;
+	const char *of = i ? pb_arena_printf(&plan->arena, "questions of unit `%s`", unit.name) : "questions";
+	if (!of)
+		return -PB_E_NOMEM;
 	if (!probe.questions.n_scored)
 		pb_yaml_error(&plan->config->yaml, select->node,
-			      "the data (%s) have no questions to compare units by; name one: `probe: {unit: NAME}`",
-			      pb_plan_data_name(plan));
-	else if (pb_scorer_check(plan->select_metric, &probe.questions, "questions") < 0)
+			      "the data (%s) have no %s to compare units by; name one: `probe: {unit: NAME}`",
+			      pb_plan_data_name(plan), of);
+	else if (pb_scorer_check(plan->select_metric, &probe.questions, of) < 0)
 		pb_yaml_error(&plan->config->yaml, at, "%s", pb_error_text());
+	*ret_good = plan->config->yaml.n_errors == before;
 	return 0;
 }
 
@@ -246,7 +255,17 @@ static int make_selection(struct pb_plan *plan)
 			return rc;
 	}
 	rc = pb_plan_scorer(plan, select->metric, "accuracy", &plan->select_metric);
-	return rc || !plan->select_metric || !plan->n_candidates ? rc : check_questions(plan);
+	bool good = plan->select_metric;
+	if (good && plan->select_metric->ops->flags & PB_METRIC_NEEDS_REFERENCE) {
+		pb_yaml_error(
+			&plan->config->yaml, select->metric,
+			"metric `%s` compares with the logits before a patch, and a selection has none; choose another",
+			pb_scorer_name(plan->select_metric));
+		good = false;
+	}
+	for (size_t i = 0; !rc && good && i < plan->n_candidates; i++)
+		rc = check_questions(plan, i, &good);
+	return rc;
 }
 
 /* Without a name, the only unit there is. */

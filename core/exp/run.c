@@ -72,7 +72,7 @@ static int train(struct run *r)
 	return rc;
 }
 
-/* The unit to probe: the file's word, or the one with the largest change. */
+/* The unit to probe: the file's word, or the one that improved most. */
 static int select_unit(struct run *r, int64_t *ret_unit)
 {
 	const struct pb_config_select *select = &r->plan->config->probe.select;
@@ -90,7 +90,7 @@ static int select_unit(struct run *r, int64_t *ret_unit)
 		return rc;
 	r->result.n_units = 1;
 	r->result.units = &r->units;
-	pb_folder_log(&r->folder, "largest change of %s from %s to %s: unit %s", r->units.metric, select->before,
+	pb_folder_log(&r->folder, "largest improvement of %s from %s to %s: unit %s", r->units.metric, select->before,
 		      select->after, r->units.units[r->units.selected].name);
 	if (*ret_unit < 0)
 		*ret_unit = largest;

@@ -47,6 +47,11 @@ bool pb_scorer_has_gradient(const struct pb_scorer *scorer)
 	return scorer->ops->adjoint;
 }
 
+double pb_scorer_loss_sign(const struct pb_scorer *scorer)
+{
+	return scorer->ops->flags & PB_METRIC_LOWER_IS_BETTER ? 1.0 : -1.0;
+}
+
 int pb_scorer_check(const struct pb_scorer *scorer, const struct pb_examples *examples, const char *of)
 {
 	for (int64_t i = 0; i < examples->n_scored && scorer->ops->flags & PB_METRIC_NEEDS_DISTRACTOR; i++)
@@ -137,19 +142,24 @@ int pb_scorer_score(struct pb_scorer *scorer, const struct pb_view *logits, cons
 }
 
 int pb_scorer_seed(struct pb_scorer *scorer, const struct pb_view *logits, const struct pb_scored *scored,
-		   const double *reference, const struct pb_view *ret_seed, double *ret_mean)
+		   const double *reference, const struct pb_view *ret_seed, double *ret_loss)
 {
 	struct pb_metric_batch batch;
+	double mean, sign = pb_scorer_loss_sign(scorer);
 	int rc = load(scorer, logits, scored, reference, &batch);
 	if (!rc)
-		rc = score(scorer, &batch, NULL, ret_mean);
+		rc = score(scorer, &batch, NULL, &mean);
 	if (rc)
 		return rc;
 	for (int64_t i = 0; i < batch.n_rows; i++)
-		scorer->weights[i] = 1.0 / (double)batch.n_rows;
+		scorer->weights[i] = sign / (double)batch.n_rows;
 	pb_instance_begin(scorer->instance);
 	rc = pb_instance_result(scorer->instance, "adjoint",
 				scorer->ops->adjoint(scorer->instance->self, &scorer->instance->host, &batch,
 						     scorer->weights, scorer->seed));
-	return rc ? rc : pb_view_write(scorer->device, ret_seed, scorer->seed);
+	if (!rc)
+		rc = pb_view_write(scorer->device, ret_seed, scorer->seed);
+	if (!rc)
+		*ret_loss = sign * mean;
+	return rc;
 }

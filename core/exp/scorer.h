@@ -21,6 +21,8 @@ void pb_scorer_finish(struct pb_scorer *scorer);
 const char *pb_scorer_name(const struct pb_scorer *scorer);
 const char *pb_scorer_unit(const struct pb_scorer *scorer);
 bool pb_scorer_has_gradient(const struct pb_scorer *scorer);
+/* 1 or -1: times this, a smaller value of the metric is the better one. */
+double pb_scorer_loss_sign(const struct pb_scorer *scorer);
 /* -PB_E_CONFIG if the rows lack what the metric needs (a distractor). `of`: what has those rows, "questions". */
 int pb_scorer_check(const struct pb_scorer *scorer, const struct pb_examples *examples, const char *of);
 
@@ -29,8 +31,9 @@ int pb_scorer_check(const struct pb_scorer *scorer, const struct pb_examples *ex
  * -PB_E_NUMERIC, naming the row. */
 int pb_scorer_score(struct pb_scorer *scorer, const struct pb_view *logits, const struct pb_scored *scored,
 		    const double *reference, double *ret_rows, double *ret_mean);
-/* The same, and d(mean)/dlogits into `ret_seed` [n_rows, d_vocab] on the device. */
+/* The metric as a loss, which is what is made small: the mean where lower is better, else minus the mean. d(loss)/dlogits
+ * goes into `ret_seed` [n_rows, d_vocab] on the device. */
 int pb_scorer_seed(struct pb_scorer *scorer, const struct pb_view *logits, const struct pb_scored *scored,
-		   const double *reference, const struct pb_view *ret_seed, double *ret_mean);
+		   const double *reference, const struct pb_view *ret_seed, double *ret_loss);
 
 #endif

@@ -13,8 +13,14 @@
 static void set_ends(struct pb_engine *e, const struct pb_plan_sweep *s, struct pb_result_sweep *r)
 {
 	bool logits = s->config->kind == PB_SWEEP_ACTIVATION;
-	r->metric_clean = logits ? e->runs[0].metric_logits : e->runs[0].metric_updated;
-	r->metric_corrupted = logits ? e->runs[1].metric_logits : e->runs[1].metric_updated;
+	bool clean_base = s->config->base == PB_FROM_CLEAN;
+	const struct pb_engine_run *clean = &e->runs[0], *corrupted = &e->runs[1];
+	r->metric_clean = clean->metric_updated;
+	r->metric_corrupted = corrupted->metric_updated;
+	if (logits) {
+		r->metric_clean = clean_base ? clean->metric_logits : clean->metric_as_base;
+		r->metric_corrupted = clean_base ? corrupted->metric_as_base : corrupted->metric_logits;
+	}
 	double width = fabs(r->metric_clean - r->metric_corrupted);
 	double size = fmax(fabs(r->metric_clean), fabs(r->metric_corrupted));
 	/* A difference within rounding of its terms carries no digits. */

@@ -1,4 +1,4 @@
-/* units.c: questions of each unit, before and after. */
+/* units.c: questions of each unit, before and after. The plan has checked that they have what the metric needs. */
 #include "exp/units.h"
 
 #include <math.h>
@@ -11,8 +11,6 @@ static int measure(const struct pb_plan *plan, struct pb_tape *tape, const struc
 {
 	struct pb_probe_data probe;
 	int rc = pb_data_probe(plan, unit, &probe);
-	if (!rc)
-		rc = pb_scorer_check(plan->select_metric, &probe.questions, "questions");
 	return rc ? rc
 		  : pb_evaluate(&plan->model, tape, &weights->weights, plan->select_metric, &probe.questions, NULL,
 				NULL, ret_value);
@@ -39,15 +37,16 @@ int pb_units_measure(const struct pb_plan *plan, const struct pb_params *before,
 		rc = measure(plan, &tape, before, plan->candidates[i], &units[i].before);
 		if (!rc)
 			rc = measure(plan, &tape, after, plan->candidates[i], &units[i].after);
+		double gain = rc ? 0.0 : (units[i].before - units[i].after) * pb_scorer_loss_sign(plan->select_metric);
 		/* Equal up to rounding counts as equal: accuracies are fractions of a few questions. */
-		if (!rc && units[i].after - units[i].before > largest + 1e-9) {
-			largest = units[i].after - units[i].before;
+		if (!rc && gain > largest + 1e-9) {
+			largest = gain;
 			r.selected = (int64_t)i;
 		}
 	}
 	pb_tape_finish(&tape);
 	if (!rc && r.selected < 0)
-		rc = pb_fail(PB_E_CONFIG, "no unit to select");
+		rc = pb_fail(PB_E_INTERNAL, "no unit to select");
 	if (rc)
 		return rc;
 	*ret_units = r;

@@ -1,4 +1,4 @@
-/* units.h: a metric per unit under two sets of weights, and the unit with the largest change. */
+/* units.h: a metric per unit under two sets of weights, and the unit that improved most. */
 #ifndef PB_EXP_UNITS_H
 #define PB_EXP_UNITS_H
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "base/text.h"
 #include "exp/lab.h"
 #include "support/support.h"
@@ -66,12 +67,129 @@ START_TEST(listed_cells_are_not_cut_short)
 }
 END_TEST
 
+#define PAIRS    "model: {n_layers: 1, d_model: 8, n_heads: 2, n_ctx: 8, d_vocab: 9}\ndata:\n  plugin: tokens\n  pairs:\n"
+#define THREE    "    - {clean: [0, 3, 7], corrupted: [0, 5, 7], answer: 3, distractor: 5}\n"
+#define FOUR     "    - {clean: [0, 3, 7, 1], corrupted: [0, 5, 7, 1], answer: 3, distractor: 5}\n"
+#define NO_WRONG "    - {clean: [0, 3, 7], corrupted: [0, 5, 7], answer: 3}\n"
+#define SELECT   "probe: {select: {before: init, after: init}}\n"
+#define BY_POS                                                                                                         \
+	"sweeps: [{name: s, kind: activation, hook: resid_pre, setter: layer_pos, over: [layer, pos], forward: "       \
+	"clean}]\n"
+#define UPDATE "sweeps: [{name: s, hook: z, setter: layer_head, over: [layer, head], forward: clean}]\n"
+
+static void accepted(const char *yaml)
+{
+	lab_plan(&lab, yaml, 1);
+	lab_close(&lab);
+}
+
+START_TEST(sweeps_fit_whichever_unit_is_selected)
+{
+	static const char why[] =
+		"unit `0` has 3 tokens, unit `2` 4: units of different lengths cannot share sweeps over "
+		"positions; name the unit in `probe.unit`";
+	lab_refused(PAIRS THREE THREE FOUR SELECT BY_POS, why);
+	lab_refused(PAIRS FOUR THREE SELECT BY_POS, "unit `0` has 4 tokens, unit `1` 3");
+	accepted(PAIRS THREE THREE FOUR "probe: {unit: 2, select: {before: init, after: init}}\n" BY_POS);
+	accepted(PAIRS THREE THREE SELECT BY_POS);
+	/* Sets of parameters know no length, in the plan and when the unit is known. */
+	struct pb_probe_data longer;
+	lab_plan(&lab, PAIRS THREE FOUR SELECT "sweeps: [{name: s, setter: params, sets: blocks}]\n", 1);
+	ck_assert_ok(pb_data_probe(&lab.plan, 1, &longer));
+	ck_assert_ok(pb_plan_settle(&lab.plan, &longer));
+	lab_close(&lab);
+	accepted(PAIRS THREE FOUR SELECT);
+}
+END_TEST
+
+START_TEST(metrics_fit_whichever_unit_is_selected)
+{
+	lab_refused(PAIRS THREE NO_WRONG SELECT "metric: logit_difference\n" BY_POS,
+		    "the data name none for the example of unit `1`");
+	lab_refused(PAIRS THREE NO_WRONG SELECT "metric: logit_difference\n" UPDATE,
+		    "the data name none for the questions of unit `1`");
+	lab_refused(PAIRS THREE NO_WRONG SELECT "loss: logit_difference\n" UPDATE,
+		    "the data name none for the clean example of unit `1`");
+	lab_refused(PAIRS THREE NO_WRONG "probe: {select: {before: init, after: init, metric: logit_difference}}\n",
+		    "the data name none for the questions of unit `1`");
+	accepted(PAIRS THREE THREE "probe: {select: {before: init, after: init, metric: logit_difference}}\n"
+				   "metric: logit_difference\nloss: logit_difference\n" UPDATE);
+}
+END_TEST
+
+/* The loss of an update, with sweeps or without, against the probe's examples. */
+START_TEST(loss_fits_the_probe)
+{
+	static const char why[] = "the data name none for the clean example";
+	lab_refused(PAIRS NO_WRONG THREE "probe: {unit: 0}\nloss: logit_difference\n" UPDATE, why);
+	lab_refused(PAIRS NO_WRONG THREE "probe: {unit: 0}\nloss: logit_difference\n"
+					 "sweeps: [{name: s, setter: params, sets: blocks}]\n",
+		    why);
+	lab_refused(PAIRS NO_WRONG THREE "probe: {unit: 0}\nloss: logit_difference\n", why);
+	accepted(PAIRS NO_WRONG THREE "probe: {unit: 0}\nloss: logit_difference\n" BY_POS);
+	accepted(PAIRS NO_WRONG THREE "probe: {unit: 1}\nloss: logit_difference\n" UPDATE);
+}
+END_TEST
+
+static void check_mistakes(size_t n, const char *fragment)
+{
+	struct pb_yaml *yaml = &lab.config.yaml;
+	ck_assert_uint_eq(yaml->n_errors, n);
+	ck_assert(pb_yaml_status(yaml) < 0);
+	ck_assert_msg(strstr(pb_error_text(), fragment) != NULL, "%s", pb_error_text());
+}
+
+START_TEST(no_loss_has_a_reference)
+{
+	lab_plan(&lab, PAIRS THREE "loss: {plugin: correct_logit}\n", 1);
+	struct pb_metric_ops ops = *lab.plan.loss->ops;
+	pb_plan_check_loss(&lab.plan, lab.plan.loss, lab.config.loss);
+	ck_assert_uint_eq(lab.config.yaml.n_errors, 0);
+	ops.flags |= PB_METRIC_NEEDS_REFERENCE;
+	lab.plan.loss->ops = &ops;
+	pb_plan_check_loss(&lab.plan, lab.plan.loss, lab.config.loss);
+	check_mistakes(1, "compares with the logits before a patch, and a loss has none");
+	lab_close(&lab);
+}
+END_TEST
+
+/* No shipped dataset scores nothing, or different positions: the probe is changed by hand. */
+START_TEST(rows_of_both_examples)
+{
+	struct pb_probe_data probe;
+	struct pb_scored moved[1];
+	lab_plan(&lab, PAIRS THREE "probe: {unit: 0}\n" UPDATE, 1);
+	ck_assert_ok(pb_data_probe(&lab.plan, 0, &probe));
+	ck_assert(pb_plan_check_probe(&lab.plan, &probe, NULL));
+	probe.corrupted.n_scored = 0;
+	ck_assert(!pb_plan_check_probe(&lab.plan, &probe, NULL));
+	check_mistakes(1,
+		       "the data score no position of the unit's corrupted example, so there is no loss to update by");
+	lab_close(&lab);
+	lab_plan(&lab, PAIRS THREE "probe: {unit: 0}\n" BY_POS, 1);
+	ck_assert_ok(pb_data_probe(&lab.plan, 0, &probe));
+	*moved = *probe.corrupted.scored;
+	probe.corrupted.scored = moved;
+	moved->answer = 1;
+	ck_assert(pb_plan_check_probe(&lab.plan, &probe, NULL));
+	moved->pos--;
+	ck_assert(!pb_plan_check_probe(&lab.plan, &probe, "unit `x`"));
+	check_mistakes(1, "the data score other positions of unit `x`'s clean example than of the corrupted one");
+	lab_close(&lab);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("plan");
 	TCase *tc = tcase_create("plan");
 	tcase_add_test(tc, base_by_setter);
 	tcase_add_test(tc, listed_cells_are_not_cut_short);
+	tcase_add_test(tc, sweeps_fit_whichever_unit_is_selected);
+	tcase_add_test(tc, metrics_fit_whichever_unit_is_selected);
+	tcase_add_test(tc, loss_fits_the_probe);
+	tcase_add_test(tc, no_loss_has_a_reference);
+	tcase_add_test(tc, rows_of_both_examples);
 	suite_add_tcase(suite, tc);
 	return pb_test_run(suite, NULL);
 }

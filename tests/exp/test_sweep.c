@@ -136,6 +136,56 @@ START_TEST(failing_cell)
 }
 END_TEST
 
+/* Both ends are measured by the base's answers, as the cells are, whatever the other example's own answers are. */
+START_TEST(ends_by_the_answers_of_the_base)
+{
+	static const char *const bases[] = {"corrupted", "clean"};
+	char yaml[1024];
+	struct pb_scored other[1];
+	snprintf(yaml, sizeof yaml,
+		 "precision: f64\nmodel: {n_layers: 1, d_model: 8, n_heads: 2}\ndata:\n  plugin: tokens\n  pairs:\n"
+		 "    - {clean: [0, 3, 7], corrupted: [0, 5, 7], answer: 3}\nprobe: {unit: 0}\n"
+		 "sweeps: [{name: all, kind: activation, hook: resid_pre, setter: layer, over: layer, base: %s, forward: "
+		 "%s}]\n",
+		 bases[_i], bases[!_i]);
+	lab_plan(&lab, yaml, 1);
+	lab_weights(&lab, 9);
+	ck_assert_ok(pb_data_probe(&lab.plan, 0, &lab.probe));
+	*other = *lab.probe.corrupted.scored;
+	other->answer = 5;
+	lab.probe.corrupted.scored = other;
+	ck_assert_ok(pb_engine_init(&lab.engine, &lab.plan, &lab.weights, &lab.probe));
+	lab.has_engine = true;
+	struct pb_result_sweep r = lab_run(&lab, "all");
+	ck_assert(r.score_defined);
+	ck_assert(r.cells[0].score == (_i ? 0.0 : 1.0));
+	ck_assert(r.metric_clean != lab.engine.runs[0].metric_logits || _i);
+	ck_assert(r.metric_corrupted != lab.engine.runs[1].metric_logits || !_i);
+	lab_close(&lab);
+}
+END_TEST
+
+/* The loss is made small, so that a metric of which more is better grows; the questions are the clean prompt itself. */
+START_TEST(a_metric_as_loss_gets_better)
+{
+	static const char *const losses[] = {"correct_logit", "logit_difference", "cross_entropy"};
+	char yaml[1024];
+	snprintf(yaml, sizeof yaml,
+		 "precision: f64\nmodel: {n_layers: 1, d_model: 8, n_heads: 2}\ndata:\n  plugin: tokens\n  pairs:\n"
+		 "    - {clean: [0, 3, 7], corrupted: [0, 5, 7], answer: 3, distractor: 1}\nprobe: {unit: 0}\n"
+		 "loss: %s\nmetric: %s\nupdate: {lr: 1e-3}\n",
+		 losses[_i], losses[_i]);
+	lab_plan(&lab, yaml, 1);
+	lab_weights(&lab, 9);
+	lab_engine(&lab);
+	const struct pb_engine_run *clean = &lab.engine.runs[0];
+	double gain = clean->metric_updated - lab.engine.metric_before;
+	ck_assert_msg(_i == 2 ? gain < 0 : gain > 0, "%s: %g", losses[_i], gain);
+	ck_assert(clean->loss == (_i == 2 ? clean->metric_logits : -clean->metric_logits));
+	lab_close(&lab);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sweep");
@@ -143,6 +193,8 @@ int main(void)
 	tcase_add_test(tc, description);
 	tcase_add_test(tc, cells_are_row_major);
 	tcase_add_test(tc, failing_cell);
+	tcase_add_loop_test(tc, ends_by_the_answers_of_the_base, 0, 2);
+	tcase_add_loop_test(tc, a_metric_as_loss_gets_better, 0, 3);
 	tcase_add_test(tc, interrupted); /* for good: the last */
 	suite_add_tcase(suite, tc);
 	return pb_test_run(suite, NULL);
