@@ -117,8 +117,8 @@ START_TEST(what_the_plan_found_is_there)
 	char yaml[4096], *text, *plan;
 	snprintf(yaml, sizeof yaml, experiments[1], pb_test_golden("model_1.pt"));
 	resolve(yaml, &text, &plan);
-	static const char *const parts[] = {"\n  n_layers: 3\n  d_model: 48\n  d_head: 12\n  n_heads: 4\n  d_mlp: 64\n "
-					    " n_ctx: 5\n  d_vocab: 64\n  act_fn: relu\n",
+	static const char *const parts[] = {"\n  n_layers: 3\n  d_model: 48\n  d_head: 12\n  n_heads: 4\n",
+					    "\n  d_mlp: 64\n  n_ctx: 5\n  d_vocab: 64\n  act_fn: relu\n",
 					    "\n  normalization_type: LN\n",
 					    "\n  attn_only: \"no\"\n",
 					    "\n  model: loaded\n",
