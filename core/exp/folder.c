@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "base/utf8.h"
 #include "ckpt/model_load.h"
+#include "report/csv.h"
 #include "exp/resolve.h"
 
 static char *default_path(const char *name)
@@ -45,6 +46,34 @@ static int write_config(const struct pb_plan *plan, const char *path)
 	return rc;
 }
 
+/* Which unit is in which set: sets may have been drawn from the seed. */
+static int write_units(const struct pb_plan *plan, const char *path)
+{
+	struct pb_csv csv = {0};
+	int64_t n = pb_dataset_ops(plan->data)->n_units(plan->data->self);
+	int rc = 0;
+	pb_csv_string(&csv, "unit");
+	pb_csv_string(&csv, "set");
+	pb_csv_end_row(&csv);
+	for (int64_t i = 0; !rc && i < n; i++) {
+		struct pb_unit unit;
+		rc = pb_data_unit(plan, i, &unit);
+		if (rc)
+			break;
+		pb_csv_string(&csv, unit.name);
+		pb_csv_string(&csv, unit.set);
+		pb_csv_end_row(&csv);
+	}
+	char *file = pb_file_join(path, "sets.csv");
+	if (!rc && n)
+		rc = pb_text_status(&csv.text);
+	if (!rc && n)
+		rc = file ? pb_file_write(file, csv.text.data, csv.text.length) : -PB_E_NOMEM;
+	free(file);
+	pb_text_finish(&csv.text);
+	return rc;
+}
+
 static bool holds_run(const char *path)
 {
 	char *file = pb_file_join(path, "config.yaml");
@@ -64,6 +93,8 @@ int pb_folder_open(const struct pb_plan *plan, const char *out, struct pb_folder
 		rc = pb_file_make_dir(f.path);
 	if (!rc)
 		rc = write_config(plan, f.path);
+	if (!rc)
+		rc = write_units(plan, f.path);
 	if (!rc && !(log = pb_file_join(f.path, "log.txt")))
 		rc = -PB_E_NOMEM;
 	if (!rc && !(f.log = fopen(log, "w")))

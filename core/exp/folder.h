@@ -11,8 +11,8 @@ struct pb_folder {
 	FILE *log;  /* log.txt */
 };
 
-/* Makes `out`, or runs/NAME-DATE-TIME when out is NULL, and writes config.yaml. A folder that holds a run already is
- * -PB_E_USAGE. */
+/* Makes `out`, or runs/NAME-DATE-TIME when out is NULL, and writes config.yaml and sets.csv (which unit is in which
+ * set). A folder that holds a run already is -PB_E_USAGE. */
 int pb_folder_open(const struct pb_plan *plan, const char *out, struct pb_folder *ret_folder);
 void pb_folder_close(struct pb_folder *folder);
 void pb_folder_log(struct pb_folder *folder, const char *format, ...) PB_PRINTF(2, 3); /* with the time */

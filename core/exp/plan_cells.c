@@ -303,6 +303,15 @@ int pb_plan_single_axis(struct pb_plan *plan, struct pb_plan_sweep *s, const cha
 	return 0;
 }
 
+/* "layer,head": what the numbers of the labels are. */
+static const char *tuple_name(struct grid *g)
+{
+	const char *name = "";
+	for (size_t i = 0; name && i < g->n_over; i++)
+		name = pb_arena_printf(&g->plan->arena, "%s%s%s", name, i ? "," : "", g->axes[i].name);
+	return name;
+}
+
 int pb_plan_make_cells(struct pb_plan *plan, struct pb_plan_sweep *sweep, int64_t n_pos)
 {
 	struct grid g = {.plan = plan, .sweep = sweep, .n_pos = n_pos};
@@ -313,7 +322,8 @@ int pb_plan_make_cells(struct pb_plan *plan, struct pb_plan_sweep *sweep, int64_
 		return rc ? rc : make_grid(&g);
 	if (!count_patches(&g, list))
 		return 0;
-	rc = pb_plan_single_axis(plan, sweep, "cell", list->count, &labels);
+	const char *name = tuple_name(&g);
+	rc = name ? pb_plan_single_axis(plan, sweep, name, list->count, &labels) : -PB_E_NOMEM;
 	for (size_t i = 0; !rc && i < list->count; i++)
 		rc = make_listed_cell(&g, list->items[i], i, &labels[i]);
 	return rc;

@@ -94,7 +94,7 @@ static void destroy(const struct pb_host *host, void *self)
 	struct oocl *o = self;
 	if (!o)
 		return;
-	for (int s = 0; s < N_SETS; s++) {
+	for (int s = 0; s <= REST; s++) {
 		host->free(host, o->sets[s].items);
 		host->free(host, o->sets[s].says);
 	}
@@ -113,7 +113,7 @@ static int64_t n_units(void *self)
 {
 	const struct oocl *o = self;
 	int64_t n = 0;
-	for (int s = 0; s < N_SETS; s++)
+	for (int s = 0; s <= REST; s++)
 		n += o->sets[s].count;
 	return n;
 }
@@ -265,8 +265,8 @@ PB_EXPORT const struct pb_plugin patchbay_plugin = {
 	       "cannot be in a set.\n\n"
 	       "Sets of a quarter of the integers each: DtQ1 (R, true) and DfQ2 (U; each definition names "
 	       "another integer of the set, never its own) are trained on in X1 with questions; Dt3 (R) and Df4 "
-	       "(U), both true, in X2 without. Questions are always answered by the truth. Units are the "
-	       "integers; a probe's clean example is `R alias n P`, its corrupted one `U alias n P`, its "
+	       "(U), both true, in X2 without. Questions are always answered by the truth. Units are all "
+	       "integers, those of no set included; a probe's clean example is `R alias n P`, its corrupted one `U alias n P`, its "
 	       "questions all 12.\n\n"
 	       "Arithmetic is held out by one shuffle of all pairs, made from the experiment's seed: pretraining "
 	       "leaves out its first held_out_pretrain, the mix its first held_out_mix. `arithmetic_validation` "

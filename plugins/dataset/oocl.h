@@ -8,7 +8,7 @@
 
 enum { OOCL_QUESTIONS = 12 }; /* per integer */
 
-enum oocl_set_id { DTQ1, DFQ2, DT3, DF4, N_SETS };
+enum oocl_set_id { DTQ1, DFQ2, DT3, DF4, N_SETS, REST = N_SETS };
 
 enum oocl_split_id {
 	ARITHMETIC,
@@ -50,7 +50,7 @@ struct oocl_set {
 struct oocl {
 	const struct pb_host *host;
 	const struct oocl_params *p;
-	struct oocl_set sets[N_SETS];
+	struct oocl_set sets[N_SETS + 1]; /* REST: integers of no set; name NULL, in no split, but units all the same */
 	int64_t *pairs;     /* [mod*mod]: what is held out comes first */
 	int64_t n_mix_held; /* how many of the first pairs the mix never uses */
 	int64_t n_fixed[2]; /* X1 and X2: the examples that stay ... */
@@ -68,7 +68,7 @@ static inline int64_t oocl_alias(const struct oocl *o, int64_t n)
 
 /* Lists or draws the four sets and says what each definition claims. */
 int oocl_make_sets(struct oocl *o);
-/* The sets' integers; *ret_set is the one it belongs to. i < the sum of all counts. */
+/* The sets' integers, then the rest; *ret_set is the one it belongs to. i < the sum of all counts. */
 int64_t oocl_integer(const struct oocl *o, int64_t i, const struct oocl_set **ret_set);
 
 /* Everything but the mix, which each epoch draws anew. */

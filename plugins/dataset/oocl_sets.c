@@ -1,7 +1,7 @@
 /* oocl_sets.c: which integers are in which set, and what their definitions say. */
 #include "oocl.h"
 
-static const char *const names[N_SETS] = {"DtQ1", "DfQ2", "Dt3", "Df4"};
+static const char *const names[N_SETS + 1] = {"DtQ1", "DfQ2", "Dt3", "Df4", NULL};
 
 /* What the alias of n would be mistaken for, or NULL. */
 static const char *alias_clash(const struct oocl *o, int64_t n)
@@ -26,7 +26,7 @@ static int new_set(struct oocl *o, int s, int64_t count)
 	set->items = o->host->alloc(o->host, size);
 	set->says = o->host->alloc(o->host, size);
 	if (!set->items || !set->says)
-		return o->host->fail(o->host, PB_E_NOMEM, "no memory for set %s", set->name);
+		return o->host->fail(o->host, PB_E_NOMEM, "no memory for a set");
 	return 0;
 }
 
@@ -138,9 +138,33 @@ static int fill_sets(struct oocl *o)
 	return rc;
 }
 
+static bool in_a_set(const struct oocl *o, int64_t n)
+{
+	for (int s = 0; s < N_SETS; s++)
+		for (int64_t i = 0; i < o->sets[s].count; i++)
+			if (o->sets[s].items[i] == n)
+				return true;
+	return false;
+}
+
+/* A definition and questions exist for every integer that has an alias: it can be probed without having been trained on. */
+static int collect_rest(struct oocl *o)
+{
+	int rc = new_set(o, REST, o->p->mod);
+	if (rc < 0)
+		return rc;
+	o->sets[REST].count = 0;
+	for (int64_t n = 0; n < o->p->mod; n++)
+		if (!in_a_set(o, n) && !alias_clash(o, n))
+			o->sets[REST].items[o->sets[REST].count++] = n;
+	return 0;
+}
+
 int oocl_make_sets(struct oocl *o)
 {
 	int rc = fill_sets(o);
+	if (!rc)
+		rc = collect_rest(o);
 	if (rc < 0)
 		return rc;
 	for (int s = 0; s < N_SETS; s++)

@@ -125,9 +125,10 @@ START_TEST(set_changes_the_file)
 	ck_assert_msg(o.code == 0, "%s", o.err);
 	check_says(o.out, "  a=b: gradient, head 4, 4 cells\n");
 	/* Maps on the way are made. */
-	o = RUN("check", file, "--set", "data.sets.Dt3=[1, 2, 3]", "--set", "probe.unit=3");
+	o = RUN("check", file, "--set", "data.sets.Dt3=[1, 2, 3]", "--set",
+		"probe={select: {before: loaded, after: loaded, sets: Dt3}}");
 	ck_assert_msg(o.code == 0, "%s", o.err);
-	check_says(o.out, "3 units\n");
+	check_says(o.out, "probe: the unit with the largest improvement among 3\n");
 }
 END_TEST
 
@@ -176,7 +177,7 @@ START_TEST(check_says_what_and_writes_nothing)
 	ck_assert_int_eq(o.code, 0);
 	snprintf(expected, sizeof expected,
 		 "%s: fine\n"
-		 "data: oocl, 15 splits, 28 units\n"
+		 "data: oocl, 15 splits, 30 units\n"
 		 "model: 3 layers, d_model 48, 4 heads of 12, d_mlp 64, relu, LN; 54112 parameters\n"
 		 "probe: unit 7\n"
 		 "sweeps: 1, 12 cells\n"

@@ -91,6 +91,7 @@ START_TEST(folder_holds_everything)
 {
 	static const char *const files[] = {"config.yaml",
 					    "log.txt",
+					    "sets.csv",
 					    "results.json",
 					    "report.html",
 					    "units.csv",

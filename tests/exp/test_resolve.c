@@ -40,7 +40,7 @@ static const char *const experiments[] = {
 	"update: {optimizer: adam, lr: 1e-3, betas: [0.5, 0.75], max_grad_norm: 0}\n"
 	"metric: {plugin: correct_logit, of: probability}\n",
 	"model: {n_layers: 1, d_model: 16, n_heads: 2}\nloss: {plugin: correct_logit}\n"
-	"data: {plugin: oocl, mod: 30, sets: {Dt3: [5]}}\n"
+	"data: {plugin: oocl, mod: 30, sets: {Dt3: [5]}}\nprobe: {unit: 5}\n"
 	"sweeps: [{name: r, hook: resid_pre, setter: layer_pos, over: [layer, pos], forward: clean, kind: "
 	"activation}]\n",
 };

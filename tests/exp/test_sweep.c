@@ -90,6 +90,20 @@ START_TEST(cells_are_row_major)
 }
 END_TEST
 
+/* Explicit cells say what their numbers are. */
+START_TEST(listed_cells_are_labelled)
+{
+	open("  - {name: z, hook: z, setter: layer_head, over: [head, layer], cells: [[2, 0], [[0, 1], [1, 1]]], "
+	     "forward: corrupted}\n");
+	struct pb_result_sweep r = lab_run(&lab, "z");
+	ck_assert_uint_eq(r.n_axes, 1);
+	ck_assert_str_eq(r.axes[0].name, "head,layer");
+	ck_assert_str_eq(r.axes[0].labels[0], "2,0");
+	ck_assert_str_eq(r.axes[0].labels[1], "0,1 + 1,1");
+	lab_close(&lab);
+}
+END_TEST
+
 /* Ctrl-C before the first cell: the result is there, all of it NaN. */
 START_TEST(interrupted)
 {
@@ -190,6 +204,7 @@ int main(void)
 {
 	Suite *suite = suite_create("sweep");
 	TCase *tc = tcase_create("sweep");
+	tcase_add_test(tc, listed_cells_are_labelled);
 	tcase_add_test(tc, description);
 	tcase_add_test(tc, cells_are_row_major);
 	tcase_add_test(tc, failing_cell);
