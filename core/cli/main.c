@@ -1,5 +1,6 @@
 /* main.c: the command line's entry: finds the subcommand. */
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,15 +11,16 @@
 static const struct command {
 	const char *name, *summary;
 	int (*run)(int argc, char **argv);
+	bool writes; /* files, that must become whole even if nobody reads the output any more */
 } commands[] = {
-	{"run", "run an experiment", pb_cmd_run},
-	{"train", "run an experiment's training stages only", pb_cmd_train},
-	{"check", "say what an experiment would do, or what is wrong with it", pb_cmd_check},
-	{"keys", "explain every key of an experiment file", pb_cmd_keys},
-	{"hooks", "list the hook points of an experiment or a checkpoint", pb_cmd_hooks},
-	{"inspect", "show what is in a checkpoint", pb_cmd_inspect},
-	{"convert", "write a checkpoint in another format", pb_cmd_convert},
-	{"plugin", "list plugins, or show one", pb_cmd_plugin},
+	{"run", "run an experiment", pb_cmd_run, true},
+	{"train", "run an experiment's training stages only", pb_cmd_train, true},
+	{"check", "say what an experiment would do, or what is wrong with it", pb_cmd_check, false},
+	{"keys", "explain every key of an experiment file", pb_cmd_keys, false},
+	{"hooks", "list the hook points of an experiment or a checkpoint", pb_cmd_hooks, false},
+	{"inspect", "show what is in a checkpoint", pb_cmd_inspect, false},
+	{"convert", "write a checkpoint in another format", pb_cmd_convert, true},
+	{"plugin", "list plugins, or show one", pb_cmd_plugin, false},
 };
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
@@ -39,7 +41,6 @@ int main(int argc, char **argv)
 {
 	const char *names[N_COMMANDS];
 	pb_cli_limit_spinning(argv);
-	signal(SIGPIPE, SIG_IGN); /* a reader of the output that goes away must not take the run with it */
 	if (argc < 2) {
 		print_help(stderr);
 		return 2;
@@ -54,8 +55,11 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < N_COMMANDS; i++) {
 		names[i] = commands[i].name;
-		if (!strcmp(argv[1], names[i]))
-			return commands[i].run(argc - 1, argv + 1);
+		if (strcmp(argv[1], names[i]))
+			continue;
+		if (commands[i].writes)
+			signal(SIGPIPE, SIG_IGN);
+		return commands[i].run(argc - 1, argv + 1);
 	}
 	const char *nearest = pb_nearest(argv[1], names, N_COMMANDS);
 	fprintf(stderr, "patchbay: unknown command `%s`", argv[1]);
