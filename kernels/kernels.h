@@ -53,6 +53,49 @@ struct pbk_sgd {
 	bool nesterov, first; /* first: the momentum buffer is set to g */
 };
 
+/* The first step of an optimizer from fresh state, in closed form: with g' = grad_scale*g + l2*p,
+ * Adam and AdamW leave p*decay - lr*g'/(|g'| + eps), SGD leaves p*decay - lr*g'. Equal to pbk_adam and pbk_sgd at t = 1
+ * up to rounding. With decay - 1 in place of decay it is the change of p. */
+struct pbk_step {
+	bool adam;
+	double lr, decay, l2, eps;
+};
+
+/* A matrix's gradient [k,n]: X^T dY from factors X [rank,k] and dY [rank,n], or itself where `dense` is given (rank is
+ * 0 then). Rank 0 and no `dense`: zero. */
+struct pbk_gradient {
+	int64_t rank, ldx, lddy;
+	const void *x, *dy;
+	const void *dense; /* [k,n], contiguous */
+};
+
+/* C = A * W' + bias, W' being W [k,n] after a step by the gradient: formed in cache, used at once and dropped. */
+struct pbk_stepped {
+	int64_t m, lda, ldc;
+	const void *a, *w;
+	struct pbk_gradient gradient;
+	double grad_scale;
+	bool present; /* false: no step, W' is W */
+	bool add;     /* C is added to, not set */
+	const void *bias; /* [n] or NULL */
+	void *c;
+};
+
+/* Attention of `queries` rows, each over its own list of rows of k and v: q, z [queries, heads, e], k, v [.., heads, e].
+ * Query i looks at rows host_path[host_first[i] .. host_first[i + 1]), at least one. */
+struct pbk_paths {
+	int64_t queries;
+	const void *q, *k, *v;
+	const int32_t *host_first, *host_path;
+	void *z;
+};
+
+/* The inner product of two gradients of one matrix. */
+struct pbk_gradient_pair {
+	int64_t k, n;
+	struct pbk_gradient a, b;
+};
+
 typedef struct pbk_context pbk_context;
 
 struct pbk_table {
@@ -134,6 +177,29 @@ struct pbk_table {
 	void (*adam)(pbk_context *, const struct pbk_adam *, int64_t n, void *p, const void *g, void *m, void *v);
 	void (*sgd)(pbk_context *, const struct pbk_sgd *, int64_t n, void *p, const void *g,
 		    void *buffer); /* buffer may be NULL without momentum */
+
+	/* Weights after one step, never stored. Items that share a w should be neighbours. An item's bits depend on
+	 * nothing but that item. `items` is in host memory. */
+	void (*gemm_stepped)(pbk_context *, const struct pbk_step *, int64_t n, int64_t k, int64_t ldw, int64_t count,
+			     const struct pbk_stepped *items);
+	/* y[r] = (or +=) row host_ids[r] of `table` [.., n] after a step by the gradient in row host_grads[r] of g (-1:
+	 * zero); not `present`: without a step. */
+	void (*step_rows)(pbk_context *, const struct pbk_step *, double grad_scale, bool present, int64_t rows,
+			  int64_t n, const void *table, const int32_t *host_ids, const void *g,
+			  const int32_t *host_grads, bool add, void *y);
+	/* host_dots[i] = sum over elements of (W'_i - W) * M, in double: W'_i is W [k,n] after a step by
+	 * items[i].gradient (of an item only gradient, grad_scale and present count). `step` is the usual one. Waits. */
+	void (*step_dots)(pbk_context *, const struct pbk_step *, int64_t n, int64_t k, const void *w, int64_t ldw,
+			  const struct pbk_gradient *m, int64_t count, const struct pbk_stepped *items,
+			  double *host_dots);
+	/* Inner products, in double, through the factors' Gram matrices where both have factors. Waits. */
+	void (*gradient_dots)(pbk_context *, int64_t count, const struct pbk_gradient_pair *host_pairs,
+			      double *host_dots);
+	/* center, rms, divide and affine in one: group g owns rows host_first[g] .. host_first[g + 1) and the vectors w
+	 * + g*stride and b + g*stride; w and b may be NULL: no affine. y may be x. */
+	void (*layer_norm)(pbk_context *, int64_t groups, const int32_t *host_first, int64_t n, double eps,
+			   const void *x, const void *w, const void *b, int64_t stride, void *y);
+	void (*attend)(pbk_context *, int64_t heads, int64_t e, int64_t count, const struct pbk_paths *items);
 };
 
 pbk_context *pbk_cpu_open(int threads); /* 0: all cores; NULL: out of memory */
