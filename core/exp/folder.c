@@ -2,9 +2,11 @@
 #include "exp/folder.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,7 +17,8 @@
 #include "report/csv.h"
 #include "exp/resolve.h"
 
-static char *default_path(const char *name)
+/* runs/NAME-DATE-TIME; `number` tells runs of one second apart. */
+static char *default_path(const char *name, int number)
 {
 	char stamp[32], safe[80];
 	size_t n = 0;
@@ -25,6 +28,8 @@ static char *default_path(const char *name)
 		safe[n++] = isalnum((unsigned char)*name) || strchr("._-", *name) ? *name : '-';
 	safe[n] = '\0';
 	strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
+	if (number > 1)
+		snprintf(stamp + strlen(stamp), sizeof stamp - strlen(stamp), "-%d", number);
 	size_t size = strlen(safe) + sizeof stamp + 8;
 	char *path = malloc(size);
 	if (path)
@@ -32,6 +37,43 @@ static char *default_path(const char *name)
 	else
 		pb_fail_nomem(size, "a path");
 	return path;
+}
+
+/* A folder that was not there before: of runs started together, each gets its own. */
+static int make_default(const char *name, char **ret_path)
+{
+	int rc = pb_file_make_dir("runs");
+	for (int number = 1; !rc; number++) {
+		char *path = default_path(name, number);
+		if (!path)
+			return -PB_E_NOMEM;
+		if (!mkdir(path, 0777)) {
+			*ret_path = path;
+			return 0;
+		}
+		if (errno != EEXIST)
+			rc = pb_fail(PB_E_IO, "cannot make the folder %s: %s", path, strerror(errno));
+		free(path);
+	}
+	return rc;
+}
+
+static bool holds_run(const char *path)
+{
+	char *file = pb_file_join(path, "config.yaml");
+	bool holds = file && !access(file, F_OK);
+	free(file);
+	return holds;
+}
+
+static int make_asked(const char *out, char **ret_path)
+{
+	if (holds_run(out))
+		return pb_fail(PB_E_USAGE, "%s holds a run already: choose another --out, or remove it", out);
+	int rc = pb_file_make_dir(out);
+	if (!rc && !(*ret_path = strdup(out)))
+		rc = pb_fail_nomem(strlen(out), "a path");
+	return rc;
 }
 
 static int write_config(const struct pb_plan *plan, const char *path)
@@ -74,23 +116,11 @@ static int write_units(const struct pb_plan *plan, const char *path)
 	return rc;
 }
 
-static bool holds_run(const char *path)
-{
-	char *file = pb_file_join(path, "config.yaml");
-	bool holds = file && !access(file, F_OK);
-	free(file);
-	return holds;
-}
-
 int pb_folder_open(const struct pb_plan *plan, const char *out, struct pb_folder *ret_folder)
 {
-	struct pb_folder f = {.path = out ? strdup(out) : default_path(plan->config->name)};
+	struct pb_folder f = {0};
 	char *log = NULL;
-	int rc = f.path ? 0 : pb_fail_nomem(64, "a path");
-	if (!rc && holds_run(f.path))
-		rc = pb_fail(PB_E_USAGE, "%s holds a run already: choose another --out, or remove it", f.path);
-	if (!rc)
-		rc = pb_file_make_dir(f.path);
+	int rc = out ? make_asked(out, &f.path) : make_default(plan->config->name, &f.path);
 	if (!rc)
 		rc = write_config(plan, f.path);
 	if (!rc)

@@ -169,14 +169,15 @@ struct progress {
 	double loss, stop_value;
 };
 
-static void show(struct progress *p, const struct pb_plan_stage *stage)
+/* Behind a step; `ends`: with it, the epoch is complete. */
+static void show(struct progress *p, const struct pb_plan_stage *stage, bool ends)
 {
 	char detail[128];
 	int n = snprintf(detail, sizeof detail, "epoch %lld  loss %.4g", (long long)p->epoch + 1, p->loss);
 	if (stage->stop && isfinite(p->stop_value))
 		snprintf(detail + n, sizeof detail - (size_t)n, "  %s %s %.4g", stage->config->stop_split,
 			 pb_scorer_name(stage->stop), p->stop_value);
-	pb_progress_at(&p->bar, stage->config->epochs ? p->epoch : p->steps, detail);
+	pb_progress_at(&p->bar, stage->config->epochs ? p->epoch + ends : p->steps, detail);
 }
 
 static int run_epoch(struct pb_trainer *t, const struct pb_plan_stage *stage, struct progress *p)
@@ -202,7 +203,7 @@ static int run_epoch(struct pb_trainer *t, const struct pb_plan_stage *stage, st
 		count += rows;
 		p->steps++;
 		p->loss = count ? sum / (double)count : NAN;
-		show(p, stage);
+		show(p, stage, at + size >= e.x.n_examples);
 	}
 	free_epoch(&e);
 	return rc;

@@ -110,6 +110,9 @@ START_TEST(folder_holds_everything)
 	ck_assert_str_eq(o.err, "");
 	check_plain(o.out);
 	check_says(o.out, "Report: ");
+	/* What was done, in epochs or in steps, as the stage counts. */
+	check_says(o.out, "first  2  in ");
+	check_says(o.out, "then  3  in ");
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
 		ck_assert_msg(exists(path_of("deep/er/run", files[i])), "no %s", files[i]);
 	ck_assert_int_eq(count_lines("deep/er/run", "curves/first.csv"), 1 + 2);
@@ -159,6 +162,30 @@ START_TEST(default_folder)
 	ck_assert_msg(!strncmp(entries[2]->d_name, "whole--a-b-2", 12), "%s", entries[2]->d_name);
 	while (n > 0)
 		free(entries[--n]);
+	free(entries);
+}
+END_TEST
+
+/* Several of one name in one second, as a shell's loop starts them: each has a folder of its own. */
+START_TEST(default_folders_of_one_second)
+{
+	enum { RUNS = 4 };
+	const char *file = golden("twins", "sweeps:\n" Z), *cwd = scratch("together");
+	const char *words[] = {"run", file, "--quiet", NULL};
+	struct dirent **entries;
+	ck_assert_int_eq(mkdir(cwd, 0700), 0);
+	for (int i = 0; i < RUNS; i++) {
+		struct outcome o = command_run(cwd, words);
+		ck_assert_msg(o.code == 0, "%s", o.err);
+	}
+	int n = scandir(path_of("together", "runs"), &entries, NULL, alphasort);
+	ck_assert_int_eq(n, 2 + RUNS);
+	for (int i = 0; i < n; i++) {
+		char report[300];
+		snprintf(report, sizeof report, "runs/%s/report.html", entries[i]->d_name);
+		ck_assert_msg(i < 2 || exists(path_of("together", report)), "no %s", report);
+		free(entries[i]);
+	}
 	free(entries);
 }
 END_TEST
@@ -403,6 +430,7 @@ int main(void)
 	tcase_add_test(t, quiet_prints_nothing);
 	tcase_add_test(t, train_leaves_the_sweeps_alone);
 	tcase_add_test(t, default_folder);
+	tcase_add_test(t, default_folders_of_one_second);
 	tcase_add_test(t, used_folder_is_refused);
 	tcase_add_test(t, folder_that_cannot_be_made);
 	tcase_add_test(t, resolved_config);
