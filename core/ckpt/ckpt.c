@@ -2,8 +2,10 @@
 #include "ckpt/ckpt.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/status.h"
 #include "ckpt/formats.h"
@@ -27,17 +29,22 @@ size_t pb_ckpt_dtype_size(enum pb_ckpt_dtype dtype)
 	return dtypes[dtype].size;
 }
 
-/* The first bytes of a file; a shorter file leaves the rest zero. */
+/* The first bytes of a regular file; a shorter one leaves the rest zero. */
 static int read_head(const char *path, unsigned char head[16])
 {
-	FILE *file = fopen(path, "rbe");
-	if (!file)
+	/* Without waiting for a writer, should it be a pipe. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), rc = 0;
+	struct stat st;
+	if (fd < 0)
 		return pb_fail(errno == ENOENT ? PB_E_NOTFOUND : PB_E_IO, "cannot open %s: %s", path, strerror(errno));
 	memset(head, 0, 16);
-	size_t got = fread(head, 1, 16, file);
-	int failed = got < 16 && ferror(file) ? errno : 0;
-	fclose(file);
-	return failed ? pb_fail(PB_E_IO, "cannot read %s: %s", path, strerror(failed)) : 0;
+	if (!fstat(fd, &st) && !S_ISREG(st.st_mode))
+		rc = pb_fail(PB_E_FORMAT,
+			     S_ISDIR(st.st_mode) ? "%s is a folder, not a file" : "%s is not a regular file", path);
+	else if (pread(fd, head, 16, 0) < 0)
+		rc = pb_fail(PB_E_IO, "cannot read %s: %s", path, strerror(errno));
+	close(fd);
+	return rc;
 }
 
 static int read_zip(struct pb_ckpt *ckpt)

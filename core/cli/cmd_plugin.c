@@ -228,6 +228,13 @@ static int fail_unknown(const struct pb_registry *registry, const struct pb_load
 	return rc;
 }
 
+/* By its name; what did not load also by that of its file, KIND_NAME. */
+static bool is_called(const struct pb_loaded *l, const char *name)
+{
+	const char *behind = l->plugin ? NULL : strchr(l->name, '_');
+	return !strcmp(l->name, name) || (behind && !strcmp(behind + 1, name));
+}
+
 /* One name may be a setter's and a metric's, or shadowed: all are shown. */
 static int info(const struct pb_registry *registry, const char *name, struct pb_text *out)
 {
@@ -235,7 +242,7 @@ static int info(const struct pb_registry *registry, const char *name, struct pb_
 	if (!plugins)
 		return -PB_E_NOMEM;
 	for (size_t i = 0; plugins[i]; i++) {
-		if (strcmp(plugins[i]->name, name) != 0)
+		if (!is_called(plugins[i], name))
 			continue;
 		pb_text_add(out, "%s", out->length ? "\n" : "");
 		if (plugins[i]->plugin)

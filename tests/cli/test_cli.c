@@ -291,6 +291,14 @@ START_TEST(inspect_and_plugin)
 	o = RUN("inspect", pb_test_golden("model_1.pt"), "nowhere.pt");
 	ck_assert_int_eq(o.code, 2);
 	check_says(o.err, "patchbay inspect: cannot open nowhere.pt");
+	o = RUN("inspect", pb_test_dir());
+	ck_assert_int_eq(o.code, 2);
+	check_says(o.err, " is a folder, not a file\n");
+	/* Nobody will ever write into it: it must not be waited for. */
+	ck_assert_int_eq(mkfifo(scratch("pipe.pt"), 0600), 0);
+	o = RUN("inspect", scratch("pipe.pt"));
+	ck_assert_int_eq(o.code, 2);
+	check_says(o.err, "/pipe.pt is not a regular file\n");
 	o = RUN("plugin", "list");
 	ck_assert_int_eq(o.code, 0);
 	check_says(o.out, "dataset  oocl ");

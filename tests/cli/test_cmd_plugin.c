@@ -57,7 +57,8 @@ END_TEST
 /* In front: a copy of a shipped plugin, and one that does not load. */
 START_TEST(list_of_shadowed_and_broken_ones)
 {
-	char target[4096], *link = pb_file_join(pb_test_dir(), "mine.so"), *bad = pb_file_join(pb_test_dir(), "bad.so");
+	char target[4096], *link = pb_file_join(pb_test_dir(), "mine.so"), *bad;
+	bad = pb_file_join(pb_test_dir(), "setter_bad.so");
 	snprintf(target, sizeof target, "%s/plugins/setter_zero.so", getenv("PATCHBAY_BUILD"));
 	ck_assert_int_eq(symlink(target, link), 0);
 	snprintf(target, sizeof target, "%s/tests/plugins/bad/major.so", getenv("PATCHBAY_BUILD"));
@@ -66,6 +67,7 @@ START_TEST(list_of_shadowed_and_broken_ones)
 	check("plugin list", 0, PARTS(link, "shadowed by ", "failed   ", bad, "ABI major: host 1, plugin 2"));
 	check("plugin info zero", 0, PARTS(link, "not used: shadowed by "));
 	check("plugin info bad", 0, PARTS("failed   ", "ABI major"));
+	check("plugin info setter_bad", 0, PARTS("failed   ", "ABI major"));
 	free(link);
 	free(bad);
 }
