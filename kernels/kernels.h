@@ -81,8 +81,9 @@ struct pbk_stepped {
 	void *c;
 };
 
-/* Attention of `queries` rows, each over its own list of rows of k and v: q, z [queries, heads, e], k, v [.., heads, e].
- * Query i looks at rows host_path[host_first[i] .. host_first[i + 1]), at least one. */
+/* Attention of `queries` rows, each over its own list of rows of k and v: q, z [queries, heads, e], k, v [.., heads, e];
+ * z is the mean of the list's v weighted by softmax(q.k / sqrt(e)). Query i's list is rows
+ * host_path[host_first[i] .. host_first[i + 1]), at least one. */
 struct pbk_paths {
 	int64_t queries;
 	const void *q, *k, *v;

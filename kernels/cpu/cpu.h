@@ -44,6 +44,8 @@ static inline int64_t pbk_gemm_work(int64_t m, int64_t n, int64_t k)
 	void pbk_fill_layernorm_##suffix(struct pbk_table *table);                                                     \
 	void pbk_fill_act_##suffix(struct pbk_table *table);                                                           \
 	void pbk_fill_attention_##suffix(struct pbk_table *table);                                                     \
+	void pbk_fill_attend_##suffix(struct pbk_table *table);                                                        \
+	void pbk_fill_gradient_##suffix(struct pbk_table *table);                                                      \
 	void pbk_fill_optim_##suffix(struct pbk_table *table);                                                         \
 	void pbk_fill_gemm_blocked_##suffix(struct pbk_table *table)
 PBK_DECLARE_FILLERS(f32);
@@ -59,6 +61,8 @@ void pbk_fill_noise_f32(struct pbk_table *table);
 void pbk_fill_noise_f64(struct pbk_table *table);
 void pbk_fill_gemm_f32(struct pbk_table *table);
 void pbk_fill_gemm_f64(struct pbk_table *table);
+void pbk_fill_step_f32(struct pbk_table *table);
+void pbk_fill_step_f64(struct pbk_table *table);
 
 /* A float product by oneDNN; m, n and k above 0. */
 void pbk_sgemm_dnnl(pbk_context *context, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha,

@@ -51,6 +51,24 @@ static void affine_backward_row(int64_t n, const real *restrict w, const real *r
 		dx[i] += dy[i] * w[i];
 }
 
+/* All of it, while the row is in the first cache. */
+static void layer_norm_row(int64_t n, real eps, const real *x, const real *w, const real *b, real *y)
+{
+	const real mean = sum(n, x) / (real)n;
+#pragma omp simd
+	for (int64_t i = 0; i < n; i++)
+		y[i] = x[i] - mean;
+	const real scale = sqrt(dot(n, y, y) / (real)n + eps);
+	if (w && b)
+#pragma omp simd
+		for (int64_t i = 0; i < n; i++)
+			y[i] = y[i] / scale * w[i] + b[i];
+	else
+#pragma omp simd
+		for (int64_t i = 0; i < n; i++)
+			y[i] /= scale;
+}
+
 /* Runs `body` for each row r of a [rows, n] matrix. */
 #define EACH_ROW(body)  PBK_PARALLEL(context, rows, rows *n, for (int64_t r = begin; r < end; r++) body)
 #define ROW(matrix)     ((const real *)(matrix) + r * n)
@@ -100,6 +118,25 @@ static void affine_backward(pbk_context *context, int64_t rows, int64_t n, const
 	EACH_ROW(affine_backward_row(n, w, ROW(dy), OUT_ROW(dx)));
 }
 
+static void layer_norm_range(int64_t begin, int64_t end, const int32_t *first, int64_t n, real eps, const real *x,
+			     const real *w, const real *b, int64_t stride, real *y)
+{
+	for (int64_t r = begin, group = 0; r < end; r++) {
+		while (r >= first[group + 1])
+			group++;
+		layer_norm_row(n, eps, x + r * n, w ? w + group * stride : NULL, b ? b + group * stride : NULL,
+			       y + r * n);
+	}
+}
+
+static void layer_norm(pbk_context *context, int64_t groups, const int32_t *host_first, int64_t n, double eps,
+		       const void *x, const void *w, const void *b, int64_t stride, void *y)
+{
+	const int64_t from = host_first[0], rows = host_first[groups] - from;
+	PBK_PARALLEL(context, rows, rows * n * 4,
+		     layer_norm_range(from + begin, from + end, host_first, n, (real)eps, x, w, b, stride, y));
+}
+
 void PBK_NAME(pbk_fill_layernorm)(struct pbk_table *table)
 {
 	table->center = center;
@@ -110,4 +147,5 @@ void PBK_NAME(pbk_fill_layernorm)(struct pbk_table *table)
 	table->divide_backward = divide_backward;
 	table->affine = affine;
 	table->affine_backward = affine_backward;
+	table->layer_norm = layer_norm;
 }

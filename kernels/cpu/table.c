@@ -8,6 +8,8 @@
 		pbk_fill_layernorm_##suffix(table);                                                                    \
 		pbk_fill_act_##suffix(table);                                                                          \
 		pbk_fill_attention_##suffix(table);                                                                    \
+		pbk_fill_attend_##suffix(table);                                                                       \
+		pbk_fill_gradient_##suffix(table);                                                                     \
 		pbk_fill_optim_##suffix(table);                                                                        \
 	} while (0)
 
@@ -24,6 +26,8 @@ static void fill_plain(struct pbk_table *single, struct pbk_table *twice)
 	pbk_fill_noise_f64(twice);
 	pbk_fill_gemm_f32(single);
 	pbk_fill_gemm_f64(twice);
+	pbk_fill_step_f32(single);
+	pbk_fill_step_f64(twice);
 	FILL(single, f32);
 	FILL(twice, f64);
 }

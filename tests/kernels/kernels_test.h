@@ -49,6 +49,8 @@ void close_context(void);
 TCase *gemm_tests(void);
 TCase *nd_tests(void);
 TCase *grad_tests(void);
+TCase *step_tests(void);
+TCase *sweep_tests(void);
 void bench_kernels(void);
 
 #endif
