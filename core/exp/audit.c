@@ -111,6 +111,10 @@ static void forward_notes(const struct pb_plan_sweep *s, const struct tally *t, 
 
 static void cut_notes(const struct pb_config_sweep *c, const struct tally *t, const char *points, struct notes *out)
 {
+	char range[64];
+	int n = snprintf(range, sizeof range, "%lld", (long long)t->least_without_grad);
+	if (t->most_without_grad > t->least_without_grad)
+		snprintf(range + n, sizeof range - (size_t)n, " to %lld", (long long)t->most_without_grad);
 	if (t->cut && c->backward && !t->backward_fired)
 		note(out,
 		     "backward hook at %s never fired: in mode `torch` the setter replaced the whole activation, which cuts the "
@@ -118,9 +122,9 @@ static void cut_notes(const struct pb_config_sweep *c, const struct tally *t, co
 		     points);
 	if (t->cut && t->most_without_grad)
 		note(out,
-		     "the graph was cut in %zu of %zu cells: %lld to %lld parameters got no gradient, and the optimizer skipped them (no weight "
+		     "the graph was cut in %zu of %zu cells: %s parameters got no gradient, and the optimizer skipped them (no weight "
 		     "decay either)",
-		     t->cut, t->cells, (long long)t->least_without_grad, (long long)t->most_without_grad);
+		     t->cut, t->cells, range);
 	else if (t->cut)
 		note(out, "the graph was cut in %zu of %zu cells; every parameter still got a gradient on other paths",
 		     t->cut, t->cells);

@@ -53,6 +53,22 @@ START_TEST(nothing_to_say)
 }
 END_TEST
 
+/* The smallest change is one: only a patch that left every number as it was is said to have done nothing. */
+START_TEST(a_small_change_is_a_change)
+{
+	static const char *const directions[] = {"forward: ablate", "backward: ablate"};
+	for (int i = 0; i < 2; i++) {
+		char sweep[128];
+		snprintf(sweep, sizeof sweep,
+			 "hook: attn_out, setter: {plugin: noise, std: 1e-9, mode: add}, over: [layer], %s", directions[i]);
+		struct pb_result_sweep r = run(sweep);
+		check_notes(&r, (const char *const[]){NULL});
+		ck_assert(r.cells[0].forward.max_change + r.cells[0].backward.max_change > 0.0);
+		lab_close(&lab);
+	}
+}
+END_TEST
+
 START_TEST(empty_sets)
 {
 	struct pb_result_sweep r = run("setter: params, sets: {none: attn & mlp, some: attn, nothing: \"\"}");
@@ -173,7 +189,7 @@ START_TEST(cut_graph)
 	ck_assert_uint_eq(r.n_notes, 1);
 	/* 2 embeddings and a block of 16. */
 	ck_assert_str_eq(r.notes[0],
-			 "the graph was cut in 1 of 1 cells: 18 to 18 parameters got no gradient, and the optimizer "
+			 "the graph was cut in 1 of 1 cells: 18 parameters got no gradient, and the optimizer "
 			 "skipped them (no weight decay either)");
 	lab_close(&lab);
 	r = run("hook: resid_pre, over: [layer], setter: layer, forward: corrupted, backward: clean, gradient: torch");
@@ -262,6 +278,7 @@ int main(void)
 	Suite *suite = suite_create("audit");
 	TCase *tc = tcase_create("audit");
 	tcase_add_test(tc, nothing_to_say);
+	tcase_add_test(tc, a_small_change_is_a_change);
 	tcase_add_test(tc, empty_sets);
 	tcase_add_test(tc, own_results_are_exact);
 	tcase_add_test(tc, own_values_in_both_directions);
