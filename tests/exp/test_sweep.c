@@ -91,6 +91,32 @@ START_TEST(cells_are_row_major)
 END_TEST
 
 /* Explicit cells say what their numbers are. */
+/* Each patch has noise of its own: by sweep, cell and direction. What was added shows in the largest change. */
+START_TEST(no_noise_comes_twice)
+{
+	enum { CELLS = 6 };
+	static const char *const names[] = {"one", "two"};
+	double changes[2 * 2 * CELLS];
+	size_t n = 0;
+	open("  - {name: one, hook: z, setter: {plugin: noise, mode: add}, over: [layer, head], forward: ablate, "
+	     "backward: ablate}\n"
+	     "  - {name: two, hook: z, setter: {plugin: noise, mode: add}, over: [layer, head], forward: ablate, "
+	     "backward: ablate}\n");
+	for (int k = 0; k < 2; k++) {
+		struct pb_result_sweep r = lab_run(&lab, names[k]);
+		ck_assert_uint_eq(r.n_cells, CELLS);
+		for (size_t i = 0; i < CELLS; i++) {
+			changes[n++] = r.cells[i].forward.max_change;
+			changes[n++] = r.cells[i].backward.max_change;
+		}
+	}
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < i; j++)
+			ck_assert_msg(fabs(changes[i] - changes[j]) > 1e-9, "noise %zu is noise %zu", i, j);
+	lab_close(&lab);
+}
+END_TEST
+
 START_TEST(listed_cells_are_labelled)
 {
 	open("  - {name: z, hook: z, setter: layer_head, over: [head, layer], cells: [[2, 0], [[0, 1], [1, 1]]], "
@@ -204,6 +230,7 @@ int main(void)
 {
 	Suite *suite = suite_create("sweep");
 	TCase *tc = tcase_create("sweep");
+	tcase_add_test(tc, no_noise_comes_twice);
 	tcase_add_test(tc, listed_cells_are_labelled);
 	tcase_add_test(tc, description);
 	tcase_add_test(tc, cells_are_row_major);
