@@ -350,9 +350,9 @@ static struct outcome run_failing(const char *setter, bool quiet)
 	char rest[1024];
 	snprintf(folder, sizeof folder, "%s/tests/cli/plugins", getenv("PATCHBAY_BUILD"));
 	snprintf(rest, sizeof rest,
-		 "sweeps:\n" Z "  - {name: bad, hook: z, setter: %s, over: [layer, head]}\n"
+		 "sweeps:\n" Z "  - {name: bad, hook: z, setter: %s, over: [layer, head], forward: %s}\n"
 		 "  - {name: after, hook: q, setter: layer_head, over: [layer, head], forward: corrupted}\n",
-		 setter);
+		 setter, strcmp(setter, "fails_on_source") ? "ablate" : "corrupted");
 	const char *words[] = {"run", golden(setter, rest), "--out", scratch(setter), quiet ? "--quiet" : NULL, NULL};
 	return command_wait(command_start(NULL, folder, words));
 }
@@ -365,6 +365,11 @@ static const struct {
 	 "setter fails_with_reason: apply: the third time is one too many\n"},
 	{"fails_silently", "patchbay run: sweep `bad`, cell 2 (layer 0, head 2): forward hook at blocks.0.attn.hook_z: "
 			   "setter fails_silently: apply failed without a reason ("},
+	{"fails_on_activation",
+	 "patchbay run: sweep `bad`, cell 2 (layer 0, head 2): forward hook at blocks.0.attn.hook_z: "
+	 "setter fails_on_activation: apply: host->fill: the tensor is read-only\n"},
+	{"fails_on_source", "patchbay run: sweep `bad`, cell 2 (layer 0, head 2): forward hook at blocks.0.attn.hook_z: "
+			    "setter fails_on_source: apply: host->fill: the tensor is read-only\n"},
 };
 
 START_TEST(setter_that_fails)

@@ -7,6 +7,8 @@ enum mode {
 	WITH_REASON = 1, /* the third call fails and says why */
 	SILENTLY,        /* the third call fails and says nothing */
 	WITH_NAN,        /* the third call writes NaN */
+	ON_ACTIVATION,   /* the third call writes where it may only read: around its region, ... */
+	ON_SOURCE,       /* ... in the other run */
 };
 
 static int64_t calls;
@@ -19,6 +21,10 @@ static int apply(void *self, const struct pb_host *host, const struct pb_setter_
 		return host->fail(host, PB_E_RANGE, "the third time is one too many");
 	if (third && MODE == SILENTLY)
 		return -PB_E_RANGE;
+	if (third && MODE == ON_ACTIVATION)
+		return host->fill(host, call->activation, 0.5);
+	if (third && MODE == ON_SOURCE)
+		return host->fill(host, call->source, 0.5);
 	return host->fill(host, call->target, third ? (double)NAN : 0.5);
 }
 
@@ -26,7 +32,7 @@ static const struct pb_setter_ops ops = {
 	.struct_size = sizeof(struct pb_setter_ops),
 	.flags = PB_SETTER_FREE_AXES | PB_SETTER_SERIAL,
 	.effect = PB_EFFECT_REPLACE,
-	.source = PB_SOURCE_NONE,
+	.source = MODE == ON_SOURCE ? PB_SOURCE_RUN : PB_SOURCE_NONE,
 	.apply = apply,
 };
 
