@@ -124,6 +124,28 @@ START_TEST(safetensors_data_is_aligned)
 }
 END_TEST
 
+/* numpy reads a header as a Python literal: one axis is `(3,)`, and `(3)` would be no tuple. */
+START_TEST(npz_headers_are_numpy_s)
+{
+	static const float values[6] = {1, 2, 3, 4, 5, 6};
+	static const struct pb_ckpt_tensor t[] = {{"scalar", PB_CKPT_F32, 0, {0}, 1, values},
+						  {"one", PB_CKPT_F32, 1, {3}, 3, values},
+						  {"two", PB_CKPT_F32, 2, {2, 3}, 6, values}};
+	static const char *const shapes[] = {"()", "(3,)", "(2, 3)"};
+	void *file;
+	size_t size;
+	ck_assert_ok(pb_ckpt_write_npz(scratch("headers.npz"), t, 3));
+	ck_assert_ok(pb_file_read(path, 1 << 20, &file, &size));
+	for (int i = 0; i < 3; i++) {
+		char header[128] = "\x93NUMPY\1\0v\0";
+		int length = snprintf(header + 10, sizeof header - 10,
+				      "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }", shapes[i]);
+		ck_assert_msg(memmem(file, size, header, 10 + (size_t)length) != NULL, "no %s", header + 10);
+	}
+	free(file);
+}
+END_TEST
+
 START_TEST(npz_refuses_bfloat16)
 {
 	static const uint16_t one = 0x3f80;
@@ -344,6 +366,7 @@ int main(void)
 	tcase_add_test(cases, golden_model_goes_round);
 	tcase_add_loop_test(cases, same_tensors_make_the_same_file, 0, 2);
 	tcase_add_loop_test(cases, safetensors_data_is_aligned, 0, 8);
+	tcase_add_test(cases, npz_headers_are_numpy_s);
 	tcase_add_test(cases, npz_refuses_bfloat16);
 	tcase_add_loop_test(cases, names_that_repeat_are_refused, 0, 2);
 	tcase_add_test(cases, elements_convert);

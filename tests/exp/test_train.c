@@ -150,6 +150,32 @@ START_TEST(steps_limit)
 }
 END_TEST
 
+/* The loss of an epoch's first example, with weights that stay as they are. */
+static double first_loss(int64_t epoch)
+{
+	char stage[160];
+	struct pb_examples x;
+	ck_assert_ok(train("", "  - {name: a, split: train, steps: 1}\n"));
+	ck_assert_ok(pb_data_examples(&lab.plan, lab.plan.stages[0].split, 0, &x));
+	int64_t steps = epoch * x.n_examples + 1;
+	finish();
+	snprintf(stage, sizeof stage, "  - {name: a, split: train, steps: %d, batch_size: 1, optimizer: {lr: 0}}\n",
+		 (int)steps);
+	ck_assert_ok(train("", stage));
+	ck_assert_int_eq(results[0].n_points, epoch + 1);
+	double loss = results[0].series[0].values[epoch];
+	finish();
+	return loss;
+}
+
+START_TEST(every_epoch_has_an_order_of_its_own)
+{
+	double first = first_loss(0);
+	ck_assert(first_loss(0) == first);
+	ck_assert(first_loss(1) != first && first_loss(2) != first && first_loss(2) != first_loss(1));
+}
+END_TEST
+
 START_TEST(early_stop)
 {
 	ck_assert_ok(train("", "  - {name: a, split: train, epochs: 50, batch_size: 8, evaluate_every: 3, "
@@ -225,6 +251,7 @@ int main(void)
 	tcase_add_test(tc, same_seed_same_weights);
 	tcase_add_test(tc, continue_goes_on_with_the_optimizer);
 	tcase_add_test(tc, steps_limit);
+	tcase_add_test(tc, every_epoch_has_an_order_of_its_own);
 	tcase_add_test(tc, early_stop);
 	tcase_add_test(tc, looks_at_the_end_too);
 	tcase_add_test(tc, divergence_is_told);
