@@ -127,6 +127,17 @@ START_TEST(folder_holds_everything)
 }
 END_TEST
 
+START_TEST(sets_are_written_down)
+{
+	struct outcome o = RUN("run", golden("sets", "sweeps:\n" Z), "-q", "--out", scratch("sets"), "--set",
+			       "data.sets={Dt3: [3, 5], DfQ2: [9, 8], Df4: [4]}");
+	ck_assert_msg(o.code == 0, "%s", o.err);
+	check_file_says("sets", "sets.csv", "unit,set\r\n");
+	check_file_says("sets", "sets.csv", "\n9,DfQ2\r\n8,DfQ2\r\n3,Dt3\r\n5,Dt3\r\n4,Df4\r\n0,\r\n");
+	ck_assert_int_eq(count_lines("sets", "sets.csv"), 1 + 30);
+}
+END_TEST
+
 START_TEST(quiet_prints_nothing)
 {
 	struct outcome o = RUN("run", write_experiment("whole", whole), "-q", "--out", scratch("quiet"));
@@ -432,6 +443,7 @@ int main(void)
 	Suite *s = suite_create("runs");
 	TCase *t = tcase_create("runs");
 	tcase_add_test(t, folder_holds_everything);
+	tcase_add_test(t, sets_are_written_down);
 	tcase_add_test(t, quiet_prints_nothing);
 	tcase_add_test(t, train_leaves_the_sweeps_alone);
 	tcase_add_test(t, default_folder);
