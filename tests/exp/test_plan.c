@@ -33,6 +33,38 @@ START_TEST(base_by_setter)
 }
 END_TEST
 
+/* Block by block, each parameter is in one set; cumulative sets grow by one of those at a time; `each` is one by one. */
+START_TEST(sets_by_block)
+{
+	lab_plan(&lab,
+		 MODEL "data: {plugin: oocl, mod: 20}\nprobe: {unit: 3}\nsweeps:\n"
+		       "  - {name: blocks, setter: params, sets: blocks}\n"
+		       "  - {name: cumulative, setter: params, sets: cumulative}\n"
+		       "  - {name: each, setter: params, sets: each}\n",
+		 1);
+	const struct pb_plan_sweep *blocks = &lab.plan.sweeps[0], *grown = &blocks[1], *each = &blocks[2];
+	const struct pb_param_table *table = &lab.plan.model.table;
+	ck_assert_uint_eq(blocks->n_cells, 4);
+	ck_assert_uint_eq(grown->n_cells, 4);
+	ck_assert_uint_eq(each->n_cells, (size_t)table->n);
+	for (int k = 0; k < table->n; k++) {
+		const char *name = table->items[k].name;
+		size_t where = 3;
+		if (!strncmp(name, "embed.", 6) || !strncmp(name, "pos_embed.", 10))
+			where = 0;
+		else if (!strncmp(name, "blocks.", 7))
+			where = 1 + (size_t)(name[7] - '0');
+		for (size_t i = 0; i < 4; i++) {
+			ck_assert_msg(blocks->cells[i].set[k] == (i == where), "%s in set %zu", name, i);
+			ck_assert_msg(grown->cells[i].set[k] == (i >= where), "%s up to set %zu", name, i);
+		}
+		for (size_t i = 0; i < each->n_cells; i++)
+			ck_assert_msg(each->cells[i].set[k] == (i == (size_t)k), "%s in set %zu", name, i);
+	}
+	lab_close(&lab);
+}
+END_TEST
+
 /* A pair of `n` tokens, and a sweep over entries of the pattern. */
 static void add_long_pair(struct pb_text *yaml, int n, const char *together)
 {
@@ -184,6 +216,7 @@ int main(void)
 	Suite *suite = suite_create("plan");
 	TCase *tc = tcase_create("plan");
 	tcase_add_test(tc, base_by_setter);
+	tcase_add_test(tc, sets_by_block);
 	tcase_add_test(tc, listed_cells_are_not_cut_short);
 	tcase_add_test(tc, sweeps_fit_whichever_unit_is_selected);
 	tcase_add_test(tc, metrics_fit_whichever_unit_is_selected);
