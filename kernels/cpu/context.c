@@ -1,4 +1,4 @@
-/* context.c: threads of the CPU kernels. */
+/* context.c: threads and workspace of the CPU kernels. */
 #include <stdlib.h>
 #ifdef _OPENMP
 #include <omp.h>
@@ -26,7 +26,22 @@ pbk_context *pbk_cpu_open(int threads)
 
 void pbk_cpu_close(pbk_context *context)
 {
+	if (context)
+		free(context->workspace);
 	free(context);
+}
+
+void *pbk_workspace(pbk_context *context, size_t size)
+{
+	enum { UNIT = 4096 };
+	if (size <= context->workspace_size && size)
+		return context->workspace;
+	free(context->workspace);
+	context->workspace = aligned_alloc(UNIT, (size / UNIT + 1) * UNIT);
+	context->workspace_size = context->workspace ? size : 0;
+	if (!context->workspace)
+		context->failure = PBK_E_NOMEM;
+	return context->workspace;
 }
 
 int pbk_threads(const pbk_context *context, int64_t count, int64_t work)

@@ -6,7 +6,14 @@
 
 struct pbk_context {
 	int threads;
+	void *workspace; /* pbk_workspace's */
+	size_t workspace_size;
+	int failure; /* enum pbk_error since the last sync */
 };
+
+/* Memory for the length of one call, 64-byte aligned; kept and grown, so that calls do not allocate. NULL when there is
+ * none, which the context remembers. */
+void *pbk_workspace(pbk_context *context, size_t size);
 
 /* How many threads to use on `count` independent pieces that are `work` elements together: 1 if more would cost more
  * than they save, or if the caller already runs in parallel. */
@@ -47,6 +54,8 @@ static inline int64_t pbk_gemm_work(int64_t m, int64_t n, int64_t k)
 	void pbk_fill_attend_##suffix(struct pbk_table *table);                                                        \
 	void pbk_fill_gradient_##suffix(struct pbk_table *table);                                                      \
 	void pbk_fill_optim_##suffix(struct pbk_table *table);                                                         \
+	void pbk_fill_step_gemm_##suffix(struct pbk_table *table);                                                     \
+	void pbk_fill_step_dots_##suffix(struct pbk_table *table);                                                     \
 	void pbk_fill_gemm_blocked_##suffix(struct pbk_table *table)
 PBK_DECLARE_FILLERS(f32);
 PBK_DECLARE_FILLERS(f64);

@@ -36,8 +36,9 @@ static void device_copy(pbk_context *context, void *dst, const void *src, size_t
 
 static int device_sync(pbk_context *context)
 {
-	(void)context;
-	return PBK_OK;
+	const int failure = context->failure;
+	context->failure = PBK_OK;
+	return failure;
 }
 
 void pbk_fill_memory(struct pbk_table *table)

@@ -13,6 +13,14 @@
 		pbk_fill_optim_##suffix(table);                                                                        \
 	} while (0)
 
+/* Over the plain ones: products, and what is made of steps. */
+#define FILL_FAST(table, suffix)                                                                                       \
+	do {                                                                                                           \
+		pbk_fill_gemm_blocked_##suffix(table);                                                                 \
+		pbk_fill_step_gemm_##suffix(table);                                                                    \
+		pbk_fill_step_dots_##suffix(table);                                                                    \
+	} while (0)
+
 static struct pbk_table f32 = {.name = "cpu f32", .real_size = sizeof(float)};
 static struct pbk_table f64 = {.name = "cpu f64", .real_size = sizeof(double)};
 static struct pbk_table f32_plain = {.name = "cpu f32 plain", .real_size = sizeof(float)};
@@ -35,23 +43,23 @@ static void fill_plain(struct pbk_table *single, struct pbk_table *twice)
 /* What this CPU can do better. */
 static void fill_fast(struct pbk_table *single, struct pbk_table *twice)
 {
-	pbk_fill_gemm_blocked_f32(single);
-	pbk_fill_gemm_blocked_f64(twice);
+	FILL_FAST(single, f32);
+	FILL_FAST(twice, f64);
 #ifdef PBK_X86_64
 	__builtin_cpu_init();
 	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) {
 		FILL(single, f32_avx2);
 		FILL(twice, f64_avx2);
-		pbk_fill_gemm_blocked_f32_avx2(single);
-		pbk_fill_gemm_blocked_f64_avx2(twice);
+		FILL_FAST(single, f32_avx2);
+		FILL_FAST(twice, f64_avx2);
 	}
 	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 	    __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
 	    __builtin_cpu_supports("avx512vl")) {
 		FILL(single, f32_avx512);
 		FILL(twice, f64_avx512);
-		pbk_fill_gemm_blocked_f32_avx512(single);
-		pbk_fill_gemm_blocked_f64_avx512(twice);
+		FILL_FAST(single, f32_avx512);
+		FILL_FAST(twice, f64_avx512);
 	}
 #endif
 }

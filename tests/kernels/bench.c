@@ -14,8 +14,7 @@ static double now(void)
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Seconds of one call: the fastest of many short runs, so that a busy machine shows little. */
-static double time_call(void (*function)(void *), void *argument)
+double bench_time(void (*function)(void *), void *argument)
 {
 	double best = 1e9;
 	int64_t calls = 1;
@@ -35,7 +34,7 @@ static double time_call(void (*function)(void *), void *argument)
 	return best;
 }
 
-static void *filled(size_t real_size, int64_t count)
+void *bench_filled(size_t real_size, int64_t count)
 {
 	void *data = aligned_alloc(64, ((size_t)count * real_size + 64) / 64 * 64);
 	if (!data)
@@ -72,13 +71,13 @@ static void bench_case(const struct kernel_case *kc, const struct pbk_table *fas
 	timed.call.ids = ids;
 	for (int k = 0; kc->operands[k]; k++) {
 		const int64_t count = case_size(kc, k, rows, n);
-		timed.call.x[k] = filled(fast->real_size, count);
+		timed.call.x[k] = bench_filled(fast->real_size, count);
 		bytes += (double)count * (double)fast->real_size;
 	}
 	timed.call.table = fast;
-	const double t = time_call(call_case, &timed);
+	const double t = bench_time(call_case, &timed);
 	timed.call.table = plain;
-	const double t_plain = time_call(call_case, &timed);
+	const double t_plain = bench_time(call_case, &timed);
 	printf("%-22s %s %5d x %4d  %10.0f ns %6.1f GB/s  plain %10.0f ns  x%.1f\n", kc->name, fast->name + 4,
 	       (int)rows, (int)n, t * 1e9, bytes / t * 1e-9, t_plain * 1e9, t_plain / t);
 	for (int k = 0; kc->operands[k]; k++)
@@ -107,16 +106,16 @@ static void call_gemm(void *argument)
 static void bench_gemm(struct timed_gemm g, const struct pbk_table *fast, const struct pbk_table *plain)
 {
 	const double flop = 2.0 * (double)g.m * (double)g.n * (double)g.k * (double)g.count;
-	g.a = filled(fast->real_size, g.m * g.k * g.count);
-	g.b = filled(fast->real_size, g.n * g.k * g.count);
-	g.c = filled(fast->real_size, g.m * g.n * g.count);
+	g.a = bench_filled(fast->real_size, g.m * g.k * g.count);
+	g.b = bench_filled(fast->real_size, g.n * g.k * g.count);
+	g.c = bench_filled(fast->real_size, g.m * g.n * g.count);
 	g.table = fast;
-	const double t = time_call(call_gemm, &g);
+	const double t = bench_time(call_gemm, &g);
 	printf("gemm %c%c %4d x %4d x %4d x%4d %s %11.0f ns %7.1f GFLOP/s", g.ta ? 'T' : 'N', g.tb ? 'T' : 'N',
 	       (int)g.m, (int)g.n, (int)g.k, (int)g.count, fast->name + 4, t * 1e9, flop / t * 1e-9);
 	if (flop < 1e8) {
 		g.table = plain;
-		const double t_plain = time_call(call_gemm, &g);
+		const double t_plain = bench_time(call_gemm, &g);
 		printf("  plain %7.1f GFLOP/s  x%.1f", flop / t_plain * 1e-9, t_plain / t);
 	}
 	putchar('\n');
@@ -152,5 +151,7 @@ void bench_kernels(void)
 				bench_case(&kernel_cases[i], fast[t], plain[t], 24, 1024);
 				bench_case(&kernel_cases[i], fast[t], plain[t], 1024, 1024);
 			}
+	if (!only || strstr("step gradient layer_norm attend", only))
+		bench_sweeps();
 	pbk_cpu_close(test_context);
 }
