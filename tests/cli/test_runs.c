@@ -87,6 +87,19 @@ static const char whole[] =
 	"probe: {select: {before: model_0, after: model_1, sets: [Dt3]}}\n"
 	"sweeps:\n" Z "  - {name: Parts!, setter: params, sets: blocks}\n";
 
+/* Which plugins ran, and the hash of their parameters: that of an empty table says nothing of a dataset that has some. */
+static void check_environment(const char *run)
+{
+	static const char empty[] = "1.0.0, schema cbf29ce484222325\"";
+	char *text = read_of(run, "results.json"), *dataset = strstr(text, "\"dataset oocl\",\"1.0.0, schema ");
+	ck_assert_ptr_nonnull(dataset);
+	ck_assert(strncmp(strchr(dataset, ',') + 2, empty, strlen(empty)) != 0);
+	char *metric = strstr(text, "\"metric accuracy\"");
+	ck_assert_ptr_nonnull(metric);
+	ck_assert(strncmp(strchr(metric, ',') + 2, empty, strlen(empty)) == 0);
+	free(text);
+}
+
 START_TEST(folder_holds_everything)
 {
 	static const char *const files[] = {"config.yaml",
@@ -120,6 +133,7 @@ START_TEST(folder_holds_everything)
 	ck_assert_int_eq(count_lines("deep/er/run", "sweeps/parts.csv"), 1 + 3);
 	check_file_says("deep/er/run", "log.txt", "stage first: 2 epochs");
 	check_file_says("deep/er/run", "results.json", "\"name\": \"whole: a/b\"");
+	check_environment("deep/er/run");
 	/* What was saved is a checkpoint like any other. */
 	o = RUN("inspect", path_of("deep/er/run", "checkpoints/model_1.safetensors"));
 	ck_assert_int_eq(o.code, 0);
