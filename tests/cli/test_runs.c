@@ -87,7 +87,7 @@ static const char whole[] =
 	"probe: {select: {before: model_0, after: model_1, sets: [Dt3]}}\n"
 	"sweeps:\n" Z "  - {name: Parts!, setter: params, sets: blocks}\n";
 
-/* Which plugins ran, and the hash of their parameters: that of an empty table says nothing of a dataset that has some. */
+/* Which plugins ran, and the hash of their parameters: an empty table's is not a dataset's. */
 static void check_environment(const char *run)
 {
 	static const char empty[] = "1.0.0, schema cbf29ce484222325\"";
