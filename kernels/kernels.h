@@ -201,6 +201,9 @@ struct pbk_table {
 	void (*layer_norm)(pbk_context *, int64_t groups, const int32_t *host_first, int64_t n, double eps,
 			   const void *x, const void *w, const void *b, int64_t stride, void *y);
 	void (*attend)(pbk_context *, int64_t heads, int64_t e, int64_t count, const struct pbk_paths *items);
+	/* After attend has written z: dq, dk and dv += the gradients of sum(dz * z). The three must differ. */
+	void (*attend_backward)(pbk_context *, int64_t heads, int64_t e, const struct pbk_paths *, const void *dz,
+				void *dq, void *dk, void *dv);
 };
 
 pbk_context *pbk_cpu_open(int threads); /* 0: all cores; NULL: out of memory */

@@ -5,7 +5,12 @@
 
 #include "base/status.h"
 
-enum { EXAMPLES_PER_PASS = 512 };
+enum {
+	EXAMPLES_PER_PASS = 512,
+	/* Tokens of the longest examples that are taken as prefixes: attention goes row by row then, which costs more than
+	 * products of matrices where there is much of it. */
+	LONGEST_PREFIX = 64,
+};
 
 int32_t *pb_examples_rows(const struct pb_examples *examples, int64_t first_example, struct pb_arena *arena)
 {
@@ -24,45 +29,51 @@ bool pb_examples_same_rows(const struct pb_examples *a, const struct pb_examples
 	return same;
 }
 
-/* A slice of an example list, and where its scored rows lie in the whole. */
-struct slice {
-	struct pb_examples examples;
-	int64_t first_example, first_scored;
-};
-
-static bool next_slice(const struct pb_examples *all, struct slice *s)
+static bool next_slice(struct pb_slice *s)
 {
-	s->first_example += s->examples.n_examples;
-	s->first_scored += s->examples.n_scored;
+	const struct pb_examples *all = s->all;
+	s->first_example += s->n_examples;
+	s->first_scored += s->n_scored;
 	if (s->first_example >= all->n_examples)
 		return false;
-	int64_t left = all->n_examples - s->first_example, n = left < EXAMPLES_PER_PASS ? left : EXAMPLES_PER_PASS;
-	int64_t end = s->first_scored;
-	while (end < all->n_scored && all->scored[end].example < s->first_example + n)
+	int64_t left = all->n_examples - s->first_example, end = s->first_scored;
+	s->n_examples = left < EXAMPLES_PER_PASS ? left : EXAMPLES_PER_PASS;
+	while (end < all->n_scored && all->scored[end].example < s->first_example + s->n_examples)
 		end++;
-	s->examples = (struct pb_examples){
-		.struct_size = sizeof s->examples,
-		.n_pos = all->n_pos,
-		.n_examples = n,
-		.tokens = all->tokens + s->first_example * all->n_pos,
-		.n_scored = end - s->first_scored,
-		.scored = all->scored + s->first_scored,
-	};
+	s->n_scored = end - s->first_scored;
 	return true;
 }
 
-/* Logits of a slice's scored rows; its scored list counts examples from the whole list's start. */
-static int forward_slice(const struct pb_model *model, struct pb_tape *tape, const struct pb_weights *weights,
-			 const struct slice *s, struct pb_var **ret_logits)
+static int forward_prefixes(const struct pb_model *model, struct pb_forward *pass, const struct pb_slice *s,
+			    struct pb_var **ret_logits)
 {
-	const struct pb_examples *e = &s->examples;
-	pb_tape_reset(tape, NULL);
-	int32_t *rows = pb_examples_rows(e, s->first_example, &tape->arena);
-	if (!rows)
-		return -PB_E_NOMEM;
-	struct pb_forward pass = {.tape = tape, .weights = weights, .tokens = e->tokens, .b = e->n_examples,
-				  .p = e->n_pos, .rows = rows, .n_rows = e->n_scored};
-	return pb_model_forward(model, &pass, ret_logits);
+	struct pb_prefixes prefixes;
+	int rc = pb_prefixes_make(s->all, s->first_example, s->n_examples, s->first_scored, s->n_scored,
+				  &pass->tape->arena, &prefixes);
+	pass->prefixes = &prefixes;
+	return rc ? rc : pb_model_forward(model, pass, ret_logits);
+}
+
+static int forward_whole(const struct pb_model *model, struct pb_forward *pass, const struct pb_slice *s,
+			 struct pb_var **ret_logits)
+{
+	struct pb_examples part = *s->all;
+	part.n_scored = s->n_scored;
+	part.scored += s->first_scored;
+	pass->tokens = part.tokens + s->first_example * part.n_pos;
+	pass->b = s->n_examples;
+	pass->p = part.n_pos;
+	pass->rows = pb_examples_rows(&part, s->first_example, &pass->tape->arena);
+	pass->n_rows = s->n_scored;
+	return pass->rows ? pb_model_forward(model, pass, ret_logits) : -PB_E_NOMEM;
+}
+
+int pb_slice_forward(const struct pb_model *model, struct pb_tape *tape, const struct pb_weights *weights,
+		     const struct pb_slice *slice, struct pb_var **ret_logits)
+{
+	struct pb_forward pass = {.tape = tape, .weights = weights};
+	return slice->all->n_pos > LONGEST_PREFIX ? forward_whole(model, &pass, slice, ret_logits)
+						  : forward_prefixes(model, &pass, slice, ret_logits);
 }
 
 int pb_evaluate(const struct pb_model *model, struct pb_tape *tape, const struct pb_weights *weights,
@@ -70,20 +81,21 @@ int pb_evaluate(const struct pb_model *model, struct pb_tape *tape, const struct
 		double *ret_mean)
 {
 	double sum = 0.0;
-	struct slice s = {0};
+	struct pb_slice s = {.all = examples};
 	int rc = 0;
-	while (!rc && next_slice(examples, &s)) {
+	while (!rc && next_slice(&s)) {
 		struct pb_var *logits;
 		double mean;
-		if (!s.examples.n_scored)
+		if (!s.n_scored)
 			continue;
-		rc = forward_slice(model, tape, weights, &s, &logits);
+		pb_tape_reset(tape, NULL);
+		rc = pb_slice_forward(model, tape, weights, &s, &logits);
 		if (rc)
 			break;
 		const double *ref = reference ? reference + s.first_scored * logits->value.shape[1] : NULL;
-		rc = pb_scorer_score(scorer, &logits->value, s.examples.scored, ref,
+		rc = pb_scorer_score(scorer, &logits->value, examples->scored + s.first_scored, ref,
 				     ret_rows ? ret_rows + s.first_scored : NULL, &mean);
-		sum += rc ? 0.0 : mean * (double)s.examples.n_scored;
+		sum += rc ? 0.0 : mean * (double)s.n_scored;
 	}
 	if (!rc)
 		*ret_mean = examples->n_scored ? sum / (double)examples->n_scored : NAN;
@@ -93,11 +105,14 @@ int pb_evaluate(const struct pb_model *model, struct pb_tape *tape, const struct
 int pb_evaluate_logits(const struct pb_model *model, struct pb_tape *tape, const struct pb_weights *weights,
 		       const struct pb_examples *examples, double *ret_logits)
 {
-	struct slice s = {0};
+	struct pb_slice s = {.all = examples};
 	int rc = 0;
-	while (!rc && next_slice(examples, &s)) {
+	while (!rc && next_slice(&s)) {
 		struct pb_var *logits;
-		rc = forward_slice(model, tape, weights, &s, &logits);
+		if (!s.n_scored)
+			continue;
+		pb_tape_reset(tape, NULL);
+		rc = pb_slice_forward(model, tape, weights, &s, &logits);
 		if (!rc)
 			rc = pb_view_read(tape->device, &logits->value,
 					  ret_logits + s.first_scored * model->config.d_vocab);

@@ -12,6 +12,17 @@ int32_t *pb_examples_rows(const struct pb_examples *examples, int64_t first_exam
 /* Do both score the same positions of the same examples? Their answers may differ. */
 bool pb_examples_same_rows(const struct pb_examples *a, const struct pb_examples *b);
 
+/* Some of a list's examples, and where its scored rows begin that belong to them. */
+struct pb_slice {
+	const struct pb_examples *all;
+	int64_t first_example, n_examples, first_scored, n_scored;
+};
+
+/* The scored rows' logits, [n_scored, d_vocab], at least one; nothing that they do not depend on is computed. The caller
+ * resets the tape; the examples must stay until it is reset again. */
+int pb_slice_forward(const struct pb_model *model, struct pb_tape *tape, const struct pb_weights *weights,
+		     const struct pb_slice *slice, struct pb_var **ret_logits);
+
 /* Resets the tape. ret_rows [n_scored] may be NULL; `reference` as in scorer.h. At most 512 examples in one pass. */
 int pb_evaluate(const struct pb_model *model, struct pb_tape *tape, const struct pb_weights *weights,
 		struct pb_scorer *scorer, const struct pb_examples *examples, const double *reference, double *ret_rows,

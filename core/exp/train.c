@@ -34,7 +34,6 @@ void pb_trainer_finish(struct pb_trainer *trainer)
 	pb_tape_finish(&trainer->tape);
 	free(trainer->present);
 	free(trainer->tokens);
-	free(trainer->rows);
 	free(trainer->scored);
 	*trainer = (struct pb_trainer){0};
 }
@@ -105,21 +104,20 @@ static int make_room(struct pb_trainer *t, size_t tokens, size_t rows)
 	if (tokens <= t->room_tokens && rows <= t->room_rows)
 		return 0;
 	free(t->tokens);
-	free(t->rows);
 	free(t->scored);
 	t->room_tokens = t->room_rows = 0;
 	t->tokens = malloc(tokens * sizeof *t->tokens);
-	t->rows = malloc(rows * sizeof *t->rows);
 	t->scored = malloc(rows * sizeof *t->scored);
-	if (!t->tokens || !t->rows || !t->scored)
+	if (!t->tokens || !t->scored)
 		return pb_fail_nomem(tokens * sizeof *t->tokens, "a batch");
 	t->room_tokens = tokens;
 	t->room_rows = rows;
 	return 0;
 }
 
-/* Copies examples order[begin .. begin+n) into the batch; *ret_rows is the number of scored rows. */
-static int fill_batch(struct pb_trainer *t, const struct epoch *e, int64_t begin, int64_t n, int64_t *ret_rows)
+/* Copies examples order[begin .. begin+n) into the batch. */
+static int fill_batch(struct pb_trainer *t, const struct epoch *e, int64_t begin, int64_t n,
+		      struct pb_examples *ret_batch)
 {
 	int64_t p = e->x.n_pos, rows = 0;
 	for (int64_t i = 0; i < n; i++)
@@ -134,24 +132,22 @@ static int fill_batch(struct pb_trainer *t, const struct epoch *e, int64_t begin
 		for (int64_t k = e->first[from]; k < e->first[from + 1]; k++, rows++) {
 			t->scored[rows] = e->x.scored[k];
 			t->scored[rows].example = (int32_t)i;
-			t->rows[rows] = (int32_t)(i * p + e->x.scored[k].pos);
 		}
 	}
-	*ret_rows = rows;
+	*ret_batch = (struct pb_examples){sizeof *ret_batch, (int32_t)p, n, t->tokens, rows, t->scored};
 	return 0;
 }
 
-static int step(struct pb_trainer *t, const struct pb_plan_stage *stage, int64_t n, int64_t p, int64_t rows,
+static int step(struct pb_trainer *t, const struct pb_plan_stage *stage, const struct pb_examples *batch,
 		double *ret_loss)
 {
+	const struct pb_slice all = {.all = batch, .n_examples = batch->n_examples, .n_scored = batch->n_scored};
 	struct pb_dense_sink sink;
 	struct pb_var *logits;
 	struct pb_view seed;
 	pb_dense_sink_init(&sink, t->plan->device, t->plan->model.table.n, t->grads.views, t->present);
 	pb_tape_reset(&t->tape, &sink.base);
-	struct pb_forward pass = {.tape = &t->tape, .weights = &t->params->weights, .tokens = t->tokens, .b = n, .p = p,
-				  .rows = t->rows, .n_rows = rows};
-	int rc = pb_model_forward(&t->plan->model, &pass, &logits);
+	int rc = pb_slice_forward(&t->plan->model, &t->tape, &t->params->weights, &all, &logits);
 	if (!rc)
 		rc = pb_tensor_new(&t->tape.pool, t->tape.dtype, 2, logits->value.shape, &seed);
 	if (!rc)
@@ -187,20 +183,21 @@ static int run_epoch(struct pb_trainer *t, const struct pb_plan_stage *stage, st
 	int64_t count = 0, size = stage->config->batch_size, most = stage->config->steps;
 	int rc = start_epoch(t, stage, p->epoch, &e);
 	for (int64_t at = 0; !rc && at < e.x.n_examples && !(most && p->steps >= most); at += size) {
-		int64_t left = e.x.n_examples - at, n = left < size ? left : size, rows = 0;
+		int64_t left = e.x.n_examples - at, n = left < size ? left : size;
+		struct pb_examples batch = {0};
 		double loss = NAN;
 		rc = pb_interrupted();
 		if (!rc)
-			rc = fill_batch(t, &e, at, n, &rows);
-		if (!rc && rows)
-			rc = step(t, stage, n, e.x.n_pos, rows, &loss);
+			rc = fill_batch(t, &e, at, n, &batch);
+		if (!rc && batch.n_scored)
+			rc = step(t, stage, &batch, &loss);
 		if (rc) {
 			pb_fail_in(rc, "stage `%s`, epoch %lld, step %lld", stage->config->name,
 				   (long long)p->epoch + 1, (long long)p->steps + 1);
 			break;
 		}
-		sum += rows ? loss * (double)rows : 0.0;
-		count += rows;
+		sum += batch.n_scored ? loss * (double)batch.n_scored : 0.0;
+		count += batch.n_scored;
 		p->steps++;
 		p->loss = count ? sum / (double)count : NAN;
 		show(p, stage, at + size >= e.x.n_examples);

@@ -15,7 +15,7 @@ struct pb_trainer {
 	bool has_optim;
 	struct pb_tape tape;
 	/* One batch. */
-	int32_t *tokens, *rows;
+	int32_t *tokens;
 	struct pb_scored *scored;
 	size_t room_tokens, room_rows;
 };

@@ -72,15 +72,44 @@ static struct pb_var *attn_out(const struct walk *w, struct pb_var *z)
 	return result ? pb_op_sum_heads(tape, result, &b) : NULL;
 }
 
-static struct pb_var *attention(const struct walk *w, struct pb_var *x)
+/* Is this where prefixes that are not scored end? Their keys and values in the last block are the last that matter. */
+static bool ends_here(const struct walk *w)
+{
+	return w->pass->prefixes && w->layer == w->model->config.n_layers - 1;
+}
+
+/* The scored prefixes' rows, [n_ends, 1, d], where the others end; else x. */
+static struct pb_var *ends(const struct walk *w, struct pb_var *x)
+{
+	const struct pb_prefixes *p = w->pass->prefixes;
+	if (!x || !ends_here(w))
+		return x;
+	struct pb_var *y = pb_op_rows(w->pass->tape, x, p->end, p->n_ends);
+	if (y)
+		y->value = pb_view_over(y->value.data, y->value.dtype, 3,
+					(int64_t[]){p->n_ends, 1, y->value.shape[1]});
+	return y;
+}
+
+static struct pb_var *mix(const struct walk *w, struct pb_var *q, struct pb_var *k, struct pb_var *v)
 {
 	struct pb_tape *tape = w->pass->tape;
-	struct pb_var *q = site(w, PB_SITE_Q, heads(w, x, "attn.W_Q", "attn.b_Q"));
-	struct pb_var *k = site(w, PB_SITE_K, heads(w, x, "attn.W_K", "attn.b_K"));
-	struct pb_var *v = site(w, PB_SITE_V, heads(w, x, "attn.W_V", "attn.b_V"));
+	const struct pb_prefixes *p = w->pass->prefixes;
+	if (p)
+		return q && k && v ? pb_op_attend(tape, q, k, v, ends_here(w) ? p->end_first : p->first,
+						  ends_here(w) ? p->end_path : p->path)
+				   : NULL;
 	struct pb_var *scores = site(w, PB_SITE_ATTN_SCORES, q && k ? pb_op_attn_scores(tape, q, k) : NULL);
 	struct pb_var *pattern = site(w, PB_SITE_PATTERN, scores ? pb_op_softmax(tape, scores) : NULL);
-	struct pb_var *z = site(w, PB_SITE_Z, pattern && v ? pb_op_attn_mix(tape, pattern, v) : NULL);
+	return pattern && v ? pb_op_attn_mix(tape, pattern, v) : NULL;
+}
+
+static struct pb_var *attention(const struct walk *w, struct pb_var *x)
+{
+	struct pb_var *q = site(w, PB_SITE_Q, heads(w, ends(w, x), "attn.W_Q", "attn.b_Q"));
+	struct pb_var *k = site(w, PB_SITE_K, heads(w, x, "attn.W_K", "attn.b_K"));
+	struct pb_var *v = site(w, PB_SITE_V, heads(w, x, "attn.W_V", "attn.b_V"));
+	struct pb_var *z = site(w, PB_SITE_Z, mix(w, q, k, v));
 	return site(w, PB_SITE_ATTN_OUT, attn_out(w, z));
 }
 
@@ -96,7 +125,7 @@ static struct pb_var *block(const struct walk *w, struct pb_var *resid)
 {
 	resid = site(w, PB_SITE_RESID_PRE, resid);
 	struct pb_var *out = attention(w, norm(w, resid, PB_SITE_LN1_SCALE, "ln1.w", "ln1.b"));
-	resid = add(w, resid, out);
+	resid = add(w, ends(w, resid), out);
 	if (!w->model->config.attn_only) {
 		resid = site(w, PB_SITE_RESID_MID, resid);
 		resid = add(w, resid, mlp(w, norm(w, resid, PB_SITE_LN2_SCALE, "ln2.w", "ln2.b")));
@@ -104,10 +133,19 @@ static struct pb_var *block(const struct walk *w, struct pb_var *resid)
 	return site(w, PB_SITE_RESID_POST, resid);
 }
 
+static struct pb_var *embed_prefixes(const struct walk *w, const struct pb_weight *e, const struct pb_weight *pos)
+{
+	const struct pb_prefixes *p = w->pass->prefixes;
+	struct pb_tape *tape = w->pass->tape;
+	return add(w, pb_op_embed(tape, e, p->token, p->n_rows, 1), pb_op_embed(tape, pos, p->pos, p->n_rows, 1));
+}
+
 static struct pb_var *embed(const struct walk *w)
 {
 	const struct pb_forward *pass = w->pass;
 	struct pb_weight e = weight(w, "embed.W_E"), pos = weight(w, "pos_embed.W_pos");
+	if (pass->prefixes)
+		return e.value.data && pos.value.data ? embed_prefixes(w, &e, &pos) : NULL;
 	int32_t *positions = pb_arena_array(&pass->tape->arena, (size_t)(pass->b * pass->p), sizeof *positions);
 	if (!positions || !e.value.data || !pos.value.data)
 		return NULL;
@@ -117,8 +155,29 @@ static struct pb_var *embed(const struct walk *w)
 	return add(w, tokens, site(w, PB_SITE_POS_EMBED, pb_op_embed(pass->tape, &pos, positions, pass->b, pass->p)));
 }
 
+static int check_prefixes(const struct pb_model *model, const struct pb_forward *pass)
+{
+	const struct pb_prefixes *p = pass->prefixes;
+	if (pass->bus)
+		return pb_fail(PB_E_INTERNAL, "hooks see examples, not prefixes");
+	if (p->n_rows < 1 || p->n_scored < 1)
+		return pb_fail(PB_E_RANGE, "a batch of %lld prefixes, %lld of them scored", (long long)p->n_rows,
+			       (long long)p->n_scored);
+	for (int64_t i = 0; i < p->n_rows; i++) {
+		if (p->pos[i] >= model->config.n_ctx)
+			return pb_fail(PB_E_RANGE, "examples of %d tokens do not fit n_ctx %lld", (int)p->pos[i] + 1,
+				       (long long)model->config.n_ctx);
+		if (p->token[i] < 0 || p->token[i] >= model->config.d_vocab)
+			return pb_fail(PB_E_RANGE, "token %d (position %d) is outside the vocabulary of %lld",
+				       (int)p->token[i], (int)p->pos[i], (long long)model->config.d_vocab);
+	}
+	return 0;
+}
+
 static int check_input(const struct pb_model *model, const struct pb_forward *pass)
 {
+	if (pass->prefixes)
+		return check_prefixes(model, pass);
 	if (pass->b < 1)
 		return pb_fail(PB_E_RANGE, "a batch of %lld examples", (long long)pass->b);
 	if (pass->p < 1 || pass->p > model->config.n_ctx)
@@ -149,9 +208,11 @@ int pb_model_forward(const struct pb_model *model, const struct pb_forward *pass
 		resid = block(&w, resid);
 	w.layer = -1;
 	resid = norm(&w, resid, PB_SITE_LN_FINAL_SCALE, "ln_final.w", "ln_final.b");
-	if (resid && pass->rows)
+	if (resid && pass->rows && !pass->prefixes)
 		resid = pb_op_rows(pass->tape, resid, pass->rows, pass->n_rows);
 	struct pb_var *logits = linear(&w, resid, "unembed.W_U", "unembed.b_U");
+	if (logits && pass->prefixes)
+		logits = pb_op_rows(pass->tape, logits, pass->prefixes->end_of, pass->prefixes->n_scored);
 	if (!logits)
 		return pb_error_status() ? pb_error_status() : pb_fail(PB_E_INTERNAL, "the forward pass failed");
 	rc = pb_bus_check_reached(pass->bus);

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "hook/bus.h"
+#include "model/prefix.h"
 
 enum pb_normalization {
 	PB_NORM_LN = 0, /* scale and shift parameters */
@@ -105,9 +106,14 @@ struct pb_forward {
 	int64_t b, p;
 	const int32_t *rows; /* rows of [b*p] to unembed, until the tape's reset; NULL: all */
 	int64_t n_rows;
+	/* Not NULL: in place of tokens and rows, distinct prefixes, until the tape's reset. Each is evaluated once, and
+	 * behind the last block's keys and values only those that are scored. There are no [b, p, ..] tensors then: no
+	 * bus, and a row of the sink's factors is a prefix. */
+	const struct pb_prefixes *prefixes;
 };
 
-/* Logits: [b, p, d_vocab], or [n_rows, d_vocab] where rows are given. Tokens or rows out of range: -PB_E_RANGE. */
+/* Logits: [b, p, d_vocab], or [n_rows, d_vocab] where rows are given, or those of the prefixes' scored rows, [n_scored,
+ * d_vocab]. Tokens or rows out of range: -PB_E_RANGE. */
 int pb_model_forward(const struct pb_model *model, const struct pb_forward *pass, struct pb_var **ret_logits);
 
 #endif

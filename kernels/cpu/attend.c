@@ -1,4 +1,5 @@
-/* attend.c: attention of single queries over lists of rows: scores, softmax and the mean of the values at once. */
+/* attend.c: attention of single queries over lists of rows: scores, softmax and the mean of the values at once. The
+ * backward kernel forms the pattern again and adds to its outputs. */
 #include "approx.h"
 
 enum { BLOCK = 1024 }; /* rows of a list whose scores are held at a time */
@@ -62,7 +63,80 @@ static void attend(pbk_context *context, int64_t heads, int64_t e, int64_t count
 	PBK_PARALLEL(context, count, work, for (int64_t i = begin; i < end; i++) attend_item(heads, e, &items[i]));
 }
 
+/* One query and head; pointers are to the head's columns. */
+struct slopes {
+	const real *q, *k, *v, *z, *dz;
+	real *dq, *dk, *dv;
+};
+
+static void add_scaled(int64_t n, real a, const real *restrict x, real *restrict y)
+{
+	for (int64_t i = 0; i < n; i++)
+		y[i] += a * x[i];
+}
+
+/* ret_largest and ret_total: what the softmax over the list's scores subtracts and divides by. */
+static void normalise(int64_t e, int64_t ld, int64_t n, const int32_t *path, real scale, const struct slopes *p,
+		      real *ret_largest, real *ret_total)
+{
+	real largest = -(real)INFINITY, total = 0;
+	for (int64_t j = 0; j < n; j++) {
+		const real score = scale * dot(e, p->q, p->k + path[j] * ld);
+		if (score > largest) {
+			total *= real_exp(largest - score);
+			largest = score;
+		}
+		total += real_exp(score - largest);
+	}
+	*ret_largest = largest;
+	*ret_total = total;
+}
+
+static void head_backward(int64_t e, int64_t ld, int64_t n, const int32_t *path, real scale, const struct slopes *p)
+{
+	const real mean = dot(e, p->dz, p->z); /* of the pattern's gradient, weighted by the pattern */
+	real largest, total;
+	normalise(e, ld, n, path, scale, p, &largest, &total);
+	for (int64_t j = 0; j < n; j++) {
+		const int64_t row = path[j] * ld;
+		const real pattern = real_exp(scale * dot(e, p->q, p->k + row) - largest) / total;
+		const real slope = scale * pattern * (dot(e, p->dz, p->v + row) - mean);
+		add_scaled(e, slope, p->k + row, p->dq);
+		add_scaled(e, slope, p->q, p->dk + row);
+		add_scaled(e, pattern, p->dz, p->dv + row);
+	}
+}
+
+static void query_backward(int64_t heads, int64_t e, const struct pbk_paths *p, int64_t query, int64_t head,
+			   const real *dz, real *dq, real *dk, real *dv)
+{
+	const int64_t at = (query * heads + head) * e, first = p->host_first[query];
+	const struct slopes slopes = {
+		.q = (const real *)p->q + at,
+		.k = (const real *)p->k + head * e,
+		.v = (const real *)p->v + head * e,
+		.z = (const real *)p->z + at,
+		.dz = dz + at,
+		.dq = dq + at,
+		.dk = dk + head * e,
+		.dv = dv + head * e,
+	};
+	head_backward(e, heads * e, p->host_first[query + 1] - first, p->host_path + first, 1 / sqrt((real)e),
+		      &slopes);
+}
+
+/* Threads share the heads, since two queries may look at the same row. */
+static void attend_backward(pbk_context *context, int64_t heads, int64_t e, const struct pbk_paths *p, const void *dz,
+			    void *dq, void *dk, void *dv)
+{
+	const int64_t pairs = p->queries ? p->host_first[p->queries] - p->host_first[0] : 0;
+	PBK_PARALLEL(
+		context, heads, pairs * heads * e * 4, for (int64_t h = begin; h < end; h++)
+			for (int64_t i = 0; i < p->queries; i++) query_backward(heads, e, p, i, h, dz, dq, dk, dv));
+}
+
 void PBK_NAME(pbk_fill_attend)(struct pbk_table *table)
 {
 	table->attend = attend;
+	table->attend_backward = attend_backward;
 }

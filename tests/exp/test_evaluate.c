@@ -17,7 +17,7 @@ static struct pb_examples all;
 static void setup(void)
 {
 	lab_plan(&lab,
-		 "seed: 3\nprecision: f64\nmodel: {n_layers: 1, d_model: 8, n_heads: 2}\n"
+		 "seed: 3\nprecision: f64\nmodel: {n_layers: 1, d_model: 8, n_heads: 2, n_ctx: 80}\n"
 		 "data: {plugin: mod_arith, mod: 30}\nmetric: cross_entropy\n",
 		 1);
 	lab_weights(&lab, 1);
@@ -125,6 +125,22 @@ START_TEST(rows_belong_to_their_slice)
 }
 END_TEST
 
+/* As prefixes or whole: examples on both sides of the length from which that changes. */
+START_TEST(long_examples)
+{
+	static int32_t tokens[6 * 80];
+	static struct pb_scored scored[12];
+	for (int32_t i = 0; i < 12; i++)
+		scored[i] = (struct pb_scored){i / 2, i % 2 ? 2 * i : 63, i, -1, {0}};
+	for (int32_t i = 0; i < 6 * 80; i++)
+		tokens[i] = i % 7 * (i % 80 > 5);
+	for (int32_t n_pos = 64; n_pos <= 80; n_pos += 4) {
+		struct pb_examples x = {sizeof x, n_pos, 6, tokens, 12, scored};
+		check_against_one_pass(&x);
+	}
+}
+END_TEST
+
 START_TEST(nothing_to_score)
 {
 	struct pb_examples none = all;
@@ -203,6 +219,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, slices_equal_one_pass);
 	tcase_add_test(tc, rows_belong_to_their_slice);
+	tcase_add_test(tc, long_examples);
 	tcase_add_test(tc, nothing_to_score);
 	tcase_add_test(tc, reference_is_sliced_too);
 	tcase_add_test(tc, rows_of_a_late_slice);

@@ -204,6 +204,39 @@ START_TEST(attention_over_lists)
 }
 END_TEST
 
+/* Whose values are tested with the op's, in tests/tape: here that heads are shared between threads without a trace. */
+START_TEST(gradients_of_attention_do_not_depend_on_threads)
+{
+	const struct pbk_table *t = test_table(_i);
+	const int64_t e = 128, heads = 3;
+	int32_t first[QUERIES + 1] = {0}, *path = paths_new(first, 900);
+	struct guarded in[5], out[2][3];
+	random_seed(11);
+	for (int i = 0; i < 5; i++) /* q, z, dz, k, v */
+		in[i] = random_buffer(t->real_size, (i < 3 ? QUERIES : ROWS) * heads * e);
+	const struct pbk_paths item = {QUERIES, in[0].data, in[3].data, in[4].data, first, path, in[1].data};
+	t->attend(test_context, heads, e, 1, &item);
+	for (int threads = 1; threads <= 2; threads++) {
+		struct guarded *d = out[threads - 1];
+		pbk_context *context = pbk_cpu_open(threads);
+		random_seed(12);
+		for (int i = 0; i < 3; i++)
+			d[i] = random_buffer(t->real_size, (i ? ROWS : QUERIES) * heads * e);
+		t->attend_backward(context, heads, e, &item, in[2].data, d[0].data, d[1].data, d[2].data);
+		pbk_cpu_close(context);
+	}
+	for (int i = 0; i < 3; i++) {
+		EXPECT(guarded_intact(&out[0][i]) && guarded_intact(&out[1][i]), "%s: wrote outside", t->name);
+		ck_assert_mem_eq(out[0][i].data, out[1][i].data, (size_t)out[0][i].count * t->real_size);
+		guarded_free(&out[0][i]);
+		guarded_free(&out[1][i]);
+	}
+	for (int i = 0; i < 5; i++)
+		guarded_free(&in[i]);
+	free(path);
+}
+END_TEST
+
 TCase *sweep_tests(void)
 {
 	TCase *tcase = tcase_create("sweep");
@@ -211,5 +244,6 @@ TCase *sweep_tests(void)
 	tcase_add_loop_test(tcase, inner_products_of_gradients, 0, N_TABLES);
 	tcase_add_loop_test(tcase, layer_norm_is_its_steps, 0, 5 * N_TABLES);
 	tcase_add_loop_test(tcase, attention_over_lists, 0, 5 * N_TABLES);
+	tcase_add_loop_test(tcase, gradients_of_attention_do_not_depend_on_threads, 0, N_TABLES);
 	return tcase;
 }

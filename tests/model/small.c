@@ -59,7 +59,7 @@ void small_close(struct small *s)
 struct pb_var *small_forward(struct small *s, struct pb_bus *bus)
 {
 	struct pb_var *logits = NULL;
-	struct pb_forward pass = {&s->tape, bus, &s->params.weights, s->tokens, s->b, s->p, s->rows, s->n_rows};
+	struct pb_forward pass = {&s->tape, bus, &s->params.weights, s->tokens, s->b, s->p, s->rows, s->n_rows, s->prefixes};
 	pb_dense_sink_init(&s->sink, &s->device, s->model.table.n, s->grads.views, s->present);
 	pb_tape_reset(&s->tape, &s->sink.base);
 	ck_assert_ok(pb_model_forward(&s->model, &pass, &logits));

@@ -18,6 +18,7 @@ struct small {
 	int64_t b, p;
 	const int32_t *rows; /* NULL: all */
 	int64_t n_rows;
+	const struct pb_prefixes *prefixes; /* not NULL: in place of tokens and rows */
 };
 
 /* Every normalization, 1 and 2 layers, attn_only or each activation function. */

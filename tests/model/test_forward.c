@@ -205,7 +205,7 @@ END_TEST
 static int forward(struct pb_bus *hooks, const struct pb_weights *weights)
 {
 	struct pb_var *logits = NULL;
-	struct pb_forward pass = {&s.tape, hooks, weights, s.tokens, s.b, s.p, s.rows, s.n_rows};
+	struct pb_forward pass = {&s.tape, hooks, weights, s.tokens, s.b, s.p, s.rows, s.n_rows, s.prefixes};
 	pb_tape_reset(&s.tape, NULL);
 	int rc = pb_model_forward(&s.model, &pass, &logits);
 	ck_assert_int_eq(rc == 0, logits != NULL);

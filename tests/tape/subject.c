@@ -5,7 +5,7 @@
 
 #define RUN(name, call)                                                                                                \
 	static struct pb_var *name(struct pb_tape *tape, const struct subject *s, const struct trial *t,               \
-	                           struct pb_var *const in[2], const struct pb_weight w[2])                            \
+	                           struct pb_var *const in[3], const struct pb_weight w[2])                            \
 	{                                                                                                              \
 		(void)s, (void)t, (void)in, (void)w;                                                                   \
 		return call;                                                                                           \
@@ -21,6 +21,7 @@ RUN(run_heads, pb_op_heads(tape, in[0], &w[0], &w[1]))
 RUN(run_scores, pb_op_attn_scores(tape, in[0], in[1]))
 RUN(run_softmax, pb_op_softmax(tape, in[0]))
 RUN(run_mix, pb_op_attn_mix(tape, in[0], in[1]))
+RUN(run_attend, pb_op_attend(tape, in[0], in[1], in[2], t->first, t->ids))
 RUN(run_result, pb_op_result(tape, in[0], &w[0]))
 RUN(run_sum_heads, pb_op_sum_heads(tape, in[0], &w[0]))
 RUN(run_act, pb_op_act(tape, s->act, in[0]))
@@ -167,6 +168,30 @@ static void mix(const struct subject *s, const struct trial *t, double *y)
 				}
 }
 
+/* Attention of query r over the rows ids[first[r] .. first[r+1]). */
+static void attend(const struct subject *s, const struct trial *t, double *y)
+{
+	(void)s;
+	for (int64_t i = 0; i < t->r * t->h; i++, y += t->e) {
+		const double *q = t->x[0] + i * t->e;
+		double total = 0;
+		for (int64_t j = 0; j < t->e; j++)
+			y[j] = 0;
+		for (int32_t l = t->first[i / t->h]; l < t->first[i / t->h + 1]; l++) {
+			const int64_t row = (t->ids[l] * t->h + i % t->h) * t->e;
+			double dot = 0;
+			for (int64_t j = 0; j < t->e; j++)
+				dot += q[j] * t->x[1][row + j];
+			const double weight = exp(dot / sqrt((double)t->e));
+			total += weight;
+			for (int64_t j = 0; j < t->e; j++)
+				y[j] += weight * t->x[2][row + j];
+		}
+		for (int64_t j = 0; j < t->e; j++)
+			y[j] /= total;
+	}
+}
+
 static void result(const struct subject *s, const struct trial *t, double *y)
 {
 	(void)s;
@@ -242,6 +267,12 @@ const struct subject subjects[] = {
         {.name = "softmax", .in = {"bhpp"}, .out = "bhpp", .run = run_softmax, .plain = softmax},
         {.name = "softmax, masked", .in = {"bhpp"}, .out = "bhpp", MASKED, .run = run_softmax, .plain = softmax},
         {.name = "attn_mix", .in = {"bhpp", "bphe"}, .out = "bphe", .run = run_mix, .plain = mix},
+        {.name = "attend",
+         .in = {"r1he", "bphe", "bphe"},
+         .out = "r1he",
+         .ids_are_rows = true,
+         .run = run_attend,
+         .plain = attend},
         {.name = "result", .in = {"bphe"}, .param = {"hed"}, .out = "bphd", .run = run_result, .plain = result},
         {.name = "sum_heads", .in = {"bphd"}, .param = {"d"}, .out = "bpd", .run = run_sum_heads, .plain = sum_heads},
         {.name = "relu", .in = {"bpn"}, .out = "bpn", AWAY_FROM_0, PBK_RELU, .run = run_act, .plain = act},

@@ -8,7 +8,8 @@
 struct trial {
 	int64_t b, p, h, d, e, n, r;
 	int32_t ids[64]; /* tokens or rows */
-	double *x[2];    /* inputs */
+	int32_t first[8]; /* [r + 1]: lists of 1, 2, 3, 1, .. of the ids */
+	double *x[3];    /* inputs */
 	double *w[2];    /* parameters */
 	double *seed;    /* dLoss/dy */
 };
@@ -24,12 +25,12 @@ enum domain {
 /* Shapes are written with the letters of op.h: 'b', 'p', 'h', 'd', 'e', and n (vocabulary, d_mlp), r (rows), 1. */
 struct subject {
 	const char *name;
-	const char *in[2], *param[2], *out; /* NULL: it has none */
+	const char *in[3], *param[2], *out; /* NULL: it has none */
 	enum domain domain;
 	enum pbk_act act;
 	bool ids_are_rows; /* of the input; else of the first parameter */
 	struct pb_var *(*run)(struct pb_tape *tape, const struct subject *s, const struct trial *t,
-	                      struct pb_var *const in[2], const struct pb_weight w[2]);
+	                      struct pb_var *const in[3], const struct pb_weight w[2]);
 	void (*plain)(const struct subject *s, const struct trial *t, double *y);
 };
 

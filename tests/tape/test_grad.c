@@ -99,10 +99,12 @@ static struct trial trial_new(const struct subject *s, int number)
 		*sizes[i] = number == 0 || number == i + 1 ? 1 : draw_int(&draw, 1, most[i]);
 	for (int i = 0; i < 64; i++)
 		t.ids[i] = (int32_t)draw_int(&draw, 0, s->ids_are_rows ? t.b * t.p - 1 : t.n - 1);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < t.r; i++)
+		t.first[i + 1] = t.first[i] + 1 + i % 3;
+	for (int i = 0; i < 3; i++)
 		t.x[i] = s->in[i] ? draw_values(&draw, count_of(&t, s->in[i])) : NULL;
+	for (int i = 0; i < 2; i++)
 		t.w[i] = s->param[i] ? draw_values(&draw, count_of(&t, s->param[i])) : NULL;
-	}
 	t.seed = draw_values(&draw, count_of(&t, s->out));
 	into_domain(s, &t);
 	return t;
@@ -110,10 +112,10 @@ static struct trial trial_new(const struct subject *s, int number)
 
 static void trial_free(struct trial *t)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++)
 		free(t->x[i]);
+	for (int i = 0; i < 2; i++)
 		free(t->w[i]);
-	}
 	free(t->seed);
 }
 
@@ -193,19 +195,21 @@ static void rig_backward(struct rig *rig, const struct trial *t, const char *let
 }
 
 struct outcome {
-	double y[ROOM], dx[2][ROOM], dw[2][ROOM];
-	bool got[2], present[2]; /* inputs and parameters that received a gradient */
+	double y[ROOM], dx[3][ROOM], dw[2][ROOM];
+	bool got[3], present[2]; /* inputs and parameters that received a gradient */
 };
 
-static void read_outcome(struct rig *rig, const struct subject *s, const struct pb_var *y, struct pb_var *const in[2],
+static void read_outcome(struct rig *rig, const struct subject *s, const struct pb_var *y, struct pb_var *const in[3],
                          struct outcome *ret)
 {
 	memset(ret, 0, sizeof *ret);
 	ck_assert_ok(pb_view_read(&device, &y->value, ret->y));
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		ret->got[i] = s->in[i] && in[i]->grad.data;
 		if (ret->got[i])
 			ck_assert_ok(pb_view_read(&device, &in[i]->grad, ret->dx[i]));
+	}
+	for (int i = 0; i < 2; i++) {
 		ret->present[i] = rig->present[i];
 		if (ret->present[i])
 			ck_assert_ok(pb_view_read(&device, &rig->grads[i], ret->dw[i]));
@@ -216,15 +220,15 @@ static void read_outcome(struct rig *rig, const struct subject *s, const struct 
 static void run(struct rig *rig, const struct subject *s, const struct trial *t, unsigned constants,
                 struct outcome *ret)
 {
-	struct pb_var *in[2] = {NULL, NULL};
+	struct pb_var *in[3] = {NULL, NULL, NULL};
 	pb_tape_reset(&rig->tape, &rig->sink.base);
 	pb_dense_sink_init(&rig->sink, &device, 2, rig->grads, rig->present);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++)
 		if (s->in[i])
 			in[i] = (constants >> i & 1 ? rig_constant : rig_leaf)(rig, t, s->in[i], t->x[i]);
+	for (int i = 0; i < 2; i++)
 		if (s->param[i])
 			rig_param(rig, t, i, s->param[i], t->w[i]);
-	}
 	struct pb_var *y = s->run(&rig->tape, s, t, in, rig->w);
 	int64_t shape[4];
 	ck_assert_ptr_nonnull(y);
@@ -298,11 +302,13 @@ START_TEST(values_and_gradients_are_the_definition_s)
 		run(&rig, s, &t, 0, &got);
 		s->plain(s, &t, y);
 		check_close(s->name, "y", got.y, y, count_of(&t, s->out), 1e-13);
-		for (int i = 0; i < 2; i++) {
+		for (int i = 0; i < 3; i++) {
 			ck_assert_int_eq(got.got[i], s->in[i] != NULL);
-			ck_assert_int_eq(got.present[i], s->param[i] != NULL);
 			if (s->in[i])
 				check_gradient(s, &t, "x", i, t.x[i], count_of(&t, s->in[i]), got.dx[i]);
+		}
+		for (int i = 0; i < 2; i++) {
+			ck_assert_int_eq(got.present[i], s->param[i] != NULL);
 			if (s->param[i])
 				check_gradient(s, &t, "w", i, t.w[i], count_of(&t, s->param[i]), got.dw[i]);
 		}
@@ -340,13 +346,15 @@ START_TEST(constants_get_no_gradient)
 	struct rig rig;
 	rig_init(&rig, PB_F64);
 	run(&rig, s, &t, 0, &all);
-	for (unsigned constants = 1; constants < 4; constants++) {
+	for (unsigned constants = 1; constants < 8; constants++) {
 		run(&rig, s, &t, constants, &got);
 		check_close(s->name, "y", got.y, all.y, count_of(&t, s->out), 0);
-		for (int i = 0; i < 2; i++) {
+		for (int i = 0; i < 3; i++) {
 			ck_assert_int_eq(got.got[i], s->in[i] && !(constants >> i & 1));
 			if (got.got[i])
 				check_close(s->name, "dx", got.dx[i], all.dx[i], ROOM, 0);
+		}
+		for (int i = 0; i < 2; i++) {
 			ck_assert_int_eq(got.present[i], s->param[i] != NULL);
 			if (got.present[i])
 				check_close(s->name, "dw", got.dw[i], all.dw[i], ROOM, 0);
@@ -361,16 +369,16 @@ START_TEST(without_a_sink_nothing_is_recorded)
 {
 	const struct subject *s = &subjects[_i];
 	struct trial t = trial_new(s, 9);
-	struct pb_var *in[2] = {NULL, NULL};
+	struct pb_var *in[3] = {NULL, NULL, NULL};
 	struct rig rig;
 	rig_init(&rig, PB_F64);
 	pb_tape_reset(&rig.tape, NULL);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++)
 		if (s->in[i])
 			in[i] = rig_leaf(&rig, &t, s->in[i], t.x[i]);
+	for (int i = 0; i < 2; i++)
 		if (s->param[i])
 			rig_param(&rig, &t, i, s->param[i], t.w[i]);
-	}
 	struct pb_var *y = s->run(&rig.tape, s, &t, in, rig.w);
 	ck_assert_ptr_nonnull(y);
 	ck_assert(!pb_var_wants_grad(y));
@@ -392,10 +400,10 @@ START_TEST(float32_agrees_with_float64)
 		run(&rig32, s, &t, 0, &single);
 		run(&rig64, s, &t, 0, &real);
 		check_close(s->name, "y", single.y, real.y, count_of(&t, s->out), 1e-5);
-		for (int i = 0; i < 2; i++) {
+		for (int i = 0; i < 3; i++)
 			check_close(s->name, "dx", single.dx[i], real.dx[i], ROOM, 1e-5);
+		for (int i = 0; i < 2; i++)
 			check_close(s->name, "dw", single.dw[i], real.dw[i], ROOM, 1e-5);
-		}
 		trial_free(&t);
 	}
 	rig_finish(&rig32);

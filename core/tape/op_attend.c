@@ -1,0 +1,73 @@
+/* op_attend.c: attention over lists of rows, as one op. Gradients are added. */
+#include "tape/op.h"
+
+struct attend_saved {
+	struct pb_var *v; /* the third input */
+	const int32_t *first, *path;
+};
+
+static struct pbk_paths paths_of(const struct pb_var *q, const struct pb_var *k, const struct attend_saved *saved,
+				 const struct pb_var *z)
+{
+	return (struct pbk_paths){q->value.shape[0], q->value.data, k->value.data, saved->v->value.data, saved->first,
+				  saved->path,       z->value.data};
+}
+
+/* Where an input's gradient goes: to waste if nobody wants it. */
+static int grad_of(struct pb_tape *tape, struct pb_var *x, struct pb_view *ret_grad)
+{
+	if (pb_var_wants_grad(x))
+		return pb_var_grad(tape, x, ret_grad);
+	return pb_tensor_zeros(&tape->pool, tape->dtype, x->value.rank, x->value.shape, ret_grad);
+}
+
+static int attend_backward(struct pb_tape *tape, struct pb_var *y)
+{
+	const struct attend_saved *saved = y->saved;
+	const struct pbk_paths paths = paths_of(y->in[0], y->in[1], saved, y);
+	struct pb_view dq, dk, dv;
+	int rc = grad_of(tape, y->in[0], &dq);
+	if (!rc)
+		rc = grad_of(tape, y->in[1], &dk);
+	if (!rc)
+		rc = grad_of(tape, saved->v, &dv);
+	if (!rc)
+		pb_kernels(tape->device, tape->dtype)
+			->attend_backward(tape->device->context, dq.shape[2], dq.shape[3], &paths, y->grad.data,
+					  dq.data, dk.data, dv.data);
+	return rc;
+}
+
+static const struct pb_op attend_op = {"attend", attend_backward};
+
+/* Threads share the items of a call. */
+static void attend(struct pb_tape *tape, const struct pbk_paths *all, int64_t heads, int64_t e)
+{
+	enum { MOST = 64 };
+	struct pbk_paths part[MOST];
+	const size_t row = (size_t)(heads * e) * pb_dtype_size(tape->dtype);
+	const int64_t count = all->queries < MOST ? all->queries : MOST;
+	for (int64_t i = 0; i < count; i++) {
+		const int64_t from = all->queries * i / count;
+		part[i] = *all;
+		part[i].queries = all->queries * (i + 1) / count - from;
+		part[i].q = (const char *)all->q + (size_t)from * row;
+		part[i].z = (char *)all->z + (size_t)from * row;
+		part[i].host_first += from;
+	}
+	pb_kernels(tape->device, tape->dtype)->attend(tape->device->context, heads, e, count, part);
+}
+
+struct pb_var *pb_op_attend(struct pb_tape *tape, struct pb_var *q, struct pb_var *k, struct pb_var *v,
+			    const int32_t *first, const int32_t *path)
+{
+	struct attend_saved *saved = pb_arena_alloc(&tape->arena, sizeof *saved);
+	struct pb_var *y = saved ? pb_tape_node(tape, &attend_op, pb_var_wants_grad(v), q, k, 4, q->value.shape) : NULL;
+	if (!y)
+		return NULL;
+	*saved = (struct attend_saved){v, first, path};
+	y->saved = saved;
+	const struct pbk_paths paths = paths_of(q, k, saved, y);
+	attend(tape, &paths, q->value.shape[2], q->value.shape[3]);
+	return y;
+}
