@@ -1,19 +1,15 @@
 /* op_add.c: y = a + b. */
 #include "tape/op.h"
 
+/* y's gradient is nobody else's any more once the second input has its own. */
 static int add_backward(struct pb_tape *tape, struct pb_var *y)
 {
-	const struct pbk_table *k = pb_kernels(tape->device, tape->dtype);
-	for (int i = 0; i < 2; i++) {
-		struct pb_view dx;
-		if (!pb_var_wants_grad(y->in[i]))
-			continue;
-		int rc = pb_var_grad(tape, y->in[i], &dx);
-		if (rc)
-			return rc;
-		k->axpy(tape->device->context, pb_view_count(&dx), 1.0, y->grad.data, dx.data);
-	}
-	return 0;
+	int rc = 0;
+	if (pb_var_wants_grad(y->in[1]))
+		rc = pb_var_pass_grad(tape, y->in[1], &y->grad, false);
+	if (!rc && pb_var_wants_grad(y->in[0]))
+		rc = pb_var_pass_grad(tape, y->in[0], &y->grad, true);
+	return rc;
 }
 
 static const struct pb_op add_op = {"add", add_backward};

@@ -18,11 +18,12 @@ static int linear_backward(struct pb_tape *tape, struct pb_var *y)
 		rc = tape->sink->ops->sum(tape->sink, s->bias_id, &dy);
 	}
 	struct pb_view dx;
-	if (rc || !pb_var_wants_grad(y->in[0]) || (rc = pb_var_grad(tape, y->in[0], &dx)))
+	double beta;
+	if (rc || !pb_var_wants_grad(y->in[0]) || (rc = pb_var_grad_beta(tape, y->in[0], &dx, &beta)))
 		return rc;
 	pb_kernels(tape->device, tape->dtype)
 		->gemm(tape->device->context, false, true, s->rows, s->k, s->n, 1.0, y->grad.data, s->n,
-		       s->w.value.data, s->n, 1.0, dx.data, s->k);
+		       s->w.value.data, s->n, beta, dx.data, s->k);
 	return 0;
 }
 

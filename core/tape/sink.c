@@ -1,15 +1,23 @@
-/* sink.c: the dense sink. Gradients are added; the first contribution clears. */
+/* sink.c: the dense sink. Gradients are added; the first contribution of products is written over what was there. */
 #include "tape/sink.h"
 
-static const struct pb_view *touch(struct pb_grad_sink *base, int id, const struct pbk_table **ret_kernels)
+/* The gradient, not cleared where nothing has arrived yet: *ret_beta is 0 then, else 1. */
+static const struct pb_view *grad_of(struct pb_grad_sink *base, int id, const struct pbk_table **ret_kernels,
+				     double *ret_beta)
 {
 	struct pb_dense_sink *sink = (struct pb_dense_sink *)base;
-	const struct pb_view *grad = &sink->grads[id];
-	const struct pbk_table *k = pb_kernels(sink->device, grad->dtype);
-	if (!sink->present[id])
-		k->zero(sink->device->context, grad->data, (size_t)pb_view_count(grad) * k->real_size);
+	*ret_beta = sink->present[id] ? 1.0 : 0.0;
 	sink->present[id] = true;
-	*ret_kernels = k;
+	*ret_kernels = pb_kernels(sink->device, sink->grads[id].dtype);
+	return &sink->grads[id];
+}
+
+static const struct pb_view *cleared(struct pb_grad_sink *base, int id, const struct pbk_table **ret_kernels)
+{
+	double beta;
+	const struct pb_view *grad = grad_of(base, id, ret_kernels, &beta);
+	if (beta == 0.0)
+		pb_view_fill(((struct pb_dense_sink *)base)->device, grad, 0.0);
 	return grad;
 }
 
@@ -21,17 +29,18 @@ static pbk_context *context(struct pb_grad_sink *base)
 static int dense_outer(struct pb_grad_sink *base, int id, const struct pb_view *x, const struct pb_view *dy)
 {
 	const struct pbk_table *k;
-	const struct pb_view *grad = touch(base, id, &k);
+	double beta;
+	const struct pb_view *grad = grad_of(base, id, &k, &beta);
 	int64_t groups = x->shape[0], rows = x->shape[1], in = x->shape[2], out = dy->shape[2];
 	k->gemm_batch(context(base), true, false, in, out, rows, 1.0, x->data, x->stride[1], x->stride[0], dy->data,
-		      dy->stride[1], dy->stride[0], 1.0, grad->data, out, in * out, groups);
+		      dy->stride[1], dy->stride[0], beta, grad->data, out, in * out, groups);
 	return 0;
 }
 
 static int dense_sum(struct pb_grad_sink *base, int id, const struct pb_view *dy)
 {
 	const struct pbk_table *k;
-	const struct pb_view *grad = touch(base, id, &k);
+	const struct pb_view *grad = cleared(base, id, &k);
 	k->sum_rows(context(base), dy->shape[0], dy->shape[1], dy->data, grad->data);
 	return 0;
 }
@@ -39,7 +48,7 @@ static int dense_sum(struct pb_grad_sink *base, int id, const struct pb_view *dy
 static int dense_product(struct pb_grad_sink *base, int id, const struct pb_view *x, const struct pb_view *dy)
 {
 	const struct pbk_table *k;
-	const struct pb_view *grad = touch(base, id, &k);
+	const struct pb_view *grad = cleared(base, id, &k);
 	k->sum_rows_product(context(base), dy->shape[0], dy->shape[1], x->data, dy->data, grad->data);
 	return 0;
 }
@@ -47,7 +56,7 @@ static int dense_product(struct pb_grad_sink *base, int id, const struct pb_view
 static int dense_scatter(struct pb_grad_sink *base, int id, const int32_t *ids, const struct pb_view *dy)
 {
 	const struct pbk_table *k;
-	const struct pb_view *grad = touch(base, id, &k);
+	const struct pb_view *grad = cleared(base, id, &k);
 	k->scatter_add_rows(context(base), dy->shape[0], dy->shape[1], grad->data, ids, dy->data);
 	return 0;
 }

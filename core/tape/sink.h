@@ -36,7 +36,7 @@ struct pb_dense_sink {
 	bool *present;               /* [n_params]: a gradient arrived. Absent is not zero: the optimizer skips it */
 };
 
-/* Clears `present`; a gradient is cleared when its first contribution arrives. */
+/* Clears `present`; a gradient is cleared, or written over, when its first contribution arrives. */
 void pb_dense_sink_init(struct pb_dense_sink *sink, struct pb_device *device, int n_params, const struct pb_view *grads,
 			bool *present);
 

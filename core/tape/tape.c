@@ -64,14 +64,38 @@ struct pb_var *pb_tape_node(struct pb_tape *tape, const struct pb_op *op, bool h
 	return pb_tape_node_over(tape, op, has_params, a, b, &value);
 }
 
+int pb_var_grad_beta(struct pb_tape *tape, struct pb_var *var, struct pb_view *ret_grad, double *ret_beta)
+{
+	bool first = !var->grad.data;
+	int rc = first ? pb_tensor_new(&tape->pool, tape->dtype, var->value.rank, var->value.shape, &var->grad) : 0;
+	if (rc)
+		return rc;
+	*ret_grad = var->grad;
+	*ret_beta = first ? 0.0 : 1.0;
+	return 0;
+}
+
 int pb_var_grad(struct pb_tape *tape, struct pb_var *var, struct pb_view *ret_grad)
 {
-	int rc = 0;
-	if (!var->grad.data)
-		rc = pb_tensor_zeros(&tape->pool, tape->dtype, var->value.rank, var->value.shape, &var->grad);
-	if (!rc)
-		*ret_grad = var->grad;
+	double beta = 1.0;
+	int rc = pb_var_grad_beta(tape, var, ret_grad, &beta);
+	if (beta == 0.0)
+		rc = pb_view_fill(tape->device, ret_grad, 0.0);
 	return rc;
+}
+
+int pb_var_pass_grad(struct pb_tape *tape, struct pb_var *var, const struct pb_view *grad, bool give)
+{
+	struct pb_view dx;
+	double beta;
+	if (give && !var->grad.data) {
+		var->grad = *grad;
+		return 0;
+	}
+	int rc = pb_var_grad_beta(tape, var, &dx, &beta);
+	if (rc)
+		return rc;
+	return beta == 0.0 ? pb_view_copy(tape->device, &dx, grad) : pb_view_axpy(tape->device, &dx, 1.0, grad);
 }
 
 int pb_tape_backward(struct pb_tape *tape, struct pb_var *y, const struct pb_view *seed)

@@ -64,6 +64,10 @@ static inline bool pb_var_wants_grad(const struct pb_var *var)
 }
 /* Where to add dLoss/dvar, contiguous, same shape as the value. */
 int pb_var_grad(struct pb_tape *tape, struct pb_var *var, struct pb_view *ret_grad);
+/* The same for a product: *ret_beta is 0 where the gradient is new and not cleared, else 1. */
+int pb_var_grad_beta(struct pb_tape *tape, struct pb_var *var, struct pb_view *ret_grad, double *ret_beta);
+/* Adds a gradient of var's shape. `give`: its memory may become that of var's own, for nobody else reads it any more. */
+int pb_var_pass_grad(struct pb_tape *tape, struct pb_var *var, const struct pb_view *grad, bool give);
 
 /* Runs back from y, seeded with dLoss/dy (contiguous, y's shape). */
 int pb_tape_backward(struct pb_tape *tape, struct pb_var *y, const struct pb_view *seed);
