@@ -28,8 +28,8 @@ struct plan {
 };
 
 /* sum [rows, NR] += A [rows, kc] * B [kc, NR], or = for the first block; `rows` is a constant where this is inlined. */
-PBK_INLINE void multiply_rows(const int rows, int64_t kc, const real *restrict a, const real *restrict b,
-			      real *restrict sum, bool first)
+static ALWAYS_INLINE void multiply_rows(const int rows, int64_t kc, const real *restrict a, const real *restrict b,
+					real *restrict sum, bool first)
 {
 	vector total[MR][2];
 	for (int i = 0; i < rows; i++)

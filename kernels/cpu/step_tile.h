@@ -2,30 +2,14 @@
 #ifndef PBK_STEP_TILE_H
 #define PBK_STEP_TILE_H
 
-#include <string.h>
-#if defined(__AVX__)
-#include <immintrin.h>
-#endif
+#include "vector.h"
 
-#include "real.h"
-
-#if defined(__AVX512F__)
-enum { VECTOR_SIZE = 64 };
-#elif defined(__AVX__)
-enum { VECTOR_SIZE = 32 };
-#else
-enum { VECTOR_SIZE = 16 };
-#endif
 enum {
-	WIDTH = VECTOR_SIZE / sizeof(real),
 	NR = 2 * WIDTH,
 	RANKS = 4, /* rows of factors that are kept in registers */
 };
 
-typedef real vector __attribute__((vector_size(VECTOR_SIZE)));
 typedef __typeof__((vector){0} < (vector){0}) bit_vector;
-
-#define PBK_INLINE static inline __attribute__((always_inline))
 
 /* How a weight moves; each its own loop. */
 enum rule { ADAM, ADAM_L2, SGD };
@@ -43,23 +27,6 @@ struct gradient_panel {
 	real scale;
 };
 
-PBK_INLINE vector load(const real *x)
-{
-	vector v;
-	memcpy(&v, x, sizeof v);
-	return v;
-}
-
-PBK_INLINE void store(real *x, vector v)
-{
-	memcpy(x, &v, sizeof v);
-}
-
-static inline int64_t least(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* The smallest eps whose reciprocal is a float; what eps would change below it is no part of a float either. */
 static inline struct rule_constants rule_constants(const struct pbk_step *s, double decay)
 {
@@ -69,7 +36,7 @@ static inline struct rule_constants rule_constants(const struct pbk_step *s, dou
 }
 
 /* g / d for d above 0. For float by an estimate and a step of Newton's: within 2^-22. */
-PBK_INLINE vector quotient(vector g, vector d)
+static ALWAYS_INLINE vector quotient(vector g, vector d)
 {
 #if defined(__AVX__)
 	if (sizeof(real) == sizeof(float)) {
@@ -84,12 +51,12 @@ PBK_INLINE vector quotient(vector g, vector d)
 	return g / d;
 }
 
-PBK_INLINE vector magnitude(vector x)
+static ALWAYS_INLINE vector magnitude(vector x)
 {
 	return (vector)((bit_vector)x & ~(bit_vector) - (vector){0});
 }
 
-PBK_INLINE vector stepped(const enum rule rule, const struct rule_constants *c, vector w, vector g)
+static ALWAYS_INLINE vector stepped(const enum rule rule, const struct rule_constants *c, vector w, vector g)
 {
 	if (rule != ADAM)
 		g += c->l2 * w;
@@ -111,8 +78,8 @@ static inline void load_factors(const struct gradient_panel *p, int64_t r, int64
 }
 
 /* Row `row` of `rank` factors' product, added to g; x points at the factors' first element. */
-PBK_INLINE vector add_factors(const int rank, const real *x, int64_t ldx, int64_t row, vector dy[RANKS][2], int half,
-			      vector g)
+static ALWAYS_INLINE vector add_factors(const int rank, const real *x, int64_t ldx, int64_t row, vector dy[RANKS][2],
+					int half, vector g)
 {
 	for (int r = 0; r < rank; r++)
 		g += dy[r][half] * x[r * ldx + row];
@@ -120,7 +87,8 @@ PBK_INLINE vector add_factors(const int rank, const real *x, int64_t ldx, int64_
 }
 
 /* Rows [k0, k0 + kc) of the gradient, added to what `tile` holds; of `rank` factors from r on. */
-PBK_INLINE void add_rank(const int rank, const struct gradient_panel *p, int64_t r, int64_t k0, int64_t kc, real *tile)
+static ALWAYS_INLINE void add_rank(const int rank, const struct gradient_panel *p, int64_t r, int64_t k0, int64_t kc,
+				   real *tile)
 {
 	vector dy[RANKS][2];
 	const int64_t ldx = p->gradient->ldx;
@@ -150,9 +118,9 @@ static inline void gradient_tile(const struct gradient_panel *p, int64_t k0, int
 }
 
 /* tile = W [kc, NR] after a step by rows [k0, k0 + kc) of a gradient of `rank`. */
-PBK_INLINE void step_by_rank(const int rank, const enum rule rule, const struct rule_constants *constants,
-			     const struct gradient_panel *p, int64_t k0, int64_t kc, const real *restrict w,
-			     real *restrict tile)
+static ALWAYS_INLINE void step_by_rank(const int rank, const enum rule rule, const struct rule_constants *constants,
+				       const struct gradient_panel *p, int64_t k0, int64_t kc, const real *restrict w,
+				       real *restrict tile)
 {
 	const struct rule_constants c = *constants;
 	vector dy[RANKS][2];
@@ -167,16 +135,17 @@ PBK_INLINE void step_by_rank(const int rank, const enum rule rule, const struct 
 }
 
 /* The same of the gradient that `tile` holds. */
-PBK_INLINE void step_by_tile(const enum rule rule, const struct rule_constants *constants, int64_t kc,
-			     const real *restrict w, real *restrict tile)
+static ALWAYS_INLINE void step_by_tile(const enum rule rule, const struct rule_constants *constants, int64_t kc,
+				       const real *restrict w, real *restrict tile)
 {
 	const struct rule_constants c = *constants;
 	for (int64_t i = 0; i < kc * NR; i += WIDTH)
 		store(tile + i, stepped(rule, &c, load(w + i), load(tile + i)));
 }
 
-PBK_INLINE void step_by_rule(const enum rule rule, const struct rule_constants *c, const struct gradient_panel *p,
-			     int64_t k0, int64_t kc, const real *w, real *tile)
+static ALWAYS_INLINE void step_by_rule(const enum rule rule, const struct rule_constants *c,
+				       const struct gradient_panel *p, int64_t k0, int64_t kc, const real *w,
+				       real *tile)
 {
 	switch (p->gradient->dense ? -1 : p->gradient->rank) {
 	case 1: step_by_rank(1, rule, c, p, k0, kc, w, tile); break;

@@ -62,13 +62,14 @@ static double moved(double *before)
 
 START_TEST(loss_goes_down)
 {
+	/* Not longer: once there is nothing left to learn, Adam's steps jump at what rounding leaves. */
 	ck_assert_ok(
 		train("seed: 5\n",
-		      "  - {name: learn, split: train, epochs: 120, batch_size: 8, evaluate_every: 10, "
+		      "  - {name: learn, split: train, epochs: 80, batch_size: 8, evaluate_every: 10, "
 		      "optimizer: {lr: 3e-3}, evaluate: {accuracy: [train, validation], cross_entropy: train}}\n"));
 	const struct pb_result_stage *r = &results[0];
 	ck_assert_str_eq(r->name, "learn");
-	ck_assert_uint_eq(r->n_points, 12);
+	ck_assert_uint_eq(r->n_points, 8);
 	ck_assert_uint_eq(r->n_series, 4);
 	ck_assert_str_eq(r->series[0].name, "loss");
 	ck_assert_str_eq(r->series[1].name, "accuracy train");
@@ -76,17 +77,17 @@ START_TEST(loss_goes_down)
 	ck_assert_str_eq(r->series[3].name, "cross_entropy train");
 	for (size_t i = 0; i < r->n_points; i++)
 		ck_assert(r->x[i] == 10.0 * (double)(i + 1));
-	ck_assert_double_lt(r->series[0].values[11], 0.1);
+	ck_assert_double_lt(r->series[0].values[7], 0.1);
 	ck_assert_double_gt(r->series[0].values[0], 1.0);
-	ck_assert_double_gt(r->series[1].values[11], 0.99);
-	ck_assert_str_eq(r->stopped, "120 epochs, 600 steps");
+	ck_assert_double_gt(r->series[1].values[7], 0.99);
+	ck_assert_str_eq(r->stopped, "80 epochs, 400 steps");
 	/* The last point is what the weights give now. */
 	struct pb_examples x;
 	double value;
 	ck_assert_ok(pb_data_examples(&lab.plan, pb_data_find_split(&lab.plan, "train"), 0, &x));
 	ck_assert_ok(pb_evaluate(&lab.plan.model, &trainer.tape, &lab.weights.weights,
 				 lab.plan.stages[0].evaluations[2].scorer, &x, NULL, NULL, &value));
-	ck_assert(value == r->series[3].values[11]);
+	ck_assert(value == r->series[3].values[7]);
 	finish();
 }
 END_TEST

@@ -190,7 +190,7 @@ START_TEST(attention_over_lists)
 		expect_query(&item[i], heads, e, query, head, &q[i], &k[i], &v[i], want);
 		for (int64_t j = 0; j < e; j++)
 			EXPECT(nearly(guarded_get(&z[i], (query * heads + head) * e + j), want[j],
-				      20 * tolerance_of(t->real_size)),
+				      5 * tolerance_of(t->real_size)),
 			       "%s e %d query %d head %d: z[%d] is %.17g, expected %.17g", t->name, (int)e, (int)query,
 			       (int)head, (int)j, guarded_get(&z[i], (query * heads + head) * e + j), want[j]);
 	}
