@@ -18,7 +18,8 @@ int pb_trainer_init(struct pb_trainer *trainer, const struct pb_plan *plan, stru
 	*trainer = (struct pb_trainer){.plan = plan, .params = params};
 	pb_tape_init(&trainer->tape, plan->device, plan->config->dtype);
 	trainer->present = calloc((size_t)plan->model.table.n, sizeof *trainer->present);
-	int rc = trainer->present ? 0 : pb_fail_nomem((size_t)plan->model.table.n, "gradients");
+	trainer->squares = calloc((size_t)plan->model.table.n, sizeof *trainer->squares);
+	int rc = trainer->present && trainer->squares ? 0 : pb_fail_nomem((size_t)plan->model.table.n, "gradients");
 	if (!rc)
 		rc = pb_params_init(&trainer->grads, &plan->model.table, plan->device, plan->config->dtype);
 	if (rc)
@@ -33,6 +34,7 @@ void pb_trainer_finish(struct pb_trainer *trainer)
 	pb_params_finish(&trainer->grads);
 	pb_tape_finish(&trainer->tape);
 	free(trainer->present);
+	free(trainer->squares);
 	free(trainer->tokens);
 	free(trainer->scored);
 	*trainer = (struct pb_trainer){0};
@@ -138,6 +140,14 @@ static int fill_batch(struct pb_trainer *t, const struct epoch *e, int64_t begin
 	return 0;
 }
 
+static double grad_norm(const struct pb_trainer *t)
+{
+	double total = 0.0;
+	for (int i = 0; i < t->plan->model.table.n; i++)
+		total += t->present[i] ? t->squares[i] : 0.0;
+	return sqrt(total);
+}
+
 static int step(struct pb_trainer *t, const struct pb_plan_stage *stage, const struct pb_examples *batch,
 		double *ret_loss)
 {
@@ -146,6 +156,7 @@ static int step(struct pb_trainer *t, const struct pb_plan_stage *stage, const s
 	struct pb_var *logits;
 	struct pb_view seed;
 	pb_dense_sink_init(&sink, t->plan->device, t->plan->model.table.n, t->grads.views, t->present);
+	sink.squares = t->optim.config.max_grad_norm > 0 ? t->squares : NULL;
 	pb_tape_reset(&t->tape, &sink.base);
 	int rc = pb_slice_forward(&t->plan->model, &t->tape, &t->params->weights, &all, &logits);
 	if (!rc)
@@ -155,7 +166,9 @@ static int step(struct pb_trainer *t, const struct pb_plan_stage *stage, const s
 	if (!rc)
 		rc = pb_tape_backward(&t->tape, logits, &seed);
 	t->tape.sink = NULL;
-	return rc ? rc : pb_optim_step(&t->optim, t->params->data, t->grads.data, t->present, NULL);
+	return rc ? rc
+		  : pb_optim_step_by_norm(&t->optim, t->params->data, t->grads.data, t->present,
+					  sink.squares ? grad_norm(t) : 0.0);
 }
 
 /* Where a stage stands. */

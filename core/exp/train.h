@@ -11,6 +11,7 @@ struct pb_trainer {
 	struct pb_params *params; /* trained in place; not owned */
 	struct pb_params grads;
 	bool *present;
+	double *squares; /* [table.n], of the gradients that are present */
 	struct pb_optim optim;
 	bool has_optim;
 	struct pb_tape tape;

@@ -173,37 +173,56 @@ static void step_sgd(const struct pb_optim *opt, int64_t step, double lr, double
 	pb_kernels(opt->device, opt->dtype)->sgd(opt->device->context, &sgd, n, p, g, buffer);
 }
 
-static void step_slot(struct pb_optim *opt, int i, double lr, double grad_scale, char *params, const char *grads)
+/* Slots [i, end), which lie one behind the other and have been updated equally often: one pass over all of them. */
+static void step_run(struct pb_optim *opt, int i, int end, double lr, double grad_scale, char *params,
+		     const char *grads)
+{
+	const size_t at = (size_t)opt->slots[i].offset * pb_kernels(opt->device, opt->dtype)->real_size;
+	const int64_t count = opt->slots[end - 1].offset + opt->slots[end - 1].count - opt->slots[i].offset;
+	const int64_t step = opt->steps[i] + 1;
+	char *first = opt->first ? (char *)opt->first + at : NULL;
+	if (opt->config.kind == PB_OPTIM_SGD)
+		step_sgd(opt, step, lr, grad_scale, count, params + at, grads + at, first);
+	else
+		step_adam(opt, step, lr, grad_scale, count, params + at, grads + at, first, (char *)opt->second + at);
+	for (int k = i; k < end; k++)
+		opt->steps[k] = step;
+}
+
+static bool continues(const struct pb_optim *opt, int i, const bool *present)
 {
 	const struct pb_optim_slot *slot = &opt->slots[i];
-	const size_t at = (size_t)slot->offset * pb_kernels(opt->device, opt->dtype)->real_size;
-	char *first = opt->first ? (char *)opt->first + at : NULL;
-	const int64_t step = ++opt->steps[i];
-	if (opt->config.kind == PB_OPTIM_SGD)
-		step_sgd(opt, step, lr, grad_scale, slot->count, params + at, grads + at, first);
-	else
-		step_adam(opt, step, lr, grad_scale, slot->count, params + at, grads + at, first,
-			  (char *)opt->second + at);
+	return (!present || present[i]) && opt->steps[i] == opt->steps[i - 1] &&
+	       slot->offset == slot[-1].offset + slot[-1].count;
+}
+
+int pb_optim_step_by_norm(struct pb_optim *opt, void *params, const void *grads, const bool *present, double norm)
+{
+	const struct pb_optim_config *c = &opt->config;
+	if (!isfinite(norm))
+		return pb_fail(PB_E_NUMERIC,
+			       "optimizer: the gradient's norm is %g at step %lld; lower the learning rate or "
+			       "lengthen the warm-up",
+			       norm, (long long)opt->calls + 1);
+	const double grad_scale = pb_optim_clip_factor(norm, c->max_grad_norm);
+	const double lr = pb_optim_warmup(c->lr, c->warmup_steps, ++opt->calls);
+	for (int i = 0, end; i < opt->n_slots; i = end) {
+		end = i + 1;
+		if (present && !present[i])
+			continue;
+		while (end < opt->n_slots && continues(opt, end, present))
+			end++;
+		step_run(opt, i, end, lr, grad_scale, params, grads);
+	}
+	return 0;
 }
 
 int pb_optim_step(struct pb_optim *opt, void *params, const void *grads, const bool *present, double *ret_grad_norm)
 {
-	const struct pb_optim_config *c = &opt->config;
-	double grad_scale = 1;
-	if (c->max_grad_norm > 0 || ret_grad_norm) {
-		const double norm = pb_optim_grad_norm(opt, grads, present);
-		if (!isfinite(norm))
-			return pb_fail(PB_E_NUMERIC,
-				       "optimizer: the gradient's norm is %g at step %lld; lower the learning rate or "
-				       "lengthen the warm-up",
-				       norm, (long long)opt->calls + 1);
-		grad_scale = pb_optim_clip_factor(norm, c->max_grad_norm);
-		if (ret_grad_norm)
-			*ret_grad_norm = norm;
-	}
-	const double lr = pb_optim_warmup(c->lr, c->warmup_steps, ++opt->calls);
-	for (int i = 0; i < opt->n_slots; i++)
-		if (!present || present[i])
-			step_slot(opt, i, lr, grad_scale, params, grads);
-	return 0;
+	const bool needed = opt->config.max_grad_norm > 0 || ret_grad_norm;
+	const double norm = needed ? pb_optim_grad_norm(opt, grads, present) : 0;
+	int rc = pb_optim_step_by_norm(opt, params, grads, present, norm);
+	if (!rc && ret_grad_norm)
+		*ret_grad_norm = norm;
+	return rc;
 }

@@ -69,6 +69,8 @@ void pb_optim_reset(struct pb_optim *opt);  /* fresh state again */
  * (may be NULL) is the norm before clipping. -PB_E_NUMERIC, with nothing changed, if the norm is needed (for clipping
  * or for ret_grad_norm) and not finite. */
 int pb_optim_step(struct pb_optim *opt, void *params, const void *grads, const bool *present, double *ret_grad_norm);
+/* The same for who knows the norm before clipping, or does not clip and gives 0: no pass over the gradients for it. */
+int pb_optim_step_by_norm(struct pb_optim *opt, void *params, const void *grads, const bool *present, double norm);
 
 /* clip.c: 2-norm of the gradients that are present, in double; and the factor for it. max_norm 0: 1. */
 double pb_optim_grad_norm(const struct pb_optim *opt, const void *grads, const bool *present);

@@ -21,6 +21,17 @@ static const struct pb_view *cleared(struct pb_grad_sink *base, int id, const st
 	return grad;
 }
 
+/* Ends every contribution. Most parameters get one, so that this reads a gradient once. */
+static int arrived(struct pb_grad_sink *base, int id)
+{
+	struct pb_dense_sink *sink = (struct pb_dense_sink *)base;
+	const struct pb_view *grad = &sink->grads[id];
+	if (sink->squares)
+		sink->squares[id] = pb_kernels(sink->device, grad->dtype)
+					    ->sum_squares(sink->device->context, pb_view_count(grad), grad->data);
+	return 0;
+}
+
 static pbk_context *context(struct pb_grad_sink *base)
 {
 	return ((struct pb_dense_sink *)base)->device->context;
@@ -34,7 +45,7 @@ static int dense_outer(struct pb_grad_sink *base, int id, const struct pb_view *
 	int64_t groups = x->shape[0], rows = x->shape[1], in = x->shape[2], out = dy->shape[2];
 	k->gemm_batch(context(base), true, false, in, out, rows, 1.0, x->data, x->stride[1], x->stride[0], dy->data,
 		      dy->stride[1], dy->stride[0], beta, grad->data, out, in * out, groups);
-	return 0;
+	return arrived(base, id);
 }
 
 static int dense_sum(struct pb_grad_sink *base, int id, const struct pb_view *dy)
@@ -42,7 +53,7 @@ static int dense_sum(struct pb_grad_sink *base, int id, const struct pb_view *dy
 	const struct pbk_table *k;
 	const struct pb_view *grad = cleared(base, id, &k);
 	k->sum_rows(context(base), dy->shape[0], dy->shape[1], dy->data, grad->data);
-	return 0;
+	return arrived(base, id);
 }
 
 static int dense_product(struct pb_grad_sink *base, int id, const struct pb_view *x, const struct pb_view *dy)
@@ -50,7 +61,7 @@ static int dense_product(struct pb_grad_sink *base, int id, const struct pb_view
 	const struct pbk_table *k;
 	const struct pb_view *grad = cleared(base, id, &k);
 	k->sum_rows_product(context(base), dy->shape[0], dy->shape[1], x->data, dy->data, grad->data);
-	return 0;
+	return arrived(base, id);
 }
 
 static int dense_scatter(struct pb_grad_sink *base, int id, const int32_t *ids, const struct pb_view *dy)
@@ -58,7 +69,7 @@ static int dense_scatter(struct pb_grad_sink *base, int id, const int32_t *ids, 
 	const struct pbk_table *k;
 	const struct pb_view *grad = cleared(base, id, &k);
 	k->scatter_add_rows(context(base), dy->shape[0], dy->shape[1], grad->data, ids, dy->data);
-	return 0;
+	return arrived(base, id);
 }
 
 static const struct pb_grad_sink_ops dense_ops = {

@@ -137,6 +137,7 @@ struct rig {
 	struct pb_view grads[2];
 	struct pb_weight w[2];
 	bool present[2];
+	double squares[2];
 };
 
 static void rig_init(struct rig *rig, uint32_t dtype)
@@ -223,6 +224,7 @@ static void run(struct rig *rig, const struct subject *s, const struct trial *t,
 	struct pb_var *in[3] = {NULL, NULL, NULL};
 	pb_tape_reset(&rig->tape, &rig->sink.base);
 	pb_dense_sink_init(&rig->sink, &device, 2, rig->grads, rig->present);
+	rig->sink.squares = rig->squares;
 	for (int i = 0; i < 3; i++)
 		if (s->in[i])
 			in[i] = (constants >> i & 1 ? rig_constant : rig_leaf)(rig, t, s->in[i], t->x[i]);
@@ -440,12 +442,39 @@ START_TEST(gradients_of_a_var_that_feeds_several_ops_add_up)
 }
 END_TEST
 
+static void check_squares(const struct subject *s, const struct trial *t, const struct rig *rig,
+                          const struct outcome *got)
+{
+	for (int i = 0; i < 2; i++) {
+		double want = 0;
+		for (int64_t j = 0; s->param[i] && j < count_of(t, s->param[i]); j++)
+			want += got->dw[i][j] * got->dw[i][j];
+		if (s->param[i] && !(fabs(rig->squares[i] - want) <= 1e-12 * want))
+			ck_abort_msg("%s: the squares of dw%d are %.12g, not %.12g", s->name, i, rig->squares[i], want);
+	}
+}
+
+START_TEST(squares_are_those_of_the_gradients)
+{
+	const struct subject *s = &subjects[_i];
+	static struct outcome got;
+	struct trial t = trial_new(s, 9);
+	struct rig rig;
+	rig_init(&rig, PB_F64);
+	run(&rig, s, &t, 0, &got);
+	check_squares(s, &t, &rig, &got);
+	trial_free(&t);
+	rig_finish(&rig);
+}
+END_TEST
+
 /* y = (x*w + b)*w + b. */
 START_TEST(gradients_of_a_parameter_used_twice_add_up)
 {
 	struct rig rig;
 	const double x[] = {5, -6, 7}, w[] = {2, 3, -4}, b[] = {1, 1, 2};
 	rig_init(&rig, PB_F64);
+	rig.sink.squares = rig.squares;
 	rig_param(&rig, &small, 0, "d", w);
 	rig_param(&rig, &small, 1, "d", b);
 	struct pb_var *once = pb_op_affine(&rig.tape, rig_leaf(&rig, &small, "bpd", x), &rig.w[0], &rig.w[1]);
@@ -457,6 +486,7 @@ START_TEST(gradients_of_a_parameter_used_twice_add_up)
 		ck_assert_double_eq_tol(dw[i], small.seed[i] * (2 * x[i] * w[i] + b[i]), 1e-12);
 		ck_assert_double_eq_tol(db[i], small.seed[i] * (w[i] + 1), 1e-12);
 	}
+	ck_assert_double_eq_tol(rig.squares[0], dw[0] * dw[0] + dw[1] * dw[1] + dw[2] * dw[2], 1e-9);
 	rig_finish(&rig);
 }
 END_TEST
@@ -534,6 +564,7 @@ int main(void)
 	tcase_add_loop_test(ops, constants_get_no_gradient, 0, n_subjects);
 	tcase_add_loop_test(ops, without_a_sink_nothing_is_recorded, 0, n_subjects);
 	tcase_add_loop_test(ops, float32_agrees_with_float64, 0, n_subjects);
+	tcase_add_loop_test(ops, squares_are_those_of_the_gradients, 0, n_subjects);
 	tcase_add_test(tape, gradients_of_a_var_that_feeds_several_ops_add_up);
 	tcase_add_test(tape, gradients_of_a_parameter_used_twice_add_up);
 	tcase_add_test(tape, a_parameter_that_took_no_part_is_absent_not_zero);
