@@ -38,6 +38,14 @@ void pb_arena_reset(struct pb_arena *arena)
 	arena->current = arena->first;
 }
 
+size_t pb_arena_used(const struct pb_arena *arena)
+{
+	size_t used = 0;
+	for (const struct pb_arena_block *b = arena->first; b; b = b->next)
+		used += b->used;
+	return used;
+}
+
 static struct pb_arena_block *add_block(struct pb_arena *arena, size_t size)
 {
 	size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
@@ -60,6 +68,12 @@ static struct pb_arena_block *add_block(struct pb_arena *arena, size_t size)
 	}
 	arena->current = b;
 	return b;
+}
+
+int pb_arena_reserve(struct pb_arena *arena, size_t size)
+{
+	pb_arena_finish(arena);
+	return add_block(arena, size) ? 0 : -PB_E_NOMEM;
 }
 
 void *pb_arena_alloc(struct pb_arena *arena, size_t size)

@@ -19,6 +19,9 @@ struct pb_arena {
 void pb_arena_init(struct pb_arena *arena);
 void pb_arena_finish(struct pb_arena *arena); /* frees all of it */
 void pb_arena_reset(struct pb_arena *arena);  /* forgets all of it, keeps the memory for reuse */
+size_t pb_arena_used(const struct pb_arena *arena); /* bytes handed out since the last reset, gaps included */
+/* Forgets all of it and keeps one piece of this size at least. -PB_E_NOMEM, recorded. */
+int pb_arena_reserve(struct pb_arena *arena, size_t size);
 
 /* Zeroed, aligned to 64 bytes where size >= 64, else to 16. NULL when out of memory, with the error recorded. */
 void *pb_arena_alloc(struct pb_arena *arena, size_t size);

@@ -45,13 +45,16 @@ static bool next_slice(struct pb_slice *s)
 }
 
 static int forward_prefixes(const struct pb_model *model, struct pb_forward *pass, const struct pb_slice *s,
-			    struct pb_var **ret_logits)
+			    struct pb_var **ret_logits, int64_t *ret_rows)
 {
 	struct pb_prefixes prefixes;
 	int rc = pb_prefixes_make(s->all, s->first_example, s->n_examples, s->first_scored, s->n_scored,
 				  &pass->tape->arena, &prefixes);
+	if (rc)
+		return rc;
 	pass->prefixes = &prefixes;
-	return rc ? rc : pb_model_forward(model, pass, ret_logits);
+	*ret_rows = prefixes.n_rows;
+	return pb_model_forward(model, pass, ret_logits);
 }
 
 static int forward_whole(const struct pb_model *model, struct pb_forward *pass, const struct pb_slice *s,
@@ -69,11 +72,15 @@ static int forward_whole(const struct pb_model *model, struct pb_forward *pass, 
 }
 
 int pb_slice_forward(const struct pb_model *model, struct pb_tape *tape, const struct pb_weights *weights,
-		     const struct pb_slice *slice, struct pb_var **ret_logits)
+		     const struct pb_slice *slice, struct pb_var **ret_logits, int64_t *ret_rows)
 {
 	struct pb_forward pass = {.tape = tape, .weights = weights};
-	return slice->all->n_pos > LONGEST_PREFIX ? forward_whole(model, &pass, slice, ret_logits)
-						  : forward_prefixes(model, &pass, slice, ret_logits);
+	int64_t rows = slice->n_examples * slice->all->n_pos;
+	int rc = slice->all->n_pos > LONGEST_PREFIX ? forward_whole(model, &pass, slice, ret_logits)
+						    : forward_prefixes(model, &pass, slice, ret_logits, &rows);
+	if (!rc && ret_rows)
+		*ret_rows = rows;
+	return rc;
 }
 
 int pb_evaluate(const struct pb_model *model, struct pb_tape *tape, const struct pb_weights *weights,
@@ -89,7 +96,7 @@ int pb_evaluate(const struct pb_model *model, struct pb_tape *tape, const struct
 		if (!s.n_scored)
 			continue;
 		pb_tape_reset(tape, NULL);
-		rc = pb_slice_forward(model, tape, weights, &s, &logits);
+		rc = pb_slice_forward(model, tape, weights, &s, &logits, NULL);
 		if (rc)
 			break;
 		const double *ref = reference ? reference + s.first_scored * logits->value.shape[1] : NULL;
@@ -112,7 +119,7 @@ int pb_evaluate_logits(const struct pb_model *model, struct pb_tape *tape, const
 		if (!s.n_scored)
 			continue;
 		pb_tape_reset(tape, NULL);
-		rc = pb_slice_forward(model, tape, weights, &s, &logits);
+		rc = pb_slice_forward(model, tape, weights, &s, &logits, NULL);
 		if (!rc)
 			rc = pb_view_read(tape->device, &logits->value,
 					  ret_logits + s.first_scored * model->config.d_vocab);

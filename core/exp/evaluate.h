@@ -19,9 +19,10 @@ struct pb_slice {
 };
 
 /* The scored rows' logits, [n_scored, d_vocab], at least one; nothing that they do not depend on is computed. The caller
- * resets the tape; the examples must stay until it is reset again. */
+ * resets the tape; the examples must stay until it is reset again. *ret_rows (may be NULL): rows of the pass, at most
+ * those of each example up to its last scored position, or of whole examples where they are long. */
 int pb_slice_forward(const struct pb_model *model, struct pb_tape *tape, const struct pb_weights *weights,
-		     const struct pb_slice *slice, struct pb_var **ret_logits);
+		     const struct pb_slice *slice, struct pb_var **ret_logits, int64_t *ret_rows);
 
 /* Resets the tape. ret_rows [n_scored] may be NULL; `reference` as in scorer.h. At most 512 examples in one pass. */
 int pb_evaluate(const struct pb_model *model, struct pb_tape *tape, const struct pb_weights *weights,

@@ -83,6 +83,11 @@ static int make_room(struct pb_scorer *s, size_t rows, size_t logits)
 	return 0;
 }
 
+int pb_scorer_reserve(struct pb_scorer *scorer, int64_t rows, int64_t d_vocab)
+{
+	return make_room(scorer, (size_t)rows, (size_t)(rows * d_vocab));
+}
+
 static int load(struct pb_scorer *s, const struct pb_view *logits, const struct pb_scored *scored,
 		const double *reference, struct pb_metric_batch *ret_batch)
 {

@@ -26,6 +26,9 @@ double pb_scorer_loss_sign(const struct pb_scorer *scorer);
 /* -PB_E_CONFIG if the rows lack what the metric needs (a distractor). `of`: what has those rows, "questions". */
 int pb_scorer_check(const struct pb_scorer *scorer, const struct pb_examples *examples, const char *of);
 
+/* Room for this many rows, so that scoring up to so many allocates nothing. */
+int pb_scorer_reserve(struct pb_scorer *scorer, int64_t rows, int64_t d_vocab);
+
 /* logits [n_rows, d_vocab] on the device, row i scored as scored[i]. `reference` (host, same shape) may be NULL unless the
  * metric asks for one. ret_rows [n_rows] may be NULL. *ret_mean is NaN for no rows. A score that is not finite is
  * -PB_E_NUMERIC, naming the row. */

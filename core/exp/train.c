@@ -65,6 +65,9 @@ struct epoch {
 	struct pb_examples x;
 	int64_t *order;      /* [n_examples] */
 	int64_t *first;      /* [n_examples + 1]: where an example's scored rows begin */
+	int64_t batch;       /* examples of a batch, at most */
+	int64_t most_rows;   /* positions of a batch up to the last scored ones, at most */
+	int64_t most_scored; /* scored rows of a batch, at most */
 };
 
 static void free_epoch(struct epoch *e)
@@ -72,6 +75,36 @@ static void free_epoch(struct epoch *e)
 	free(e->order);
 	free(e->first);
 	*e = (struct epoch){0};
+}
+
+/* The largest batch that a shuffle could bring together. */
+static void measure_epoch(struct epoch *e, int64_t batch_size)
+{
+	int64_t longest = 0, most = 0;
+	e->batch = batch_size < e->x.n_examples ? batch_size : e->x.n_examples;
+	for (int64_t i = 0; i < e->x.n_scored; i++)
+		longest = e->x.scored[i].pos >= longest ? e->x.scored[i].pos + 1 : longest;
+	for (int64_t i = 0; i < e->x.n_examples; i++)
+		most = e->first[i + 1] - e->first[i] > most ? e->first[i + 1] - e->first[i] : most;
+	e->most_rows = e->batch * longest;
+	e->most_scored = e->batch * most;
+}
+
+static int make_room(struct pb_trainer *t, const struct pb_plan_stage *stage, const struct epoch *e)
+{
+	size_t tokens = (size_t)(e->batch * e->x.n_pos), rows = (size_t)(e->most_scored ? e->most_scored : 1);
+	if (tokens > t->room_tokens || rows > t->room_rows) {
+		free(t->tokens);
+		free(t->scored);
+		t->room_tokens = t->room_rows = 0;
+		t->tokens = malloc(tokens * sizeof *t->tokens);
+		t->scored = malloc(rows * sizeof *t->scored);
+		if (!t->tokens || !t->scored)
+			return pb_fail_nomem(tokens * sizeof *t->tokens, "a batch");
+		t->room_tokens = tokens;
+		t->room_rows = rows;
+	}
+	return pb_scorer_reserve(stage->loss, (int64_t)rows, t->plan->model.config.d_vocab);
 }
 
 static int start_epoch(struct pb_trainer *t, const struct pb_plan_stage *stage, int64_t number, struct epoch *e)
@@ -98,36 +131,14 @@ static int start_epoch(struct pb_trainer *t, const struct pb_plan_stage *stage, 
 		e->first[i + 1] += e->first[i];
 	snprintf(stream, sizeof stream, "shuffle/%s/%lld", stage->config->name, (long long)number);
 	pb_random_shuffle((uint64_t)t->plan->config->seed, pb_random_stream(stream), e->order, n);
-	return 0;
-}
-
-static int make_room(struct pb_trainer *t, size_t tokens, size_t rows)
-{
-	if (tokens <= t->room_tokens && rows <= t->room_rows)
-		return 0;
-	free(t->tokens);
-	free(t->scored);
-	t->room_tokens = t->room_rows = 0;
-	t->tokens = malloc(tokens * sizeof *t->tokens);
-	t->scored = malloc(rows * sizeof *t->scored);
-	if (!t->tokens || !t->scored)
-		return pb_fail_nomem(tokens * sizeof *t->tokens, "a batch");
-	t->room_tokens = tokens;
-	t->room_rows = rows;
-	return 0;
+	measure_epoch(e, stage->config->batch_size);
+	return make_room(t, stage, e);
 }
 
 /* Copies examples order[begin .. begin+n) into the batch. */
-static int fill_batch(struct pb_trainer *t, const struct epoch *e, int64_t begin, int64_t n,
-		      struct pb_examples *ret_batch)
+static struct pb_examples fill_batch(const struct pb_trainer *t, const struct epoch *e, int64_t begin, int64_t n)
 {
 	int64_t p = e->x.n_pos, rows = 0;
-	for (int64_t i = 0; i < n; i++)
-		rows += e->first[e->order[begin + i] + 1] - e->first[e->order[begin + i]];
-	int rc = make_room(t, (size_t)(n * p), (size_t)(rows ? rows : 1));
-	if (rc)
-		return rc;
-	rows = 0;
 	for (int64_t i = 0; i < n; i++) {
 		int64_t from = e->order[begin + i];
 		memcpy(t->tokens + i * p, e->x.tokens + from * p, (size_t)p * sizeof *t->tokens);
@@ -136,8 +147,18 @@ static int fill_batch(struct pb_trainer *t, const struct epoch *e, int64_t begin
 			t->scored[rows].example = (int32_t)i;
 		}
 	}
-	*ret_batch = (struct pb_examples){sizeof *ret_batch, (int32_t)p, n, t->tokens, rows, t->scored};
-	return 0;
+	return (struct pb_examples){sizeof(struct pb_examples), (int32_t)p, n, t->tokens, rows, t->scored};
+}
+
+/* After a stage's first step: memory for the largest. */
+static int settle(struct pb_trainer *t, const struct epoch *e, int64_t rows, int64_t scored)
+{
+	if (e->most_rows <= t->settled_rows && e->most_scored <= t->settled_scored)
+		return 0;
+	double by_rows = (double)e->most_rows / (double)rows, by_scored = (double)e->most_scored / (double)scored;
+	t->settled_rows = e->most_rows;
+	t->settled_scored = e->most_scored;
+	return pb_tape_settle(&t->tape, fmax(1.0, fmax(by_rows, by_scored)));
 }
 
 static double grad_norm(const struct pb_trainer *t)
@@ -148,17 +169,18 @@ static double grad_norm(const struct pb_trainer *t)
 	return sqrt(total);
 }
 
-static int step(struct pb_trainer *t, const struct pb_plan_stage *stage, const struct pb_examples *batch,
-		double *ret_loss)
+static int step(struct pb_trainer *t, const struct pb_plan_stage *stage, const struct epoch *e,
+		const struct pb_examples *batch, double *ret_loss)
 {
 	const struct pb_slice all = {.all = batch, .n_examples = batch->n_examples, .n_scored = batch->n_scored};
 	struct pb_dense_sink sink;
 	struct pb_var *logits;
 	struct pb_view seed;
+	int64_t rows;
 	pb_dense_sink_init(&sink, t->plan->device, t->plan->model.table.n, t->grads.views, t->present);
 	sink.squares = t->optim.config.max_grad_norm > 0 ? t->squares : NULL;
 	pb_tape_reset(&t->tape, &sink.base);
-	int rc = pb_slice_forward(&t->plan->model, &t->tape, &t->params->weights, &all, &logits);
+	int rc = pb_slice_forward(&t->plan->model, &t->tape, &t->params->weights, &all, &logits, &rows);
 	if (!rc)
 		rc = pb_tensor_new(&t->tape.pool, t->tape.dtype, 2, logits->value.shape, &seed);
 	if (!rc)
@@ -166,9 +188,10 @@ static int step(struct pb_trainer *t, const struct pb_plan_stage *stage, const s
 	if (!rc)
 		rc = pb_tape_backward(&t->tape, logits, &seed);
 	t->tape.sink = NULL;
-	return rc ? rc
-		  : pb_optim_step_by_norm(&t->optim, t->params->data, t->grads.data, t->present,
-					  sink.squares ? grad_norm(t) : 0.0);
+	if (!rc)
+		rc = pb_optim_step_by_norm(&t->optim, t->params->data, t->grads.data, t->present,
+					   sink.squares ? grad_norm(t) : 0.0);
+	return rc ? rc : settle(t, e, rows, batch->n_scored);
 }
 
 /* Where a stage stands. */
@@ -197,13 +220,11 @@ static int run_epoch(struct pb_trainer *t, const struct pb_plan_stage *stage, st
 	int rc = start_epoch(t, stage, p->epoch, &e);
 	for (int64_t at = 0; !rc && at < e.x.n_examples && !(most && p->steps >= most); at += size) {
 		int64_t left = e.x.n_examples - at, n = left < size ? left : size;
-		struct pb_examples batch = {0};
+		const struct pb_examples batch = fill_batch(t, &e, at, n);
 		double loss = NAN;
 		rc = pb_interrupted();
-		if (!rc)
-			rc = fill_batch(t, &e, at, n, &batch);
 		if (!rc && batch.n_scored)
-			rc = step(t, stage, &batch, &loss);
+			rc = step(t, stage, &e, &batch, &loss);
 		if (rc) {
 			pb_fail_in(rc, "stage `%s`, epoch %lld, step %lld", stage->config->name,
 				   (long long)p->epoch + 1, (long long)p->steps + 1);

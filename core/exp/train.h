@@ -19,6 +19,7 @@ struct pb_trainer {
 	int32_t *tokens;
 	struct pb_scored *scored;
 	size_t room_tokens, room_rows;
+	int64_t settled_rows, settled_scored; /* what the tape has room for */
 };
 
 int pb_trainer_init(struct pb_trainer *trainer, const struct pb_plan *plan, struct pb_params *params);

@@ -29,6 +29,17 @@ void pb_tape_reset(struct pb_tape *tape, struct pb_grad_sink *sink)
 	tape->sink = sink;
 }
 
+int pb_tape_settle(struct pb_tape *tape, double factor)
+{
+	/* Every tensor is rounded up to lines of 64 bytes; a node has a few. */
+	const double rounding = 64.0 * 8.0 * (double)tape->n_nodes;
+	size_t tensors = (size_t)(factor * (double)tape->pool.used + rounding);
+	size_t nodes = (size_t)(factor * factor * (double)pb_arena_used(&tape->arena) + rounding);
+	pb_tape_reset(tape, NULL);
+	int rc = pb_pool_reserve(&tape->pool, tensors);
+	return rc ? rc : pb_arena_reserve(&tape->arena, nodes);
+}
+
 struct pb_var *pb_tape_node_over(struct pb_tape *tape, const struct pb_op *op, bool has_params, struct pb_var *a,
 				 struct pb_var *b, const struct pb_view *value)
 {

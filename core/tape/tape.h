@@ -50,6 +50,10 @@ void pb_tape_finish(struct pb_tape *tape);
 /* Forgets all nodes, keeps the memory, and records for `sink` from now on. */
 void pb_tape_reset(struct pb_tape *tape, struct pb_grad_sink *sink);
 
+/* After a pass: forgets all nodes and keeps room for a pass with tensors `factor` times as large and lists (of paths)
+ * factor squared times as long, so that those to come allocate nothing. -PB_E_NOMEM. */
+int pb_tape_settle(struct pb_tape *tape, double factor);
+
 /* A node with an uninitialised value of this shape. NULL: out of memory, recorded. Without a sink, or where no
  * input wants a gradient and the op has no parameters, the node is a constant. */
 struct pb_var *pb_tape_node(struct pb_tape *tape, const struct pb_op *op, bool has_params, struct pb_var *a,

@@ -53,6 +53,14 @@ static struct pb_pool_block *add_block(struct pb_pool *pool, size_t size)
 	return b;
 }
 
+int pb_pool_reserve(struct pb_pool *pool, size_t size)
+{
+	size_t peak = pool->peak;
+	pb_pool_finish(&(struct pb_pool){.device = pool->device, .first = pool->first});
+	*pool = (struct pb_pool){.device = pool->device, .peak = peak};
+	return add_block(pool, size) ? 0 : pb_fail_nomem(size, "tensors");
+}
+
 void *pb_pool_alloc(struct pb_pool *pool, size_t size)
 {
 	if (size > SIZE_MAX - ALIGN)

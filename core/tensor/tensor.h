@@ -38,6 +38,7 @@ struct pb_pool {
 void pb_pool_init(struct pb_pool *pool, struct pb_device *device);
 void pb_pool_finish(struct pb_pool *pool);
 void pb_pool_reset(struct pb_pool *pool);               /* keeps the memory for reuse */
+int pb_pool_reserve(struct pb_pool *pool, size_t size); /* resets, and keeps one piece of this size at least */
 void *pb_pool_alloc(struct pb_pool *pool, size_t size); /* 64-byte aligned, not cleared; NULL: recorded */
 
 /* A new contiguous tensor, not cleared. */

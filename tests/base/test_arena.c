@@ -60,6 +60,23 @@ START_TEST(reset_reuses_memory_and_zeroes_it_again)
 }
 END_TEST
 
+/* In one piece: where the third is shows that no block ended before it. */
+START_TEST(what_is_reserved_is_there)
+{
+	ck_assert_ptr_nonnull(pb_arena_alloc(&arena, 200000));
+	ck_assert_uint_ge(pb_arena_used(&arena), 200000);
+	ck_assert_ok(pb_arena_reserve(&arena, 600000));
+	ck_assert_uint_eq(pb_arena_used(&arena), 0);
+	const char *first = pb_arena_alloc(&arena, 199936), *second = pb_arena_alloc(&arena, 200000);
+	const char *third = pb_arena_alloc(&arena, 200000);
+	ck_assert_ptr_eq(second, first + 199936);
+	ck_assert_ptr_eq(third, second + 200000);
+	ck_assert_uint_eq(pb_arena_used(&arena), 599936);
+	ck_assert_int_eq(pb_arena_reserve(&arena, SIZE_MAX - 10), -PB_E_NOMEM);
+	ck_assert_ptr_nonnull(pb_arena_alloc(&arena, 10));
+}
+END_TEST
+
 START_TEST(zeroed_struct_and_finished_arena_are_usable)
 {
 	struct pb_arena fresh = {0};
@@ -125,6 +142,7 @@ int main(void)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, memory_is_aligned_zeroed_and_apart);
 	tcase_add_test(tests, reset_reuses_memory_and_zeroes_it_again);
+	tcase_add_test(tests, what_is_reserved_is_there);
 	tcase_add_test(tests, zeroed_struct_and_finished_arena_are_usable);
 	tcase_add_test(tests, alignment_counts_against_the_room);
 	tcase_add_test(tests, impossible_sizes_are_refused_with_a_reason);

@@ -91,6 +91,21 @@ START_TEST(the_peak_stays_when_less_is_used)
 }
 END_TEST
 
+START_TEST(what_is_reserved_is_in_one_piece)
+{
+	enum { SIZE = 5 << 20 }; /* more than a block */
+	ck_assert_ptr_nonnull(pb_pool_alloc(&pool, 100));
+	ck_assert_ok(pb_pool_reserve(&pool, 3 * SIZE));
+	ck_assert_uint_eq(pool.used, 0);
+	ck_assert_uint_ge(pool.peak, 100);
+	const char *first = pb_pool_alloc(&pool, SIZE), *second = pb_pool_alloc(&pool, SIZE);
+	ck_assert_ptr_eq(second, first + SIZE);
+	ck_assert_ptr_eq(pb_pool_alloc(&pool, SIZE), second + SIZE);
+	ck_assert_int_eq(pb_pool_reserve(&pool, SIZE_MAX / 2), -PB_E_NOMEM);
+	ck_assert_ptr_nonnull(pb_pool_alloc(&pool, 100));
+}
+END_TEST
+
 START_TEST(zeros_are_zero_in_used_memory)
 {
 	struct pb_view view;
@@ -200,6 +215,7 @@ int main(void)
 	tcase_add_test(pools, pieces_are_aligned_and_apart);
 	tcase_add_test(pools, after_a_reset_the_same_memory_is_used_again);
 	tcase_add_test(pools, the_peak_stays_when_less_is_used);
+	tcase_add_test(pools, what_is_reserved_is_in_one_piece);
 	tcase_add_test(pools, zeros_are_zero_in_used_memory);
 	tcase_add_test(pools, a_tensor_may_have_no_elements);
 	tcase_add_test(pools, memory_beyond_all_measure_is_refused);
