@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
-#include "cli/spin.h"
+#include "cli/threads.h"
 
 static const struct command {
 	const char *name, *summary;
@@ -40,7 +40,7 @@ static void print_help(FILE *out)
 int main(int argc, char **argv)
 {
 	const char *names[N_COMMANDS];
-	pb_cli_limit_spinning(argv);
+	pb_cli_prepare_threads(argv);
 	if (argc < 2) {
 		print_help(stderr);
 		return 2;
