@@ -6,7 +6,7 @@
  * call must not overlap, except where a comment says in place.
  *
  * Calls are ordered but may be asynchronous. A failure is remembered in the context; `sync` waits and returns it. Pure
- * functions of their arguments: neither the number of threads nor other rows change a row's bits, gemm's rounding apart.
+ * functions of their arguments: neither the number of threads nor other rows change a row's bits.
  */
 #ifndef PBK_KERNELS_H
 #define PBK_KERNELS_H
@@ -112,7 +112,8 @@ struct pbk_table {
 	void (*download)(pbk_context *, void *dst, const void *src, size_t size); /* device to host; waits */
 	int (*sync)(pbk_context *); /* enum pbk_error since the last sync */
 
-	/* C[m,n] = alpha * op(A)[m,k] * op(B)[k,n] + beta * C. beta 0: C is not read. */
+	/* C[m,n] = alpha * op(A)[m,k] * op(B)[k,n] + beta * C. beta 0: C is not read. A row of C has the same bits in a
+	 * product of any number of rows and in a batch. */
 	void (*gemm)(pbk_context *, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
 		     int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc);
 	/* `count` of them, operands `stride_*` elements apart (0: shared). */

@@ -1,7 +1,7 @@
 # setup.sh: sourced by the tools: installs what is missing (Debian, Ubuntu) and finds the build folder.
 
 # What the build needs, as Debian names it.
-packages="gcc pkg-config meson ninja-build libyaml-dev check libdnnl-dev libzip-dev libjansson-dev"
+packages="gcc pkg-config meson ninja-build libyaml-dev check libzip-dev libjansson-dev"
 
 missing_packages() {
 	for p in $packages "$@"; do

@@ -1,7 +1,7 @@
 /* interrupt.c: a thread that waits for signals, and a flag that the loops look at.
  *
- * No handler: a signal handled on a thread inside oneDNN's sgemm was seen to corrupt the heap. Computing threads inherit
- * the blocked mask and are never interrupted.
+ * No handler: it could run on any thread, in the middle of a library's code. Computing threads inherit the blocked mask
+ * and are never interrupted.
  */
 #include "exp/interrupt.h"
 

@@ -16,7 +16,6 @@ pbk_context *pbk_cpu_open(int threads)
 		return NULL;
 #ifdef _OPENMP
 	context->threads = threads > 0 ? threads : omp_get_num_procs();
-	omp_set_num_threads(context->threads); /* the GEMM library takes its number of threads from here */
 #else
 	context->threads = 1;
 	(void)threads;

@@ -73,8 +73,4 @@ void pbk_fill_gemm_f64(struct pbk_table *table);
 void pbk_fill_step_f32(struct pbk_table *table);
 void pbk_fill_step_f64(struct pbk_table *table);
 
-/* A float product by oneDNN; m, n and k above 0. */
-void pbk_sgemm_dnnl(pbk_context *context, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha,
-		    const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc);
-
 #endif

@@ -1,39 +1,18 @@
 /* gemm_blocked.c: matrix products by tiles that stay in vector registers.
  *
- * C is cut into tiles of at most MR rows and NR columns, k into blocks of KC. A tile's part of A is packed to [kc, MR],
- * its part of B to [kc, NR] unless it already lies so, and the innermost loop reads both in order. Where threads share
- * C, tiles stay what they were, and so do their bits.
- * Few rows times rows (A B^T, as in attention scores) are dot products, without packing. Large float products go to
- * oneDNN, whose calls cost too much for the small ones.
+ * k is cut into blocks of KC, rows into blocks of MC: that part of A is packed and stays in the second-level cache.
+ * Panels of B, a few vectors wide and KC deep, are read once: where its rows lie along k, by transposing them to a
+ * packed panel, or in registers for few rows; otherwise in place by the first tile, which leaves a packed copy to the
+ * others. Tiles and threads divide C in any way, since nothing but k's order and KC enters an element's bits.
  */
-#include <string.h>
+#include "gemm_pack.h"
 
-#include "real.h"
-
-#if defined(__AVX512F__)
-enum { VECTOR_SIZE = 64, MR = 12 };
-#elif defined(__AVX__)
-enum { VECTOR_SIZE = 32, MR = 6 };
-#else
-enum { VECTOR_SIZE = 16, MR = 6 };
-#endif
 enum {
-	WIDTH = VECTOR_SIZE / sizeof(real),
-	NR = 2 * WIDTH,
 	KC = 256,
-	NC = 1024 / sizeof(real),
-	DOT_BLOCK = 4,            /* dot products are taken in blocks of 4 x 4 */
-	DOT_ROWS = 8,             /* for at most so many rows of A */
-	PACK_ROWS = 4 * MR,       /* rows of A from which packing B pays, where it need not be */
-	DNNL_WORK = 32 * 32 * 32, /* m*n*k from which oneDNN is faster */
-};
-
-typedef real vector __attribute__((vector_size(VECTOR_SIZE)));
-
-/* A matrix as op(X) is read: element (i, j) is data[i*row + j*column]. */
-struct operand {
-	const real *data;
-	int64_t row, column;
+	MC = 1056 / sizeof(real), /* a multiple of MR */
+	PACKED_ROWS = (MC + WIDTH - 1) / WIDTH * WIDTH,
+	PANEL = 98304 / sizeof(real), /* elements of B that are packed at once */
+	PAGE = 4096,
 };
 
 struct product {
@@ -44,217 +23,270 @@ struct product {
 	int64_t ldc;
 };
 
-static inline vector load(const real *x)
+/* Rows [i, i + m) and columns [j, j + n) of C. */
+struct part {
+	int64_t i, m, j, n;
+};
+
+static void tile_of_3_groups(const struct tile *t, int vectors)
 {
-	vector v;
-	memcpy(&v, x, sizeof v);
-	return v;
+	if (vectors == 1)
+		t->copy ? multiply_tile(3 * GROUP, 1, true, t) : multiply_tile(3 * GROUP, 1, false, t);
+	else
+		t->copy ? multiply_tile(3 * GROUP, 2, true, t) : multiply_tile(3 * GROUP, 2, false, t);
 }
 
-static inline int64_t least(int64_t a, int64_t b)
+static void tile_of_2_groups(const struct tile *t, int vectors)
 {
-	return a < b ? a : b;
+	if (vectors == 1)
+		t->copy ? multiply_tile(2 * GROUP, 1, true, t) : multiply_tile(2 * GROUP, 1, false, t);
+	else if (vectors == 2)
+		t->copy ? multiply_tile(2 * GROUP, 2, true, t) : multiply_tile(2 * GROUP, 2, false, t);
+	else
+		t->copy ? multiply_tile(2 * GROUP, 3, true, t) : multiply_tile(2 * GROUP, 3, false, t);
 }
 
-/* C = alpha * tile + beta * C. */
-static void store_tile(const struct product *p, int64_t i, int64_t j, int64_t rows, int64_t columns,
-		       const real *restrict tile, real beta)
+/* Fewer rows never share B, so nothing is copied. */
+static ALWAYS_INLINE void tile_of_rows(const int rows, const struct tile *t, int vectors)
 {
-	for (int64_t r = 0; r < rows; r++) {
-		real *restrict c = p->c + (i + r) * p->ldc + j;
-		const real *t = tile + r * NR;
-		if (beta == 0)
-			for (int64_t s = 0; s < columns; s++)
-				c[s] = p->alpha * t[s];
-		else
-			for (int64_t s = 0; s < columns; s++)
-				c[s] = p->alpha * t[s] + beta * c[s];
+	switch (vectors) {
+	case 1: multiply_tile(rows, 1, false, t); break;
+	case 2: multiply_tile(rows, 2, false, t); break;
+	case 3: multiply_tile(rows, 3, false, t); break;
+	case 4: multiply_tile(rows, 4, false, t); break;
+	case 5: multiply_tile(rows, 5, false, t); break;
+	default: multiply_tile(rows, 6, false, t);
 	}
 }
 
-/* tile[rows, NR] = A[kc, MR]^T * B[kc, NR]; `rows` is a constant where this is inlined. */
-static inline __attribute__((always_inline)) void multiply_rows(const int rows, int64_t kc, const real *a,
-								const real *b, int64_t ldb, real *restrict tile)
+static void tile_of_1_group(const struct tile *t, int vectors)
 {
-	vector sum[MR][2];
-	for (int i = 0; i < rows; i++)
-		sum[i][0] = sum[i][1] = (vector){0};
-	for (int64_t p = 0; p < kc; p++, a += MR, b += ldb) {
-		const vector left = load(b), right = load(b + WIDTH);
-#pragma GCC unroll 12
-		for (int i = 0; i < rows; i++) {
-			sum[i][0] += a[i] * left;
-			sum[i][1] += a[i] * right;
+	tile_of_rows(GROUP, t, vectors);
+}
+
+static void tile_of_1_row(const struct tile *t, int vectors)
+{
+	tile_of_rows(1, t, vectors);
+}
+
+/* The next rows of a block of A, `rows` of them left, times one panel of B: a tile of three groups, or two of two
+ * rather than one of a single. Returns how many rows that was. */
+static ALWAYS_INLINE int64_t multiply_next(struct tile *t, int64_t rows, int vectors)
+{
+	const int64_t groups = (rows + GROUP - 1) / GROUP;
+	const int64_t take = groups == 4 ? 2 : least(groups, vectors == 3 ? 2 : 3);
+	t->rows = least(rows, take * GROUP);
+	if (take == 3)
+		tile_of_3_groups(t, vectors);
+	else if (take == 2)
+		tile_of_2_groups(t, vectors);
+	else if (rows > 1)
+		tile_of_1_group(t, vectors);
+	else
+		tile_of_1_row(t, vectors);
+	return t->rows;
+}
+
+static void use_packed(struct tile *t, const real *packed, int vectors)
+{
+	t->b = packed;
+	t->ldb = vectors * WIDTH;
+	t->last = packed + (vectors - 1) * WIDTH;
+	t->copy = NULL;
+}
+
+static void multiply_panel(struct tile *t, int64_t rows, int vectors)
+{
+	for (int64_t done; rows > 0; rows -= done) {
+		done = multiply_next(t, rows, vectors);
+		t->a += done / GROUP * t->step;
+		t->c += done * t->ldc;
+		if (t->copy)
+			use_packed(t, t->copy, vectors);
+	}
+}
+
+static void multiply_few(const struct tile *t, int vectors)
+{
+	if (t->rows == 1)
+		vectors == 1 ? multiply_transposed(1, 1, t) : multiply_transposed(1, 2, t);
+	else if (t->rows == 2)
+		vectors == 1 ? multiply_transposed(2, 1, t) : multiply_transposed(2, 2, t);
+	else if (t->rows <= GROUP)
+		vectors == 1 ? multiply_transposed(GROUP, 1, t) : multiply_transposed(GROUP, 2, t);
+	else
+		vectors == 1 ? multiply_transposed(2 * GROUP, 1, t) : multiply_transposed(2 * GROUP, 2, t);
+}
+
+/* Into how many panels to cut columns that are `all` vectors wide, so that a tile's sums fill the registers. */
+static int64_t count_panels(int64_t all, int64_t rows, bool transposed)
+{
+	if (transposed && rows <= 2 * GROUP)
+		return (all + 1) / 2;
+	if (rows <= GROUP)
+		return (all + MOST_VECTORS - 1) / MOST_VECTORS;
+	if (rows <= 2 * GROUP)
+		return (all + 2) / 3;
+	return all > 1 ? all / 2 : 1; /* one of three where their number is odd */
+}
+
+/* Columns [j, j + n) of B for kc of k, where they lie, and of C. */
+static ALWAYS_INLINE void find_columns(const struct product *p, struct tile *t, int64_t k, int64_t i, int64_t j,
+				       int64_t n, int vectors)
+{
+	const bool narrow = p->n < WIDTH;
+	t->first = narrow ? 0 : vectors * WIDTH - n;
+	t->end = narrow ? n : WIDTH;
+	t->c = p->c + i * p->ldc + j;
+	t->b = at(&p->b, k, j);
+	t->ldb = p->b.column != 1 ? p->b.column : p->b.row;
+	t->last = at(&p->b, k, j + (vectors - 1) * WIDTH - t->first);
+}
+
+/* Packs the panel of B that the tile points at, where rows that lie along k or are too short make it necessary; with
+ * `keep` the first tile does it, in passing. */
+static void pack_panel(const struct product *p, struct tile *t, bool keep, int vectors, real *packed)
+{
+	t->copy = NULL;
+	if (p->b.column != 1)
+		pack_transposed(t->b, t->ldb, vectors, t->first, t->end, t->kc, packed);
+	else if (p->n < WIDTH)
+		pack_narrow(t->b, t->ldb, t->end, t->kc, packed);
+	else if (keep)
+		t->copy = packed;
+	if (p->b.column != 1 || p->n < WIDTH)
+		use_packed(t, packed, vectors);
+}
+
+/* Whether the tiles below the first are faster with a copy of B's panel. A few are not, unless its rows are so far
+ * apart that they fall on each other in the first-level cache. */
+static bool pays_to_keep(const struct product *p, int64_t m)
+{
+	return m > (p->b.row * (int64_t)sizeof(real) % PAGE ? 4 : 1) * MR;
+}
+
+/* Panel by panel: rows [i, i + m) of C, columns of the part, k in [k0, k0 + depth), for which A lies packed. */
+static void multiply_panels(const struct product *p, const struct part *part, int64_t i, int64_t m, int64_t k0,
+			    int64_t depth, const real *a, real *panel)
+{
+	struct tile t = {.ldc = p->ldc, .alpha = p->alpha};
+	const int64_t size = round_up(m, WIDTH) * KC, all = (part->n + WIDTH - 1) / WIDTH;
+	const bool few = p->b.column != 1 && m <= 2 * GROUP, keep = pays_to_keep(p, m);
+	int64_t panels = count_panels(all, m, p->b.column != 1);
+	for (int64_t done = 0, vectors; panels; panels--, done += vectors) {
+		vectors = (all - done + panels - 1) / panels;
+		for (int64_t k = 0; k < depth; k += KC) {
+			t.kc = least(KC, depth - k);
+			t.step = round_up(t.kc, WIDTH) * GROUP;
+			t.a = a + k / KC * size;
+			t.add = k0 + k || p->beta != 0;
+			find_columns(p, &t, k0 + k, i, part->j + done * WIDTH,
+				     least(vectors * WIDTH, part->n - done * WIDTH), (int)vectors);
+			if (few) {
+				t.rows = m;
+				multiply_few(&t, (int)vectors);
+			} else {
+				pack_panel(p, &t, keep, (int)vectors, panel);
+				multiply_panel(&t, m, (int)vectors);
+			}
 		}
 	}
-	for (int i = 0; i < rows; i++)
-		memcpy(tile + i * NR, sum[i], sizeof sum[i]);
 }
 
-/* A tile has a third, two thirds or all of MR rows: the fewest that hold `rows`. */
-static void multiply_tile(int64_t rows, int64_t kc, const real *a, const real *b, int64_t ldb, real *restrict tile)
+/* The same where all panels of B fit into the buffer and k is one block: row by row of tiles, as C lies in memory. */
+static void multiply_strips(const struct product *p, const struct part *part, int64_t i, int64_t m, int64_t k,
+			    int64_t kc, const real *a, real *panel)
 {
-	if (rows <= MR / 3)
-		multiply_rows(MR / 3, kc, a, b, ldb, tile);
-	else if (rows <= MR / 3 * 2)
-		multiply_rows(MR / 3 * 2, kc, a, b, ldb, tile);
-	else
-		multiply_rows(MR, kc, a, b, ldb, tile);
-}
-
-/* Packs `count` rows (of A) or columns (of B), `step` apart, to [kc, width]; zeros fill up the width. */
-static inline __attribute__((always_inline)) void pack(const real *restrict x, int64_t count, int64_t step,
-						       int64_t along, int64_t kc, const int64_t width,
-						       real *restrict packed)
-{
-	if (count < width)
-		memset(packed, 0, (size_t)(kc * width) * sizeof *packed);
-	if (step == 1 && count == width)
-		for (int64_t p = 0; p < kc; p++)
-			memcpy(packed + p * width, x + p * along, (size_t)width * sizeof *x);
-	else if (step == 1)
-		for (int64_t p = 0; p < kc; p++)
-			for (int64_t i = 0; i < count; i++)
-				packed[p * width + i] = x[p * along + i];
-	else
-		for (int64_t i = 0; i < count; i++)
-			for (int64_t p = 0; p < kc; p++)
-				packed[p * width + i] = x[i * step + p * along];
-}
-
-/* Columns [j, j + nc) of C, for k in [k0, k0 + kc). `b` holds B packed, or is NULL. */
-static void multiply_block(const struct product *p, int64_t j, int64_t nc, int64_t k0, int64_t kc,
-			   const real *restrict b)
-{
-	_Alignas(64) real a[KC * MR], tile[MR * NR];
-	const real beta = k0 ? 1 : p->beta;
-	for (int64_t i = 0; i < p->m; i += MR) {
-		const int64_t rows = least(MR, p->m - i);
-		pack(p->a.data + i * p->a.row + k0 * p->a.column, rows, p->a.row, p->a.column, kc, MR, a);
-		for (int64_t s = 0; s < nc; s += NR) {
-			if (b)
-				multiply_tile(rows, kc, a, b + s * kc, NR, tile);
+	struct tile t = {.kc = kc, .step = round_up(kc, WIDTH) * GROUP, .ldc = p->ldc, .alpha = p->alpha};
+	const int64_t all = (part->n + WIDTH - 1) / WIDTH;
+	t.add = k || p->beta != 0;
+	for (int64_t r = 0, strip; r < m; r += strip) {
+		const int64_t groups = (m - r + GROUP - 1) / GROUP;
+		int64_t panels = count_panels(all, m, false);
+		strip = least(m - r, (groups == 4 || all == 3 ? 2 : 3) * GROUP);
+		for (int64_t done = 0, vectors; panels; panels--, done += vectors) {
+			real *packed = panel + done * WIDTH * kc;
+			vectors = (all - done + panels - 1) / panels;
+			find_columns(p, &t, k, i + r, part->j + done * WIDTH,
+				     least(vectors * WIDTH, part->n - done * WIDTH), (int)vectors);
+			if (r)
+				use_packed(&t, packed, (int)vectors);
 			else
-				multiply_tile(rows, kc, a, p->b.data + k0 * p->b.row + j + s, p->b.row, tile);
-			store_tile(p, i, j + s, rows, least(NR, nc - s), tile, beta);
+				pack_panel(p, &t, true, (int)vectors, packed);
+			t.a = a + r / GROUP * t.step;
+			multiply_panel(&t, strip, (int)vectors);
 		}
 	}
 }
 
-static void multiply_packed(const struct product *p, int64_t begin, int64_t end)
+/* Rows [i, i + m) of C, columns of the part, k in [k0, k0 + depth): that part of A fits into `a`. */
+static void multiply_block(const struct product *p, const struct part *part, int64_t i, int64_t m, int64_t k0,
+			   int64_t depth, real *a, real *panel)
 {
-	_Alignas(64) real b[KC * NC];
-	for (int64_t j = begin; j < end; j += NC) {
-		const int64_t nc = least(NC, end - j);
-		for (int64_t k0 = 0; k0 < p->k; k0 += KC) {
-			const int64_t kc = least(KC, p->k - k0);
-			for (int64_t s = 0; s < nc; s += NR)
-				pack(p->b.data + k0 * p->b.row + (j + s) * p->b.column, least(NR, nc - s), p->b.column,
-				     p->b.row, kc, NR, b + s * kc);
-			multiply_block(p, j, nc, k0, kc, b);
-		}
+	for (int64_t k = 0; k < depth; k += KC) {
+		const int64_t kc = least(KC, depth - k);
+		pack_a(&p->a, i, m, k0 + k, kc, round_up(kc, WIDTH) * GROUP, a + k * round_up(m, WIDTH));
 	}
+	if (m > MR && depth <= KC && round_up(depth, WIDTH) * round_up(part->n, WIDTH) <= PANEL)
+		multiply_strips(p, part, i, m, k0, depth, a, panel);
+	else
+		multiply_panels(p, part, i, m, k0, depth, a, panel);
 }
 
-/* Whole tiles of a B that is read where it lies, the remaining columns packed. */
-static void multiply_tiles(const struct product *p)
+static void scale(const struct product *p, const struct part *part)
 {
-	const int64_t direct = p->b.column == 1 && p->m < PACK_ROWS ? p->n / NR * NR : 0;
-	for (int64_t k0 = 0; direct && k0 < p->k; k0 += KC)
-		multiply_block(p, 0, direct, k0, least(KC, p->k - k0), NULL);
-	multiply_packed(p, direct, p->n);
-}
-
-static inline real sum_vector(const vector *v)
-{
-	real x[WIDTH];
-	memcpy(x, v, sizeof x);
-	for (int half = WIDTH / 2; half; half /= 2)
-		for (int i = 0; i < half; i++)
-			x[i] += x[i + half];
-	return x[0];
-}
-
-/* Dot products of `rows` rows of A with `columns` rows of B; constants where this is inlined. */
-static inline __attribute__((always_inline)) void multiply_dots(const struct product *p, int64_t i, int64_t j,
-								const int rows, const int columns)
-{
-	vector sum[DOT_BLOCK][DOT_BLOCK] = {0};
-	const real *a = p->a.data + i * p->a.row, *b = p->b.data + j * p->b.column;
-	int64_t l = 0;
-	for (; l + WIDTH <= p->k; l += WIDTH)
-		for (int r = 0; r < rows; r++)
-			for (int s = 0; s < columns; s++)
-				sum[r][s] += load(a + r * p->a.row + l) * load(b + s * p->b.column + l);
-	for (int r = 0; r < rows; r++)
-		for (int s = 0; s < columns; s++) {
-			real total = sum_vector(&sum[r][s]);
-			for (int64_t t = l; t < p->k; t++)
-				total += a[r * p->a.row + t] * b[s * p->b.column + t];
-			real *c = p->c + (i + r) * p->ldc + j + s;
-			*c = p->beta == 0 ? p->alpha * total : p->alpha * total + p->beta * *c;
-		}
-}
-
-static void multiply_rows_by_rows(const struct product *p)
-{
-	const int64_t m = p->m / DOT_BLOCK * DOT_BLOCK, n = p->n / DOT_BLOCK * DOT_BLOCK;
-	for (int64_t j = 0; j < n; j += DOT_BLOCK) {
-		for (int64_t i = 0; i < m; i += DOT_BLOCK)
-			multiply_dots(p, i, j, DOT_BLOCK, DOT_BLOCK);
-		for (int64_t i = m; i < p->m; i++)
-			multiply_dots(p, i, j, 1, DOT_BLOCK);
-	}
-	for (int64_t j = n; j < p->n; j++)
-		for (int64_t i = 0; i < p->m; i++)
-			multiply_dots(p, i, j, 1, 1);
-}
-
-static void scale_only(const struct product *p)
-{
-	for (int64_t i = 0; i < p->m; i++)
-		for (int64_t j = 0; j < p->n; j++)
+	for (int64_t i = part->i; i < part->i + part->m; i++)
+		for (int64_t j = part->j; j < part->j + part->n; j++)
 			p->c[i * p->ldc + j] = p->beta == 0 ? 0 : p->beta * p->c[i * p->ldc + j];
 }
 
-static bool is_dots(const struct product *p)
+static void multiply_part(const struct product *p, const struct part *part)
 {
-	return p->a.column == 1 && p->b.row == 1 && p->m <= DOT_ROWS && p->k >= WIDTH;
+	_Alignas(64) real a[PACKED_ROWS * KC], panel[PANEL];
+	if (!part->m || !part->n)
+		return;
+	if (p->k == 0 || (p->beta != 0 && p->beta != 1))
+		scale(p, part);
+	const int64_t blocks = (part->m + MC - 1) / MC;
+	const int64_t mc = round_up((part->m + blocks - 1) / blocks, MR), kd = PACKED_ROWS / round_up(mc, WIDTH) * KC;
+	for (int64_t i = 0; i < part->m; i += mc)
+		for (int64_t k = 0; k < p->k; k += kd)
+			multiply_block(p, part, part->i + i, least(mc, part->m - i), k, least(kd, p->k - k), a, panel);
 }
 
-/* Rows [i, i + m) and columns [j, j + n) of C. */
-static struct product part_of(const struct product *p, int64_t i, int64_t m, int64_t j, int64_t n)
+/* Threads share C in the grid whose parts have the shortest sides, rows and columns of tiles being indivisible. */
+static int64_t rows_of_grid(const struct product *p, int threads)
 {
-	struct product part = *p;
-	part.a.data += i * p->a.row;
-	part.b.data += j * p->b.column;
-	part.c += i * p->ldc + j;
-	part.m = m;
-	part.n = n;
-	return part;
+	int64_t best = 1, least_cost = INT64_MAX;
+	for (int64_t rows = 1; rows <= threads; rows++) {
+		const int64_t m = round_up((p->m + rows - 1) / rows, GROUP);
+		const int64_t n = round_up((p->n * rows + threads - 1) / threads, WIDTH);
+		if (threads % rows == 0 && (m + GROUP) * (n + GROUP) < least_cost) {
+			least_cost = (m + GROUP) * (n + GROUP);
+			best = rows;
+		}
+	}
+	return best;
 }
 
-/* By threads along the longer side of C, in whole tiles. */
+/* Share number `i` of `count` is [share(n, unit, i, count), share(n, unit, i + 1, count)), in whole units. */
+static int64_t share(int64_t n, int64_t unit, int64_t i, int64_t count)
+{
+	return least(n, (n + unit - 1) / unit * i / count * unit);
+}
+
 static void multiply(pbk_context *context, const struct product *p)
 {
-	const int64_t work = pbk_gemm_work(p->m, p->n, p->k), rows = (p->m + MR - 1) / MR,
-		      columns = (p->n + NR - 1) / NR;
-	if (!p->k)
-		scale_only(p);
-	else if (is_dots(p))
-		PBK_PARALLEL(context, columns, work, {
-			const struct product part = part_of(p, 0, p->m, begin * NR, least(end * NR, p->n) - begin * NR);
-			multiply_rows_by_rows(&part);
-		});
-	else if (p->m < p->n)
-		PBK_PARALLEL(context, columns, work, {
-			const struct product part = part_of(p, 0, p->m, begin * NR, least(end * NR, p->n) - begin * NR);
-			multiply_tiles(&part);
-		});
-	else
-		PBK_PARALLEL(context, rows, work, {
-			const struct product part = part_of(p, begin * MR, least(end * MR, p->m) - begin * MR, 0, p->n);
-			multiply_tiles(&part);
+	const int64_t work = pbk_gemm_work(p->m, p->n, p->k), units = round_up(p->m, GROUP) * round_up(p->n, WIDTH);
+	const int threads = pbk_threads(context, units / (GROUP * WIDTH), work);
+	const int64_t rows = threads > 1 ? rows_of_grid(p, threads) : 1, columns = threads / rows;
+	PBK_PARALLEL(
+		context, threads, work, for (int64_t t = begin; t < end; t++) {
+			const int64_t i = share(p->m, GROUP, t / columns, rows),
+				      j = share(p->n, WIDTH, t % columns, columns);
+			const struct part part = {i, share(p->m, GROUP, t / columns + 1, rows) - i, j,
+						  share(p->n, WIDTH, t % columns + 1, columns) - j};
+			multiply_part(p, &part);
 		});
 }
 
@@ -272,10 +304,7 @@ static void gemm(pbk_context *context, bool ta, bool tb, int64_t m, int64_t n, i
 		.c = c,
 		.ldc = ldc,
 	};
-	if (sizeof(real) == sizeof(float) && m * n * k >= DNNL_WORK && !is_dots(&p))
-		pbk_sgemm_dnnl(context, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-	else
-		multiply(context, &p);
+	multiply(context, &p);
 }
 
 /* Threads share the products where there are enough; within a product otherwise. */

@@ -12,6 +12,10 @@
 enum { N_TABLES = 4 };
 const struct pbk_table *test_table(int i);
 
+/* Tables whose products are those of one instruction set, as many as this CPU has, in both element types. */
+int count_gemm_tables(void);
+const struct pbk_table *gemm_table(int i);
+
 /* ck_assert_msg for loops over elements: Check makes a system call for each assertion that holds. */
 #define EXPECT(condition, ...)                                                                                         \
 	do {                                                                                                           \
@@ -47,6 +51,7 @@ void open_context(void);
 void close_context(void);
 
 TCase *gemm_tests(void);
+TCase *gemm_row_tests(void);
 TCase *nd_tests(void);
 TCase *grad_tests(void);
 TCase *step_tests(void);
