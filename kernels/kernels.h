@@ -201,6 +201,10 @@ struct pbk_table {
 	 * + g*stride and b + g*stride; w and b may be NULL: no affine. y may be x. */
 	void (*layer_norm)(pbk_context *, int64_t groups, const int32_t *host_first, int64_t n, double eps,
 			   const void *x, const void *w, const void *b, int64_t stride, void *y);
+	/* dx += the gradient of sum(dy * y) where y is layer_norm's of one group, and normalized = (x - mean) / scale; w may
+	 * be NULL. */
+	void (*layer_norm_backward)(pbk_context *, int64_t rows, int64_t n, double eps, const void *x, const void *w,
+				    const void *dy, void *dx, void *normalized);
 	void (*attend)(pbk_context *, int64_t heads, int64_t e, int64_t count, const struct pbk_paths *items);
 	/* After attend has written z: dq, dk and dv += the gradients of sum(dz * z). The three must differ. */
 	void (*attend_backward)(pbk_context *, int64_t heads, int64_t e, const struct pbk_paths *, const void *dz,

@@ -42,6 +42,16 @@ static struct pb_var *heads(const struct walk *w, struct pb_var *x, const char *
 	return x && wt.value.data && b.value.data ? pb_op_heads(w->pass->tape, x, &wt, &b) : NULL;
 }
 
+/* Layer norm where nobody can ask for its two points. */
+static struct pb_var *norm_at_once(const struct walk *w, struct pb_var *x, const char *gain, const char *bias)
+{
+	const struct pb_model_config *c = &w->model->config;
+	if (c->normalization == PB_NORM_LNPRE)
+		return pb_op_layer_norm(w->pass->tape, x, c->eps, NULL, NULL);
+	struct pb_weight g = weight(w, gain), b = weight(w, bias);
+	return g.value.data && b.value.data ? pb_op_layer_norm(w->pass->tape, x, c->eps, &g, &b) : NULL;
+}
+
 /* Layer norm around its two points; `scale` is the point's kind and `scale` + 1 that of normalized. */
 static struct pb_var *norm(const struct walk *w, struct pb_var *x, enum pb_site_kind scale, const char *gain,
 			   const char *bias)
@@ -50,6 +60,8 @@ static struct pb_var *norm(const struct walk *w, struct pb_var *x, enum pb_site_
 	struct pb_tape *tape = w->pass->tape;
 	if (!x || c->normalization == PB_NORM_NONE)
 		return x;
+	if (w->pass->prefixes)
+		return norm_at_once(w, x, gain, bias);
 	struct pb_var *centred = pb_op_center(tape, x);
 	struct pb_var *rms = site(w, scale, centred ? pb_op_rms(tape, centred, c->eps) : NULL);
 	struct pb_var *y = site(w, scale + 1, rms ? pb_op_divide(tape, centred, rms) : NULL);

@@ -19,6 +19,10 @@ struct pb_var *pb_op_divide(struct pb_tape *tape, struct pb_var *x, struct pb_va
 struct pb_var *pb_op_affine(struct pb_tape *tape, struct pb_var *x, const struct pb_weight *w,
 			    const struct pb_weight *b); /* x*w + b */
 
+/* The four at once, where nobody asks for scale or normalized. w and b may both be NULL: no affine. */
+struct pb_var *pb_op_layer_norm(struct pb_tape *tape, struct pb_var *x, double eps, const struct pb_weight *w,
+				const struct pb_weight *b);
+
 /* y[b,p,n] = x[b,p,..] W[.., n] + bias[n]; the axes of x behind the second are multiplied out. bias may be NULL.
  * x of rank 2 gives y of rank 2. */
 struct pb_var *pb_op_linear(struct pb_tape *tape, struct pb_var *x, const struct pb_weight *w,

@@ -1,4 +1,4 @@
-/* op_norm.c: the four steps of layer norm. Each one's gradient is added to its inputs'. */
+/* op_norm.c: the four steps of layer norm, and all at once. Each one's gradient is added to its inputs'. */
 #include "tape/op.h"
 
 static int64_t last(const struct pb_view *v)
@@ -122,5 +122,53 @@ struct pb_var *pb_op_affine(struct pb_tape *tape, struct pb_var *x, const struct
 	pb_kernels(tape->device, tape->dtype)
 		->affine(tape->device->context, rows_of(&x->value), last(&x->value), x->value.data, w->value.data,
 			 b->value.data, y->value.data);
+	return y;
+}
+
+struct layer_norm_saved {
+	bool affine;
+	struct pb_weight w;
+	int bias_id;
+	double eps;
+};
+
+static int layer_norm_backward(struct pb_tape *tape, struct pb_var *y)
+{
+	const struct layer_norm_saved *saved = y->saved;
+	struct pb_var *x = y->in[0];
+	int64_t rows = rows_of(&y->value), n = last(&y->value);
+	struct pb_view dy = pb_view_over(y->grad.data, tape->dtype, 2, (int64_t[]){rows, n}), dx, normalized;
+	int rc = pb_tensor_new(&tape->pool, tape->dtype, 2, (int64_t[]){rows, n}, &normalized);
+	if (!rc)
+		rc = pb_var_wants_grad(x) ? pb_var_grad(tape, x, &dx)
+					  : pb_tensor_zeros(&tape->pool, tape->dtype, 2, normalized.shape, &dx);
+	if (rc)
+		return rc;
+	pb_kernels(tape->device, tape->dtype)
+		->layer_norm_backward(tape->device->context, rows, n, saved->eps, x->value.data,
+				      saved->affine ? saved->w.value.data : NULL, dy.data, dx.data, normalized.data);
+	if (saved->affine)
+		rc = tape->sink->ops->product(tape->sink, saved->w.id, &normalized, &dy);
+	return rc || !saved->affine ? rc : tape->sink->ops->sum(tape->sink, saved->bias_id, &dy);
+}
+
+static const struct pb_op layer_norm_op = {"layer_norm", layer_norm_backward};
+
+struct pb_var *pb_op_layer_norm(struct pb_tape *tape, struct pb_var *x, double eps, const struct pb_weight *w,
+				const struct pb_weight *b)
+{
+	struct layer_norm_saved *saved = pb_arena_alloc(&tape->arena, sizeof *saved);
+	struct pb_var *y =
+		saved ? pb_tape_node(tape, &layer_norm_op, w, x, NULL, x->value.rank, x->value.shape) : NULL;
+	if (!y)
+		return NULL;
+	*saved = (struct layer_norm_saved){.affine = w, .bias_id = b ? b->id : -1, .eps = eps};
+	if (w)
+		saved->w = *w;
+	y->saved = saved;
+	const int32_t first[2] = {0, (int32_t)rows_of(&x->value)};
+	pb_kernels(tape->device, tape->dtype)
+		->layer_norm(tape->device->context, 1, first, last(&x->value), eps, x->value.data,
+			     w ? w->value.data : NULL, b ? b->value.data : NULL, 0, y->value.data);
 	return y;
 }

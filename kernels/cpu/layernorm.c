@@ -137,6 +137,57 @@ static void layer_norm(pbk_context *context, int64_t groups, const int32_t *host
 		     layer_norm_range(from + begin, from + end, host_first, n, (real)eps, x, w, b, stride, y));
 }
 
+/* Sums of dy*w and of dy*w*normalized, by lanes as in sum; w may be NULL. */
+static void sum_slopes(int64_t n, const real *restrict w, const real *restrict dy, const real *restrict normalized,
+		       real *ret_sum, real *ret_along)
+{
+	real lane[LANES] = {0}, along[LANES] = {0};
+	int64_t i = 0;
+	for (; i + LANES <= n; i += LANES)
+		for (int l = 0; l < LANES; l++) {
+			const real slope = w ? dy[i + l] * w[i + l] : dy[i + l];
+			lane[l] += slope;
+			along[l] += slope * normalized[i + l];
+		}
+	for (int l = 0; i + l < n; l++) {
+		const real slope = w ? dy[i + l] * w[i + l] : dy[i + l];
+		lane[l] += slope;
+		along[l] += slope * normalized[i + l];
+	}
+	*ret_sum = sum_lanes(lane);
+	*ret_along = sum_lanes(along);
+}
+
+static void layer_norm_backward_row(int64_t n, real eps, const real *restrict x, const real *restrict w,
+				    const real *restrict dy, real *restrict dx, real *restrict normalized)
+{
+	const real mean = sum(n, x) / (real)n;
+	real total, along;
+	for (int64_t i = 0; i < n; i++)
+		normalized[i] = x[i] - mean;
+	const real scale = sqrt(dot(n, normalized, normalized) / (real)n + eps);
+	for (int64_t i = 0; i < n; i++)
+		normalized[i] /= scale;
+	sum_slopes(n, w, dy, normalized, &total, &along);
+	total /= (real)n;
+	along /= (real)n;
+	if (w)
+		for (int64_t i = 0; i < n; i++)
+			dx[i] += (dy[i] * w[i] - total - along * normalized[i]) / scale;
+	else
+		for (int64_t i = 0; i < n; i++)
+			dx[i] += (dy[i] - total - along * normalized[i]) / scale;
+}
+
+static void layer_norm_backward(pbk_context *context, int64_t rows, int64_t n, double eps, const void *x, const void *w,
+				const void *dy, void *dx, void *normalized)
+{
+	PBK_PARALLEL(
+		context, rows, rows * n * 4,
+		for (int64_t r = begin; r < end; r++)
+			layer_norm_backward_row(n, (real)eps, ROW(x), w, ROW(dy), OUT_ROW(dx), OUT_ROW(normalized)));
+}
+
 void PBK_NAME(pbk_fill_layernorm)(struct pbk_table *table)
 {
 	table->center = center;
@@ -148,4 +199,5 @@ void PBK_NAME(pbk_fill_layernorm)(struct pbk_table *table)
 	table->affine = affine;
 	table->affine_backward = affine_backward;
 	table->layer_norm = layer_norm;
+	table->layer_norm_backward = layer_norm_backward;
 }

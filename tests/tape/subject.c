@@ -16,6 +16,8 @@ RUN(run_center, pb_op_center(tape, in[0]))
 RUN(run_rms, pb_op_rms(tape, in[0], RMS_EPS))
 RUN(run_divide, pb_op_divide(tape, in[0], in[1]))
 RUN(run_affine, pb_op_affine(tape, in[0], &w[0], &w[1]))
+RUN(run_layer_norm,
+    pb_op_layer_norm(tape, in[0], RMS_EPS, s->param[0] ? &w[0] : NULL, s->param[0] ? &w[1] : NULL))
 RUN(run_linear, pb_op_linear(tape, in[0], &w[0], s->param[1] ? &w[1] : NULL))
 RUN(run_heads, pb_op_heads(tape, in[0], &w[0], &w[1]))
 RUN(run_scores, pb_op_attn_scores(tape, in[0], in[1]))
@@ -79,6 +81,24 @@ static void affine(const struct subject *s, const struct trial *t, double *y)
 	for (int64_t i = 0; i < t->b * t->p; i++)
 		for (int64_t j = 0; j < t->d; j++)
 			y[i * t->d + j] = t->x[0][i * t->d + j] * t->w[0][j] + t->w[1][j];
+}
+
+static void layer_norm(const struct subject *s, const struct trial *t, double *y)
+{
+	(void)s;
+	for (int64_t i = 0; i < t->b * t->p; i++) {
+		const double *x = t->x[0] + i * t->d;
+		double mean = 0, squares = 0;
+		for (int64_t j = 0; j < t->d; j++)
+			mean += x[j] / (double)t->d;
+		for (int64_t j = 0; j < t->d; j++)
+			squares += (x[j] - mean) * (x[j] - mean);
+		for (int64_t j = 0; j < t->d; j++) {
+			y[i * t->d + j] = (x[j] - mean) / sqrt(squares / (double)t->d + RMS_EPS);
+			if (t->w[0])
+				y[i * t->d + j] = y[i * t->d + j] * t->w[0][j] + t->w[1][j];
+		}
+	}
 }
 
 static void multiply(const double *x, const double *w, const double *bias, int64_t rows, int64_t k, int64_t n,
@@ -243,6 +263,13 @@ const struct subject subjects[] = {
         {.name = "rms", .in = {"bpd"}, .out = "bp1", .run = run_rms, .plain = rms},
         {.name = "divide", .in = {"bpd", "bp1"}, .out = "bpd", SECOND_POSITIVE, .run = run_divide, .plain = divide},
         {.name = "affine", .in = {"bpd"}, .param = {"d", "d"}, .out = "bpd", .run = run_affine, .plain = affine},
+        {.name = "layer_norm",
+         .in = {"bpd"},
+         .param = {"d", "d"},
+         .out = "bpd",
+         .run = run_layer_norm,
+         .plain = layer_norm},
+        {.name = "layer_norm without affine", .in = {"bpd"}, .out = "bpd", .run = run_layer_norm, .plain = layer_norm},
         {.name = "linear", .in = {"bpd"}, .param = {"dn", "n"}, .out = "bpn", .run = run_linear, .plain = linear},
         {.name = "linear without bias",
          .in = {"bpd"},
