@@ -144,6 +144,10 @@ struct pbk_table {
 	void (*sum_rows)(pbk_context *, int64_t rows, int64_t n, const void *x, void *out);      /* out += sum */
 	void (*sum_rows_product)(pbk_context *, int64_t rows, int64_t n, const void *x, const void *y,
 				 void *out); /* out[j] += sum_r x[r,j]*y[r,j] */
+	/* host_used[i] = rows of x_i [rows, n] up to its last one with an element that is not 0; x_i is at x + i*stride,
+	 * its rows ld apart. Waits. */
+	void (*rows_used)(pbk_context *, int64_t count, int64_t rows, int64_t n, const void *x, int64_t ld,
+			  int64_t stride, int64_t *host_used);
 	void (*gather_rows)(pbk_context *, int64_t rows, int64_t n, const void *table, const int32_t *host_ids,
 			    void *y); /* y[r] = table[ids[r]] */
 	void (*scatter_add_rows)(pbk_context *, int64_t rows, int64_t n, void *table, const int32_t *host_ids,

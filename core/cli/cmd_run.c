@@ -11,13 +11,16 @@
 
 static const char run_help[] =
 	"usage: patchbay run FILE [--set PATH=VALUE]... [--out DIR] [--device auto|cpu] [--engine auto|reference]\n"
-	"                    [--threads N] [--quiet]\n\n"
+	"                    [--memory SIZE] [--batch N] [--threads N] [--quiet]\n\n"
 	"Runs an experiment: trains what it asks to train, patches, and writes a run folder with tables and "
 	"report.html.\n\n"
 	"  --set PATH=VALUE   change one value of the file, e.g. --set sweeps.0.hook=z --set model.load=model_1.pt\n"
 	"  --out DIR          the run folder; default runs/NAME-DATE-TIME\n"
 	"  --device NAME      where to compute\n"
-	"  --engine NAME      reference: one cell at a time, everything materialised\n"
+	"  --engine NAME      auto: the cells of a sweep in shared passes, updated weights formed in cache;\n"
+	"                     reference: one cell at a time, everything materialised; the same numbers, slower\n"
+	"  --memory SIZE      what shared passes may take, e.g. 512M; default half of what is free\n"
+	"  --batch N          cells that share a pass; default as many as pay\n"
 	"  --threads N        CPU threads; default all cores\n"
 	"  --quiet            print nothing but errors\n\n"
 	"example: patchbay run configs/quickstart.yaml --out runs/first\n";
@@ -100,6 +103,10 @@ static int run(int argc, char **argv, const char *help, bool train_only)
 	struct pb_run_options options = {.out = o.out,
 					 .terminal = o.quiet ? NULL : &terminal,
 					 .train_only = train_only,
+					 .engine = {.kind = strcmp(o.engine, "reference") ? PB_ENGINE_AUTO
+											  : PB_ENGINE_REFERENCE,
+						    .memory = o.memory,
+						    .batch = o.batch},
 					 .ret_started = &started};
 	rc = check_asked(&o, &s.plan, train_only);
 	if (!rc)

@@ -14,6 +14,8 @@ enum option {
 	OPT_OUT,
 	OPT_DEVICE,
 	OPT_ENGINE,
+	OPT_MEMORY,
+	OPT_BATCH,
 	OPT_THREADS,
 	OPT_QUIET,
 	OPT_HELP,
@@ -27,6 +29,7 @@ static const struct {
 } table[] = {
 	{"--set", true, OPT_SET, "run train check hooks"}, {"--out", true, OPT_OUT, "run train"},
 	{"--device", true, OPT_DEVICE, "run train"},       {"--engine", true, OPT_ENGINE, "run"},
+	{"--memory", true, OPT_MEMORY, "run"},             {"--batch", true, OPT_BATCH, "run"},
 	{"--threads", true, OPT_THREADS, "run train"},     {"--quiet", false, OPT_QUIET, "run train check"},
 	{"-q", false, OPT_QUIET, "run train check"},       {"--help", false, OPT_HELP, "run train check hooks"},
 	{"-h", false, OPT_HELP, "run train check hooks"},
@@ -59,6 +62,21 @@ static int choose(const char *command, const char *option, const char *value, co
 	return 2;
 }
 
+/* "512M": bytes, with K, M or G behind them. */
+static bool parse_size(const char *text, size_t *ret_size)
+{
+	static const char units[] = "KMG";
+	char *end;
+	double value = strtod(text, &end);
+	const char *unit = *end ? strchr(units, *end) : NULL;
+	for (const char *u = units; unit && u <= unit; u++)
+		value *= 1024.0;
+	if (end == text || (*end && (!unit || end[1])) || !(value >= 1.0 && value < 1e18))
+		return false;
+	*ret_size = (size_t)value;
+	return true;
+}
+
 static int apply(const char *command, enum option option, const char *value, size_t *n_sets, struct pb_cli_run *o)
 {
 	static const char *const devices[] = {"auto", "cpu", NULL}, *const engines[] = {"auto", "reference", NULL};
@@ -72,6 +90,15 @@ static int apply(const char *command, enum option option, const char *value, siz
 	case OPT_OUT: o->out = value; return 0;
 	case OPT_DEVICE: return choose(command, "--device", value, devices, &o->device);
 	case OPT_ENGINE: return choose(command, "--engine", value, engines, &o->engine);
+	case OPT_MEMORY:
+		return parse_size(value, &o->memory) ? 0
+						     : usage(command, "--memory takes bytes, such as 512M or 4G, not",
+							     value, NULL);
+	case OPT_BATCH:
+		o->batch = (int)strtol(value, &end, 10);
+		return !*end && o->batch >= 1 && o->batch <= 4096
+			       ? 0
+			       : usage(command, "--batch takes a number of cells from 1 to 4096, not", value, NULL);
 	case OPT_THREADS:
 		o->threads = (int)strtol(value, &end, 10);
 		return *value && !*end && o->threads >= 0 && o->threads <= 1024

@@ -13,6 +13,8 @@ struct pb_cli_run {
 	const char *sets[PB_CLI_MAX_SETS + 1]; /* ended by NULL */
 	const char *out;
 	const char *device, *engine; /* "auto", "cpu", "cuda"; "auto", "reference" */
+	size_t memory;               /* bytes; 0: not given */
+	int batch;                   /* cells; 0: not given */
 	int threads;                 /* 0: all cores */
 	bool quiet, help;
 };

@@ -1,368 +1,136 @@
-/* engine.c: patched passes, updates and measurements, one at a time. */
+/* engine.c: chooses the engine and speaks for it. */
 #include "exp/engine.h"
 
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "base/status.h"
-#include "exp/evaluate.h"
-#include "exp/means.h"
+#include "exp/wants.h"
 
-/* Forward and (with `backward`) backward over a run's examples under the hooks now on the bus; gradients go to engine->grads. */
-static int pass(struct pb_engine *e, const struct pb_examples *x, bool backward, struct pb_var **ret_logits,
-		double *ret_loss)
+/* Units that share passes: beyond a few more the products have rows enough. */
+enum { GROUP = 8 };
+
+static size_t memory_limit(const struct pb_engine_options *options)
 {
-	struct pb_dense_sink sink;
-	struct pb_view seed;
-	if (backward)
-		pb_dense_sink_init(&sink, e->plan->device, e->plan->model.table.n, e->grads.views, e->present);
-	pb_tape_reset(&e->tape, backward ? &sink.base : NULL);
-	int32_t *rows = pb_examples_rows(x, 0, &e->tape.arena);
-	if (!rows)
-		return -PB_E_NOMEM;
-	struct pb_forward forward = {.tape = &e->tape, .bus = &e->bus, .weights = &e->weights->weights,
-				     .tokens = x->tokens, .b = x->n_examples, .p = x->n_pos, .rows = rows,
-				     .n_rows = x->n_scored};
-	int rc = pb_model_forward(&e->plan->model, &forward, ret_logits);
-	if (rc || !backward)
-		return rc;
-	struct pb_var *logits = *ret_logits;
-	rc = pb_tensor_new(&e->tape.pool, e->tape.dtype, 2, logits->value.shape, &seed);
-	if (!rc)
-		rc = pb_scorer_seed(e->plan->loss, &logits->value, x->scored, NULL, &seed, ret_loss);
-	if (!rc)
-		rc = pb_tape_backward(&e->tape, logits, &seed);
-	/* The sink lives on this stack. */
-	e->tape.sink = NULL;
-	return rc;
+	if (options->memory)
+		return options->memory;
+	long pages = sysconf(_SC_AVPHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+	return pages > 0 && size > 0 ? (size_t)pages * (size_t)size / 2 : (size_t)1 << 30;
 }
 
-/* One optimizer step from fresh state on a copy of the weights, by engine->grads; then the metric on the questions. */
-static int update_and_measure(struct pb_engine *e, const struct pb_params *grads, const bool *present,
-			      double *ret_norm, double *ret_metric)
+const char *pb_engine_why_reference(const struct pb_plan *plan)
 {
-	pb_params_copy(&e->work, e->weights);
-	pb_optim_reset(&e->optim);
-	int rc = pb_optim_step(&e->optim, e->work.data, grads->data, present, ret_norm);
-	return rc ? rc
-		  : pb_evaluate(&e->plan->model, &e->tape, &e->work.weights, e->plan->metric, &e->probe->questions,
-				e->reference, NULL, ret_metric);
+	if (!pb_kernels(plan->device, plan->config->dtype)->gemm_stepped)
+		return "the device has no kernels for weights after one step";
+	return NULL;
 }
 
-static bool has_kind(const struct pb_plan *plan, enum pb_sweep_kind kind)
+static bool takes_reference(const struct pb_plan *plan, const struct pb_engine_options *options)
 {
-	for (size_t i = 0; i < plan->n_sweeps; i++)
-		if (plan->sweeps[i].config->kind == (int32_t)kind)
-			return true;
-	return false;
+	return options->kind == PB_ENGINE_REFERENCE || pb_engine_why_reference(plan);
 }
 
-/* Ones that the metric can judge: the plan sees to that where an update is measured. */
-static bool has_questions(const struct pb_engine *e)
+const char *pb_engine_name(const struct pb_plan *plan, const struct pb_engine_options *options)
 {
-	return e->probe->questions.n_scored > 0 && !pb_scorer_check(e->plan->metric, &e->probe->questions, "");
+	return takes_reference(plan, options) ? "reference" : "fast";
 }
 
-/* Which points the sweeps take from run `from`. */
-static int want_sources(struct pb_engine *e, struct pb_cache *cache, int32_t from)
+size_t pb_engine_group(const struct pb_plan *plan, const struct pb_engine_options *options)
 {
-	int rc = 0;
-	for (size_t i = 0; i < e->plan->n_sweeps; i++) {
-		const struct pb_plan_sweep *s = &e->plan->sweeps[i];
-		for (size_t k = 0; !rc && k < s->n_sites; k++) {
-			if (s->config->forward == from)
-				rc = pb_cache_want_site(cache, s->sites[k], PB_FORWARD);
-			if (!rc && s->config->backward == from)
-				rc = pb_cache_want_site(cache, s->sites[k], PB_BACKWARD);
-		}
-	}
-	return rc;
+	return takes_reference(plan, options) ? 1 : GROUP;
 }
 
-static int keep_grads(struct pb_engine *e, struct pb_engine_run *run)
+bool pb_engine_same_shape(const struct pb_probe_data *a, const struct pb_probe_data *b)
 {
-	int n = e->plan->model.table.n;
-	int rc = pb_params_init(&run->grads, &e->plan->model.table, e->plan->device, e->plan->config->dtype);
-	if (rc)
-		return rc;
-	run->present = malloc((size_t)n * sizeof *run->present);
-	if (!run->present)
-		return pb_fail_nomem((size_t)n, "gradients");
-	pb_params_copy(&run->grads, &e->grads);
-	memcpy(run->present, e->present, (size_t)n * sizeof *run->present);
-	return 0;
+	return a->clean.n_examples == b->clean.n_examples && a->clean.n_pos == b->clean.n_pos &&
+	       a->clean.n_scored == b->clean.n_scored && a->corrupted.n_scored == b->corrupted.n_scored;
 }
 
-static double *make_reference(struct pb_engine *e, const struct pb_examples *x)
+static void copy_ends(const struct pb_reference *r, struct pb_probe_ends *ends)
 {
-	size_t count = (size_t)x->n_scored * (size_t)e->plan->model.config.d_vocab;
-	double *logits = malloc((count ? count : 1) * sizeof *logits);
-	if (!logits)
-		pb_fail_nomem(count * sizeof *logits, "reference logits");
-	else if (pb_evaluate_logits(&e->plan->model, &e->tape, &e->weights->weights, x, logits) < 0) {
-		free(logits);
-		logits = NULL;
-	}
-	return logits;
-}
-
-static bool wants_reference(const struct pb_engine *e)
-{
-	return e->plan->metric->ops->flags & PB_METRIC_NEEDS_REFERENCE;
-}
-
-/* Keeps the logits of this very pass: a patch with the run's own values must give its numbers to the last bit. */
-static int keep_logits(struct pb_engine *e, struct pb_engine_run *run, const struct pb_view *logits)
-{
-	size_t count = (size_t)pb_view_count(logits);
-	int rc = 0;
-	if (wants_reference(e)) {
-		run->reference = malloc((count ? count : 1) * sizeof *run->reference);
-		rc = run->reference ? pb_view_read(e->plan->device, logits, run->reference)
-				    : pb_fail_nomem(count * sizeof *run->reference, "reference logits");
-	}
-	if (rc || !count)
-		return rc;
-	rc = pb_tensor_new(&e->means_pool, logits->dtype, logits->rank, logits->shape, &run->logits);
-	return rc ? rc : pb_view_copy(e->plan->device, &run->logits, logits);
-}
-
-/* Each run's metric without a patch, by its own answers and, where they are for the same rows, by the other's: a sweep
- * measures both ends of its score as it measures its cells, by the answers of its base. */
-static int measure_ends(struct pb_engine *e)
-{
-	int rc = 0;
-	for (int i = 0; !rc && i < 4; i++) {
-		struct pb_engine_run *run = &e->runs[i / 2], *by = &e->runs[i % 2];
-		double *metric = run == by ? &run->metric_logits : &run->metric_as_base;
-		if (run->logits.data && pb_examples_same_rows(run->examples, by->examples) &&
-		    !pb_scorer_check(e->plan->metric, by->examples, ""))
-			rc = pb_scorer_score(e->plan->metric, &run->logits, by->examples->scored, by->reference, NULL,
-					     metric);
-	}
-	return rc;
-}
-
-static int make_run(struct pb_engine *e, struct pb_engine_run *run, const struct pb_examples *x, int32_t from)
-{
-	struct pb_var *logits;
-	size_t mark = pb_bus_begin(&e->bus);
-	run->examples = x;
-	run->loss = run->grad_norm = run->metric_updated = run->metric_logits = run->metric_as_base = NAN;
-	int rc = pb_cache_init(&run->cache, e->plan->device, &e->plan->model.sites);
-	if (!rc)
-		rc = want_sources(e, &run->cache, from);
-	if (!rc)
-		rc = pb_cache_attach(&run->cache, &e->bus);
-	if (!rc)
-		rc = pass(e, x, e->updates, &logits, &run->loss);
-	pb_bus_end(&e->bus, mark);
-	if (!rc)
-		rc = keep_logits(e, run, &logits->value);
-	if (!rc && has_kind(e->plan, PB_SWEEP_PARAMS))
-		rc = keep_grads(e, run);
-	if (!rc && e->updates && has_questions(e))
-		rc = update_and_measure(e, &e->grads, e->present, &run->grad_norm, &run->metric_updated);
-	return rc;
-}
-
-static int make_buffers(struct pb_engine *e)
-{
-	const struct pb_plan *plan = e->plan;
-	int n = plan->model.table.n;
-	struct pb_optim_slot *slots = malloc((size_t)n * sizeof *slots);
-	e->present = malloc((size_t)n * sizeof *e->present);
-	int rc = slots && e->present ? 0 : pb_fail_nomem((size_t)n * sizeof *slots, "the engine");
-	for (int i = 0; !rc && i < n; i++)
-		slots[i] = (struct pb_optim_slot){plan->model.table.items[i].offset, plan->model.table.items[i].count};
-	if (!rc)
-		rc = pb_params_init(&e->grads, &plan->model.table, plan->device, plan->config->dtype);
-	if (!rc)
-		rc = pb_params_init(&e->work, &plan->model.table, plan->device, plan->config->dtype);
-	if (!rc)
-		rc = pb_optim_init(&e->optim, plan->device, plan->config->dtype, &plan->update, slots, n);
-	free(slots);
-	return rc;
-}
-
-static int look_on(void *user, const struct pb_hook_call *call)
-{
-	(void)user, (void)call;
-	return 0;
-}
-
-/* attn.hook_result changes how attn_out is summed, in the last digits: once a sweep asks for it, every pass evaluates
- * it, so that a run's own values are the cell's own values to the last bit. */
-static int evaluate_results(struct pb_engine *e)
-{
-	int rc = 0;
-	for (size_t i = 0; i < e->plan->n_sweeps; i++) {
-		const struct pb_plan_sweep *s = &e->plan->sweeps[i];
-		for (size_t k = 0; !rc && k < s->n_sites; k++) {
-			struct pb_hook hook = {.site_id = s->sites[k], .direction = PB_FORWARD, .run = look_on};
-			if (e->plan->model.sites.items[s->sites[k]].kind == PB_SITE_RESULT)
-				rc = pb_bus_add(&e->bus, &hook, NULL);
-		}
-	}
-	return rc;
-}
-
-int pb_engine_init(struct pb_engine *engine, const struct pb_plan *plan, const struct pb_params *weights,
-		   const struct pb_probe_data *probe)
-{
-	struct pb_engine *e = engine;
-	*e = (struct pb_engine){.plan = plan, .weights = weights, .probe = probe, .metric_before = NAN};
-	pb_tape_init(&e->tape, plan->device, plan->config->dtype);
-	pb_bus_init(&e->bus, &plan->model.sites);
-	pb_pool_init(&e->means_pool, plan->device);
-	/* A model that is only looked at needs no room for its gradients and their moments. */
-	e->updates = !has_kind(plan, PB_SWEEP_ACTIVATION) || has_kind(plan, PB_SWEEP_GRADIENT) ||
-		     has_kind(plan, PB_SWEEP_PARAMS);
-	int rc = e->updates ? make_buffers(e) : 0;
-	if (!rc)
-		rc = evaluate_results(e);
-	if (!rc && has_questions(e) && wants_reference(e) && !(e->reference = make_reference(e, &probe->questions)))
-		rc = pb_error_status();
-	if (!rc && has_questions(e))
-		rc = pb_evaluate(&plan->model, &e->tape, &weights->weights, plan->metric, &probe->questions,
-				 e->reference, NULL, &e->metric_before);
-	if (!rc)
-		rc = make_run(e, &e->runs[0], &probe->clean, PB_FROM_CLEAN);
-	if (!rc)
-		rc = make_run(e, &e->runs[1], &probe->corrupted, PB_FROM_CORRUPTED);
-	if (!rc)
-		rc = measure_ends(e);
-	if (!rc)
-		rc = pb_engine_make_means(e);
-	if (rc)
-		pb_engine_finish(e);
-	return rc;
-}
-
-void pb_engine_finish(struct pb_engine *engine)
-{
+	ends->metric_before = r->metric_before;
 	for (int i = 0; i < 2; i++) {
-		struct pb_engine_run *run = &engine->runs[i];
-		pb_cache_finish(&run->cache);
-		pb_params_finish(&run->grads);
-		free(run->present);
-		free(run->reference);
+		const struct pb_reference_run *run = &r->runs[i];
+		ends->runs[i] = (struct pb_run_ends){run->loss, run->grad_norm, run->metric_updated, run->metric_logits,
+						     run->metric_as_base};
 	}
-	pb_optim_finish(&engine->optim);
-	pb_params_finish(&engine->work);
-	pb_params_finish(&engine->grads);
-	free(engine->present);
-	free(engine->reference);
-	free(engine->means);
-	if (engine->means_pool.device)
-		pb_pool_finish(&engine->means_pool);
-	pb_bus_finish(&engine->bus);
-	pb_tape_finish(&engine->tape);
+}
+
+int pb_engine_open(struct pb_engine *engine, const struct pb_plan *plan, const struct pb_params *weights,
+		   const struct pb_means *means, const struct pb_probe_data *probes, size_t n_probes,
+		   const struct pb_engine_options *options)
+{
+	*engine = (struct pb_engine){.plan = plan, .probes = probes, .n_probes = n_probes};
+	engine->is_fast = !takes_reference(plan, options);
+	if (engine->is_fast) {
+		int rc = pb_fast_open(&engine->fast, plan, weights, means, probes, n_probes, memory_limit(options),
+				      options->batch);
+		engine->ends = engine->fast.ends;
+		return rc;
+	}
+	int rc = pb_reference_init(&engine->reference, plan, weights, means, probes);
+	if (!rc)
+		copy_ends(&engine->reference, &engine->reference_ends);
+	engine->ends = &engine->reference_ends;
+	return rc;
+}
+
+void pb_engine_close(struct pb_engine *engine)
+{
+	if (engine->is_fast)
+		pb_fast_close(&engine->fast);
+	else if (engine->plan)
+		pb_reference_finish(&engine->reference);
 	*engine = (struct pb_engine){0};
 }
 
-/* Where the patch copies from; *ret_source is NULL where the setter needs nothing. */
-static int source_of(struct pb_engine *e, const struct pb_plan_sweep *s, const struct pb_plan_patch *place,
-		     enum pb_direction direction, const struct pb_view **ret_source)
+size_t pb_engine_batch(const struct pb_engine *engine, const struct pb_plan_sweep *sweep)
 {
-	int32_t from = direction == PB_FORWARD ? s->config->forward : s->config->backward;
-	struct pb_engine_run *run = pb_engine_source(e, from);
-	*ret_source = NULL;
-	if (s->mean_split >= 0)
-		*ret_source = pb_engine_mean(e, s, place->site_id);
-	if (!run)
-		return 0;
-	*ret_source = pb_cache_get(&run->cache, place->site_id, direction);
-	return *ret_source ? 0 : pb_fail(PB_E_INTERNAL, "no cached value at %s", e->plan->model.sites.items[place->site_id].name);
+	return engine->is_fast ? pb_fast_batch(&engine->fast, sweep) : 1;
 }
 
-/* Puts a cell's patches on the bus: for each place the forward hook, then the backward hook. */
-static int attach(struct pb_engine *e, const struct pb_plan_sweep *s, const struct pb_plan_cell *cell,
-		  struct pb_patch *patches)
+static int reference_cell(struct pb_engine *e, const struct pb_plan_sweep *sweep, struct pb_cell_job *job,
+			  struct pb_arena *arena)
 {
-	int rc = 0;
-	for (size_t i = 0; !rc && i < 2 * cell->n_patches; i++) {
-		enum pb_direction direction = i % 2 ? PB_BACKWARD : PB_FORWARD;
-		struct pb_patch *p = &patches[i];
-		*p = (struct pb_patch){.sweep = s, .place = &cell->patches[i / 2], .direction = direction, .hook_id = -1};
-		if (!(direction == PB_FORWARD ? s->config->forward : s->config->backward))
-			continue;
-		rc = source_of(e, s, p->place, direction, &p->source);
-		if (!rc)
-			rc = pb_patch_attach(p, &e->bus, (enum pb_gradient_mode)s->config->gradient);
-	}
-	return rc;
-}
-
-static void collect_audit(struct pb_engine *e, const struct pb_patch *patches, size_t n, struct pb_result_cell *cell)
-{
-	for (size_t i = 0; i < n; i++) {
-		const struct pb_hook_audit *audit =
-			patches[i].hook_id < 0 ? NULL : pb_bus_audit(&e->bus, patches[i].hook_id);
-		struct pb_result_hook *hook =
-			patches[i].direction == PB_FORWARD ? &cell->forward : &cell->backward;
-		if (!audit)
-			continue;
-		hook->fired += audit->fired;
-		if (audit->max_change > hook->max_change)
-			hook->max_change = audit->max_change;
-		cell->graph_cut |= audit->cut;
-	}
-}
-
-static int patched_cell(struct pb_engine *e, const struct pb_plan_sweep *s, const struct pb_plan_cell *cell,
-			struct pb_result_cell *out)
-{
-	bool gradient = s->config->kind == PB_SWEEP_GRADIENT;
-	const struct pb_engine_run *base = pb_engine_source(e, s->config->base);
-	struct pb_var *logits = NULL;
-	struct pb_patch *patches = calloc(2 * cell->n_patches + 1, sizeof *patches);
-	if (!patches)
-		return pb_fail_nomem(2 * cell->n_patches * sizeof *patches, "patches");
-	size_t mark = pb_bus_begin(&e->bus);
-	int rc = attach(e, s, cell, patches);
-	if (!rc)
-		rc = pass(e, base->examples, gradient, &logits, &out->loss);
-	if (!rc)
-		collect_audit(e, patches, 2 * cell->n_patches, out);
-	pb_bus_end(&e->bus, mark);
-	free(patches);
-	if (rc)
+	int rc = pb_reference_cell(&e->reference, sweep, job->cell, job->out);
+	job->rc = 0;
+	if (rc != -PB_E_NUMERIC)
 		return rc;
-	if (!gradient)
-		return pb_scorer_score(e->plan->metric, &logits->value, base->examples->scored, base->reference, NULL,
-				       &out->metric);
-	for (int i = 0; i < e->plan->model.table.n; i++)
-		out->params_without_grad += !e->present[i];
-	return update_and_measure(e, &e->grads, e->present, &out->grad_norm, &out->metric);
+	job->rc = rc;
+	job->why = pb_arena_strdup(arena, pb_error_text());
+	return job->why ? 0 : -PB_E_NOMEM;
 }
 
-/* Gradients of the set from the other run, all others from the base run. */
-static int params_cell(struct pb_engine *e, const struct pb_plan_sweep *s, const struct pb_plan_cell *cell,
-		       struct pb_result_cell *out)
+/* Jobs in one pass; where a setter fails, the pass again without its cell and those behind it. */
+static int fast_cells(struct pb_engine *e, const struct pb_plan_sweep *sweep, struct pb_cell_job *jobs, size_t n,
+		      struct pb_arena *arena, size_t *ret_done)
 {
-	bool clean_base = s->config->base == PB_FROM_CLEAN;
-	const struct pb_engine_run *base = &e->runs[!clean_base], *other = &e->runs[clean_base];
-	out->loss = base->loss;
+	size_t failed;
+	int rc = pb_fast_cells(&e->fast, sweep, jobs, n, arena, &failed);
+	*ret_done = rc ? 0 : n;
+	if (!rc || !failed || failed == n)
+		return rc;
+	const char *why = pb_arena_strdup(arena, pb_error_text());
+	int again = pb_fast_cells(&e->fast, sweep, jobs, failed, arena, &(size_t){0});
+	*ret_done = again ? 0 : failed;
+	return pb_fail(-rc, "%s", why ? why : pb_status_text(rc));
+}
+
+int pb_engine_cells(struct pb_engine *engine, const struct pb_plan_sweep *sweep, struct pb_cell_job *jobs, size_t n,
+		    struct pb_arena *arena, size_t *ret_done)
+{
 	int rc = 0;
-	for (int i = 0; !rc && i < e->plan->model.table.n; i++) {
-		const struct pb_engine_run *from = cell->set[i] ? other : base;
-		e->present[i] = from->present[i];
-		out->params_without_grad += !from->present[i];
-		if (from->present[i])
-			rc = pb_view_copy(e->plan->device, &e->grads.views[i], &from->grads.views[i]);
+	*ret_done = 0;
+	if (engine->is_fast) {
+		rc = fast_cells(engine, sweep, jobs, n, arena, ret_done);
+		if (rc != -PB_E_NOMEM || *ret_done)
+			return rc;
+		rc = 0; /* one by one: they need less */
 	}
-	return rc ? rc : update_and_measure(e, &e->grads, e->present, &out->grad_norm, &out->metric);
-}
-
-int pb_engine_cell(struct pb_engine *engine, const struct pb_plan_sweep *sweep, const struct pb_plan_cell *cell,
-		   struct pb_result_cell *ret_cell)
-{
-	struct pb_result_cell out = {.metric = NAN, .score = NAN, .loss = NAN, .grad_norm = NAN};
-	int rc = sweep->config->kind == PB_SWEEP_PARAMS ? params_cell(engine, sweep, cell, &out)
-							: patched_cell(engine, sweep, cell, &out);
-	if (!rc)
-		*ret_cell = out;
+	while (!rc && *ret_done < n) {
+		struct pb_cell_job *job = &jobs[*ret_done];
+		rc = engine->is_fast ? pb_fast_cells(&engine->fast, sweep, job, 1, arena, &(size_t){0})
+				     : reference_cell(engine, sweep, job, arena);
+		*ret_done += !rc;
+	}
 	return rc;
 }

@@ -1,55 +1,56 @@
-/* engine.h: the reference engine: one cell at a time, every gradient and every updated weight materialised.
+/* engine.h: what evaluates cells: the fast engine, or the reference engine where it is asked for or needed.
  *
- * It is the oracle of faster engines. For one probe under one set of weights it knows the clean and the corrupted run and
- * their updates, and evaluates cells of any sweep.
+ * An engine is open on a group of probes (several units, under one set of weights), so that cells of different units
+ * can share passes. Both engines give the same numbers up to rounding.
  */
 #ifndef PB_EXP_ENGINE_H
 #define PB_EXP_ENGINE_H
 
-#include "exp/patch.h"
+#include "exp/fast.h"
+#include "exp/reference.h"
 
-/* One of the probe's two runs without a patch. */
-struct pb_engine_run {
-	const struct pb_examples *examples;
-	struct pb_cache cache;   /* points that the sweeps take from this run */
-	struct pb_params grads;  /* only when a sweep patches parameters' gradients */
-	bool *present;           /* [n params], with grads */
-	double loss, grad_norm;
-	double metric_updated;   /* on the questions, after one update on this run; NaN without questions */
-	struct pb_view logits;   /* of its scored rows, from the pool of means; data NULL: none */
-	double metric_logits;    /* of these, by its own answers */
-	double metric_as_base;   /* of these, by the other run's answers and reference: the far end of that run's score */
-	double *reference;       /* logits of its scored rows; NULL unless the metric wants them */
+enum pb_engine_kind {
+	PB_ENGINE_AUTO = 0,
+	PB_ENGINE_REFERENCE,
+};
+
+/* How to run sweeps. */
+struct pb_engine_options {
+	int32_t kind;  /* enum pb_engine_kind */
+	size_t memory; /* bytes that passes may take; 0: half of what is free */
+	int64_t batch; /* cells that share a pass; 0: as many as pay */
 };
 
 struct pb_engine {
 	const struct pb_plan *plan;
-	const struct pb_params *weights;
-	const struct pb_probe_data *probe;
-	struct pb_tape tape;
-	struct pb_bus bus;
-	bool updates; /* false: only activations are patched, and nothing below is needed */
-	struct pb_params grads, work;
-	bool *present;
-	struct pb_optim optim;
-	double metric_before;        /* on the questions, weights as they are */
-	double *reference;           /* logits of the questions' rows; NULL unless the metric wants them */
-	struct pb_engine_run runs[2]; /* clean, corrupted */
-	struct pb_view *means;       /* [n_sweeps * n_sites] sources of mean ablations; data NULL: none */
-	struct pb_pool means_pool;   /* and of the runs' logits */
+	const struct pb_probe_data *probes;
+	size_t n_probes;
+	const struct pb_probe_ends *ends; /* [n_probes] */
+	bool is_fast;
+	struct pb_fast fast;
+	struct pb_reference reference;
+	struct pb_probe_ends reference_ends;
 };
 
-/* Computes both runs. plan, weights and probe must outlive the engine. */
-int pb_engine_init(struct pb_engine *engine, const struct pb_plan *plan, const struct pb_params *weights,
-		   const struct pb_probe_data *probe);
-void pb_engine_finish(struct pb_engine *engine);
-/* ret_cell: everything but index and score. */
-int pb_engine_cell(struct pb_engine *engine, const struct pb_plan_sweep *sweep, const struct pb_plan_cell *cell,
-		   struct pb_result_cell *ret_cell);
-
-static inline struct pb_engine_run *pb_engine_source(struct pb_engine *engine, int32_t from)
-{
-	return from == PB_FROM_CLEAN ? &engine->runs[0] : from == PB_FROM_CORRUPTED ? &engine->runs[1] : NULL;
-}
+/* Why the plan needs the reference engine on this device; NULL: the fast one can do it. */
+const char *pb_engine_why_reference(const struct pb_plan *plan);
+/* "fast" or "reference". */
+const char *pb_engine_name(const struct pb_plan *plan, const struct pb_engine_options *options);
+/* How many probes to open an engine on, at most. */
+size_t pb_engine_group(const struct pb_plan *plan, const struct pb_engine_options *options);
+/* Can two probes share passes? */
+bool pb_engine_same_shape(const struct pb_probe_data *a, const struct pb_probe_data *b);
+/* Makes the runs without a patch. probes [n_probes] have the same shape and, as everything given, outlive the engine;
+ * the reference engine takes one. */
+int pb_engine_open(struct pb_engine *engine, const struct pb_plan *plan, const struct pb_params *weights,
+		   const struct pb_means *means, const struct pb_probe_data *probes, size_t n_probes,
+		   const struct pb_engine_options *options);
+void pb_engine_close(struct pb_engine *engine);
+/* How many jobs of this sweep to give at once. */
+size_t pb_engine_batch(const struct pb_engine *engine, const struct pb_plan_sweep *sweep);
+/* Evaluates jobs of one sweep. On failure *ret_done tells how many of them, from the first on, are done; a cell whose patch
+ * broke the model counts as done and has job->rc set. `why` texts come from the arena. */
+int pb_engine_cells(struct pb_engine *engine, const struct pb_plan_sweep *sweep, struct pb_cell_job *jobs, size_t n,
+		    struct pb_arena *arena, size_t *ret_done);
 
 #endif

@@ -55,7 +55,7 @@ static const char *cpu_name(struct pb_arena *arena)
 	return name;
 }
 
-int pb_environment(const struct pb_plan *plan, struct pb_arena *arena, struct pb_result_run *result)
+int pb_environment(const struct pb_plan *plan, const char *engine, struct pb_arena *arena, struct pb_result_run *result)
 {
 	struct list list = {arena, pb_arena_array(arena, MAX_PAIRS, sizeof *list.items), 0};
 	char date[40];
@@ -76,7 +76,7 @@ int pb_environment(const struct pb_plan *plan, struct pb_arena *arena, struct pb
 	add(&list, "cpu", cpu_name(arena));
 	add(&list, "cores", pb_arena_printf(arena, "%ld", sysconf(_SC_NPROCESSORS_ONLN)));
 	add(&list, "device", plan->device->name);
-	add(&list, "engine", "reference");
+	add(&list, "engine", engine);
 	add(&list, "precision", plan->config->dtype == PB_F64 ? "f64" : "f32");
 	add(&list, "seed", pb_arena_printf(arena, "%lld", (long long)plan->config->seed));
 	if (plan->config->model.load)

@@ -4,7 +4,7 @@
 
 #include "exp/plan.h"
 
-/* Fills name, question, version, date and environment of a result from the arena. */
-int pb_environment(const struct pb_plan *plan, struct pb_arena *arena, struct pb_result_run *result);
+/* Fills name, question, version, date and environment of a result from the arena; `engine` is what ran the sweeps. */
+int pb_environment(const struct pb_plan *plan, const char *engine, struct pb_arena *arena, struct pb_result_run *result);
 
 #endif

@@ -8,15 +8,23 @@
 
 enum { EXAMPLES_PER_PASS = 256 };
 
-static struct pb_view *mean_slot(const struct pb_engine *e, size_t sweep, int site_id)
+static struct pb_view *mean_slot(const struct pb_means *m, const struct pb_plan_sweep *sweep, int site_id)
 {
-	return &e->means[sweep * (size_t)e->plan->model.sites.n + (size_t)site_id];
+	return &m->views[(size_t)(sweep - m->plan->sweeps) * (size_t)m->plan->model.sites.n + (size_t)site_id];
 }
 
-const struct pb_view *pb_engine_mean(const struct pb_engine *engine, const struct pb_plan_sweep *sweep, int site_id)
+const struct pb_view *pb_means_get(const struct pb_means *means, const struct pb_plan_sweep *sweep, int site_id)
 {
-	return mean_slot(engine, (size_t)(sweep - engine->plan->sweeps), site_id);
+	return sweep->mean_split >= 0 ? mean_slot(means, sweep, site_id) : NULL;
 }
+
+/* What the passes over the splits run on. */
+struct passes {
+	const struct pb_plan *plan;
+	const struct pb_params *weights;
+	struct pb_tape tape;
+	struct pb_bus bus;
+};
 
 /* One point's sum over the examples so far, in double: a mean in float32 would lose its digits to thousands of additions. */
 struct sum {
@@ -46,7 +54,7 @@ static int start_sum(struct sum *sum, const struct pb_view *value)
 	return sum->values && sum->batch ? 0 : pb_fail_nomem(sum->room * sizeof *sum->batch, "means");
 }
 
-static int add_batch(struct pb_engine *e, const struct pb_view *value, struct sum *sum)
+static int add_batch(struct passes *e, const struct pb_view *value, struct sum *sum)
 {
 	int rc = sum->values ? 0 : start_sum(sum, value);
 	if (!rc)
@@ -57,7 +65,7 @@ static int add_batch(struct pb_engine *e, const struct pb_view *value, struct su
 	return rc;
 }
 
-static int add_pass(struct pb_engine *e, const struct pb_plan_sweep *s, const struct pb_examples *x, int64_t first,
+static int add_pass(struct passes *e, const struct pb_plan_sweep *s, const struct pb_examples *x, int64_t first,
 		    int64_t n, struct sum *sums)
 {
 	struct pb_cache cache;
@@ -84,51 +92,67 @@ static int add_pass(struct pb_engine *e, const struct pb_plan_sweep *s, const st
 }
 
 /* The mean as one tensor that stands for every example of the patched batch. */
-static int finish_sum(struct pb_engine *e, struct sum *sum, int64_t n, struct pb_view *ret_mean)
+static int finish_sum(struct pb_means *m, struct sum *sum, int64_t n, struct pb_view *ret_mean)
 {
 	struct pb_view mean;
 	for (size_t i = 0; i < sum->count; i++)
 		sum->values[i] /= (double)n;
-	int rc = pb_tensor_new(&e->means_pool, sum->shape.dtype, sum->shape.rank, sum->shape.shape, &mean);
+	int rc = pb_tensor_new(&m->pool, sum->shape.dtype, sum->shape.rank, sum->shape.shape, &mean);
 	if (!rc)
-		rc = pb_view_write(e->plan->device, &mean, sum->values);
+		rc = pb_view_write(m->plan->device, &mean, sum->values);
 	if (rc)
 		return rc;
 	memcpy(mean.axis, sum->shape.axis, sizeof mean.axis);
-	mean.shape[0] = e->runs[0].examples->n_examples;
 	mean.stride[0] = 0;
 	*ret_mean = mean;
 	return 0;
 }
 
-static int make_mean(struct pb_engine *e, const struct pb_plan_sweep *s)
+static int make_mean(struct passes *e, struct pb_means *m, const struct pb_plan_sweep *s)
 {
-	const struct pb_examples *base = e->runs[0].examples;
 	struct pb_examples x;
 	struct sum *sums = calloc(s->n_sites, sizeof *sums);
 	int rc = sums ? pb_data_examples(e->plan, s->mean_split, 0, &x) : pb_fail_nomem(sizeof *sums, "means");
-	if (!rc && (x.n_pos != base->n_pos || !x.n_examples))
-		rc = pb_fail(PB_E_SHAPE, "sweep `%s`: the split of the mean has %lld examples of %d tokens, the probe's have %d",
-			     s->config->name, (long long)x.n_examples, x.n_pos, base->n_pos);
+	if (!rc && (x.n_pos != e->plan->n_pos || !x.n_examples))
+		rc = pb_fail(PB_E_SHAPE, "sweep `%s`: the split of the mean has %lld examples of %d tokens, the probe's have %lld",
+			     s->config->name, (long long)x.n_examples, x.n_pos, (long long)e->plan->n_pos);
 	for (int64_t first = 0; !rc && first < x.n_examples; first += EXAMPLES_PER_PASS) {
 		int64_t left = x.n_examples - first;
 		rc = add_pass(e, s, &x, first, left < EXAMPLES_PER_PASS ? left : EXAMPLES_PER_PASS, sums);
 	}
 	for (size_t i = 0; !rc && i < s->n_sites; i++)
-		rc = finish_sum(e, &sums[i], x.n_examples, mean_slot(e, (size_t)(s - e->plan->sweeps), s->sites[i]));
+		rc = finish_sum(m, &sums[i], x.n_examples, mean_slot(m, s, s->sites[i]));
 	free_sums(sums, s->n_sites);
 	return rc;
 }
 
-int pb_engine_make_means(struct pb_engine *engine)
+int pb_means_make(const struct pb_plan *plan, const struct pb_params *weights, struct pb_means *ret_means)
 {
-	size_t n = engine->plan->n_sweeps * (size_t)engine->plan->model.sites.n;
+	size_t n = plan->n_sweeps * (size_t)plan->model.sites.n;
+	struct pb_means m = {.plan = plan, .views = calloc(n ? n : 1, sizeof *m.views)};
+	struct passes e = {.plan = plan, .weights = weights};
+	if (!m.views)
+		return pb_fail_nomem(n * sizeof *m.views, "means");
+	pb_pool_init(&m.pool, plan->device);
+	pb_tape_init(&e.tape, plan->device, plan->config->dtype);
+	pb_bus_init(&e.bus, &plan->model.sites);
 	int rc = 0;
-	engine->means = calloc(n ? n : 1, sizeof *engine->means);
-	if (!engine->means)
-		return pb_fail_nomem(n * sizeof *engine->means, "means");
-	for (size_t i = 0; !rc && i < engine->plan->n_sweeps; i++)
-		if (engine->plan->sweeps[i].mean_split >= 0)
-			rc = make_mean(engine, &engine->plan->sweeps[i]);
+	for (size_t i = 0; !rc && i < plan->n_sweeps; i++)
+		if (plan->sweeps[i].mean_split >= 0)
+			rc = make_mean(&e, &m, &plan->sweeps[i]);
+	pb_bus_finish(&e.bus);
+	pb_tape_finish(&e.tape);
+	if (rc)
+		pb_means_finish(&m);
+	else
+		*ret_means = m;
 	return rc;
+}
+
+void pb_means_finish(struct pb_means *means)
+{
+	if (means->views)
+		pb_pool_finish(&means->pool);
+	free(means->views);
+	*means = (struct pb_means){0};
 }

@@ -19,18 +19,19 @@ static int region_of(const struct pb_patch *p, const struct pb_view *tensor, str
 	return rc;
 }
 
-static int call_setter(const struct pb_patch *p, const struct pb_hook_call *call, bool adjoint)
+static int call_setter(struct pb_patch *p, const struct pb_hook_call *call, bool adjoint)
 {
 	struct pb_instance *setter = p->sweep->setter;
 	const struct pb_setter_ops *ops = pb_setter_ops(setter);
 	struct pb_view target, source, activation = call->value;
 	int rc = region_of(p, &call->value, &target);
-	if (!rc && p->source)
-		rc = region_of(p, p->source, &source);
+	if (!rc && p->has_source)
+		rc = region_of(p, &p->source, &source);
+	p->failed = rc;
 	if (rc)
 		return rc;
 	activation.flags |= PB_VIEW_READONLY;
-	if (p->source)
+	if (p->has_source)
 		source.flags |= PB_VIEW_READONLY;
 	struct pb_setter_call told = {
 		.struct_size = sizeof told,
@@ -41,12 +42,14 @@ static int call_setter(const struct pb_patch *p, const struct pb_hook_call *call
 		.index = p->place->index,
 		.activation = &activation,
 		.target = &target,
-		.source = p->source ? &source : NULL,
+		.source = p->has_source ? &source : NULL,
 		.stream = p->stream,
 	};
 	pb_instance_begin(setter);
 	rc = (adjoint ? ops->adjoint : ops->apply)(setter->self, &setter->host, &told);
-	return pb_instance_result(setter, adjoint ? "adjoint" : "apply", rc);
+	rc = pb_instance_result(setter, adjoint ? "adjoint" : "apply", rc);
+	p->failed = rc;
+	return rc;
 }
 
 static int run(void *user, const struct pb_hook_call *call)
@@ -61,7 +64,10 @@ static int adjoint(void *user, const struct pb_hook_call *call)
 
 static int region(void *user, const struct pb_hook_call *call, struct pb_view *ret_region)
 {
-	return region_of(user, &call->value, ret_region);
+	struct pb_patch *p = user;
+	int rc = region_of(p, &call->value, ret_region);
+	p->failed = rc;
+	return rc;
 }
 
 static enum pb_hook_effect effect_of(const struct pb_patch *p, enum pb_gradient_mode mode)
@@ -97,6 +103,8 @@ int pb_patch_attach(struct pb_patch *patch, struct pb_bus *bus, enum pb_gradient
 		.site_id = patch->place->site_id,
 		.direction = patch->direction,
 		.effect = effect_of(patch, mode),
+		.first_example = patch->first_example,
+		.examples = patch->examples,
 		.user = patch,
 		.run = run,
 		.region = region,
@@ -104,4 +112,54 @@ int pb_patch_attach(struct pb_patch *patch, struct pb_bus *bus, enum pb_gradient
 	};
 	patch->stream = stream_of(patch, &bus->sites->items[patch->place->site_id]);
 	return pb_bus_add(bus, &hook, &patch->hook_id);
+}
+
+/* Where the patch copies from; none where the setter needs nothing. */
+static int find_source(const struct pb_patch_context *c, struct pb_patch *p)
+{
+	int32_t from = p->direction == PB_FORWARD ? p->sweep->config->forward : p->sweep->config->backward;
+	const struct pb_cache *cache = from == PB_FROM_CLEAN ? c->clean : from == PB_FROM_CORRUPTED ? c->corrupted : NULL;
+	const struct pb_view *view = pb_means_get(c->means, p->sweep, p->place->site_id);
+	if (cache && !(view = pb_cache_get(cache, p->place->site_id, p->direction)))
+		return pb_fail(PB_E_INTERNAL, "no cached value at %s", c->bus->sites->items[p->place->site_id].name);
+	p->has_source = view;
+	if (!view)
+		return 0;
+	p->source = *view;
+	if (cache)
+		return pb_view_slice(view, 0, c->first_source, c->sources, &p->source);
+	p->source.shape[0] = c->sources; /* a mean stands for every example */
+	return 0;
+}
+
+int pb_cell_attach(const struct pb_patch_context *context, const struct pb_plan_sweep *sweep,
+		   const struct pb_plan_cell *cell, struct pb_patch *patches)
+{
+	int rc = 0;
+	for (size_t i = 0; !rc && i < 2 * cell->n_patches; i++) {
+		struct pb_patch *p = &patches[i];
+		*p = (struct pb_patch){.sweep = sweep, .place = &cell->patches[i / 2],
+				       .direction = i % 2 ? PB_BACKWARD : PB_FORWARD, .hook_id = -1,
+				       .first_example = context->first_example, .examples = context->examples};
+		if (!(p->direction == PB_FORWARD ? sweep->config->forward : sweep->config->backward))
+			continue;
+		rc = find_source(context, p);
+		if (!rc)
+			rc = pb_patch_attach(p, context->bus, (enum pb_gradient_mode)sweep->config->gradient);
+	}
+	return rc;
+}
+
+void pb_cell_audit(const struct pb_bus *bus, const struct pb_patch *patches, size_t n, struct pb_result_cell *cell)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct pb_hook_audit *audit = patches[i].hook_id < 0 ? NULL : pb_bus_audit(bus, patches[i].hook_id);
+		struct pb_result_hook *hook = patches[i].direction == PB_FORWARD ? &cell->forward : &cell->backward;
+		if (!audit)
+			continue;
+		hook->fired += audit->fired;
+		if (audit->max_change > hook->max_change)
+			hook->max_change = audit->max_change;
+		cell->graph_cut |= audit->cut;
+	}
 }

@@ -14,6 +14,7 @@
 #include "exp/sweep.h"
 #include "exp/train.h"
 #include "exp/units.h"
+#include "exp/wants.h"
 #include "exp/weights.h"
 
 struct run {
@@ -107,24 +108,25 @@ static const char *examples_text(struct run *r, const struct pb_examples *x)
 
 static int describe_probe(struct run *r, const struct pb_engine *e, int64_t number)
 {
+	const struct pb_probe_ends *ends = &e->ends[0];
 	struct pb_unit unit;
 	int rc = pb_data_unit(r->plan, number, &unit);
 	if (rc)
 		return rc;
 	r->probe = (struct pb_result_probe){
 		.unit = unit.name,
-		.clean = examples_text(r, &e->probe->clean),
-		.corrupted = examples_text(r, &e->probe->corrupted),
-		.metric_before = e->metric_before,
-		.metric_clean = e->runs[0].metric_updated,
-		.metric_corrupted = e->runs[1].metric_updated,
-		.loss_clean = e->runs[0].loss,
-		.loss_corrupted = e->runs[1].loss,
-		.grad_norm_clean = e->runs[0].grad_norm,
-		.grad_norm_corrupted = e->runs[1].grad_norm,
+		.clean = examples_text(r, &e->probes[0].clean),
+		.corrupted = examples_text(r, &e->probes[0].corrupted),
+		.metric_before = ends->metric_before,
+		.metric_clean = ends->runs[0].metric_updated,
+		.metric_corrupted = ends->runs[1].metric_updated,
+		.loss_clean = ends->runs[0].loss,
+		.loss_corrupted = ends->runs[1].loss,
+		.grad_norm_clean = ends->runs[0].grad_norm,
+		.grad_norm_corrupted = ends->runs[1].grad_norm,
 	};
 	r->result.probe = &r->probe;
-	if (e->updates)
+	if (pb_wants_updates(r->plan))
 		pb_folder_log(&r->folder, "probe %s: metric %.9g, after the clean update %.9g, after the corrupted one %.9g",
 			      unit.name, r->probe.metric_before, r->probe.metric_clean, r->probe.metric_corrupted);
 	return 0;
@@ -154,6 +156,7 @@ static int sweep(struct run *r, struct pb_engine *engine)
 static int probe_and_sweep(struct run *r)
 {
 	struct pb_engine engine;
+	struct pb_means means;
 	struct pb_probe_data probe;
 	int64_t unit;
 	const struct pb_params *weights = &r->params;
@@ -168,13 +171,21 @@ static int probe_and_sweep(struct run *r)
 		rc = pb_plan_settle(r->plan, &probe);
 	if (rc)
 		return rc;
-	rc = pb_engine_init(&engine, r->plan, weights, &probe);
+	rc = pb_means_make(r->plan, weights, &means);
 	if (rc)
+		return rc;
+	if (!r->options->engine.kind && pb_engine_why_reference(r->plan))
+		pb_folder_log(&r->folder, "engine: reference, because %s", pb_engine_why_reference(r->plan));
+	rc = pb_engine_open(&engine, r->plan, weights, &means, &probe, 1, &r->options->engine);
+	if (rc) {
+		pb_means_finish(&means);
 		return pb_fail_in(rc, "the probe's runs without a patch");
+	}
 	rc = describe_probe(r, &engine, unit);
 	if (!rc)
 		rc = sweep(r, &engine);
-	pb_engine_finish(&engine);
+	pb_engine_close(&engine);
+	pb_means_finish(&means);
 	return rc;
 }
 
@@ -195,7 +206,7 @@ static int report(struct run *r, int rc, double seconds)
 	r->result.sweeps = r->sweeps;
 	r->result.seconds = seconds;
 	pb_text_finish(&config);
-	int report_rc = pb_environment(r->plan, &r->arena, &r->result);
+	int report_rc = pb_environment(r->plan, pb_engine_name(r->plan, &r->options->engine), &r->arena, &r->result);
 	if (!report_rc && (!notes || !html || !r->result.config))
 		report_rc = -PB_E_NOMEM;
 	if (!report_rc)

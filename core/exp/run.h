@@ -2,13 +2,14 @@
 #ifndef PB_EXP_RUN_H
 #define PB_EXP_RUN_H
 
-#include "exp/plan.h"
+#include "exp/engine.h"
 #include "report/report.h"
 
 struct pb_run_options {
 	const char *out;              /* run folder; NULL: runs/NAME-DATE */
 	struct pb_terminal *terminal; /* NULL: quiet */
 	bool train_only;
+	struct pb_engine_options engine;
 	bool *ret_started; /* may be NULL: whether the run folder was made, and a failure is the run's */
 };
 

@@ -10,11 +10,11 @@
 #include "exp/interrupt.h"
 
 /* The two ends of the score: the unpatched clean and corrupted runs, measured as the sweep measures. */
-static void set_ends(struct pb_engine *e, const struct pb_plan_sweep *s, struct pb_result_sweep *r)
+static void set_ends(const struct pb_engine *e, size_t probe, const struct pb_plan_sweep *s, struct pb_result_sweep *r)
 {
 	bool logits = s->config->kind == PB_SWEEP_ACTIVATION;
 	bool clean_base = s->config->base == PB_FROM_CLEAN;
-	const struct pb_engine_run *clean = &e->runs[0], *corrupted = &e->runs[1];
+	const struct pb_run_ends *clean = &e->ends[probe].runs[0], *corrupted = &e->ends[probe].runs[1];
 	r->metric_clean = clean->metric_updated;
 	r->metric_corrupted = corrupted->metric_updated;
 	if (logits) {
@@ -32,19 +32,20 @@ static void set_ends(struct pb_engine *e, const struct pb_plan_sweep *s, struct 
 }
 
 /* Token texts on the axes that are positions; plain numbers where the base is a batch. */
-static int label_positions(struct pb_engine *e, const struct pb_plan_sweep *s, struct pb_arena *arena,
-			   struct pb_result_axis *axes)
+static int label_positions(const struct pb_engine *e, size_t probe, const struct pb_plan_sweep *s,
+			   struct pb_arena *arena, struct pb_result_axis *axes)
 {
-	const struct pb_engine_run *base = pb_engine_source(e, s->config->base);
+	const struct pb_probe_data *data = &e->probes[probe];
+	const struct pb_examples *base = s->config->base == PB_FROM_CLEAN ? &data->clean : &data->corrupted;
 	for (size_t i = 0; i < s->n_axes; i++) {
 		axes[i] = s->axes[i];
 		uint8_t kind = s->axis_kinds[i];
 		bool position = kind == PB_AXIS_POS || kind == PB_AXIS_DEST_POS || kind == PB_AXIS_SRC_POS;
-		if (!position || base->examples->n_examples != 1)
+		if (!position || base->n_examples != 1)
 			continue;
 		const char **labels = pb_arena_array(arena, (size_t)axes[i].n, sizeof *labels);
 		for (int64_t k = 0; labels && k < axes[i].n; k++) {
-			const char *token = pb_data_tokens_text(e->plan, base->examples->tokens + k, 1, arena);
+			const char *token = pb_data_tokens_text(e->plan, base->tokens + k, 1, arena);
 			labels[k] = token ? pb_arena_printf(arena, "%s (%lld)", token, (long long)k) : NULL;
 			if (!labels[k])
 				return -PB_E_NOMEM;
@@ -64,7 +65,7 @@ static const char *hook_text(const struct pb_config_sweep *c, struct pb_arena *a
 	return text;
 }
 
-static void describe(struct pb_engine *e, const struct pb_plan_sweep *s, struct pb_arena *arena,
+static void describe(const struct pb_engine *e, const struct pb_plan_sweep *s, struct pb_arena *arena,
 		     struct pb_result_sweep *r)
 {
 	const struct pb_config_sweep *c = s->config;
@@ -92,69 +93,115 @@ static const char *cell_text(const struct pb_result_sweep *r, size_t i, struct p
 	return text ? text : "?";
 }
 
-/* One cell. A patch that breaks the model leaves its cell empty and *broken says why; the sweep goes on. */
-static int run_cell(struct pb_engine *e, const struct pb_plan_sweep *s, size_t i, const struct pb_result_sweep *r,
-		    struct pb_arena *arena, struct pb_result_cell *cell, const char **broken)
+/* One probe's result so far. */
+struct table {
+	struct pb_result_sweep *result;
+	struct pb_result_cell *cells;
+	const char *broken; /* why the first cell without a number has none */
+};
+
+/* What the engine made of a cell. A patch that breaks the model leaves its cell empty; the sweep goes on. */
+static int take_cell(const struct pb_cell_job *job, size_t i, struct table *t, struct pb_arena *arena)
 {
-	int rc = pb_engine_cell(e, s, &s->cells[i], cell);
-	cell->index = s->cells[i].index;
-	if (rc == -PB_E_NUMERIC && !*broken) {
-		*broken = pb_arena_printf(arena, "cell %s: %s", cell_text(r, i, arena), pb_error_text());
-		return *broken ? 0 : -PB_E_NOMEM;
+	const struct pb_result_sweep *r = t->result;
+	struct pb_result_cell *cell = &t->cells[i];
+	cell->index = job->cell->index;
+	if (job->rc) {
+		*cell = (struct pb_result_cell){
+			.index = job->cell->index, .metric = NAN, .score = NAN, .loss = NAN, .grad_norm = NAN};
+		if (!t->broken)
+			t->broken = pb_arena_printf(arena, "cell %s: %s", cell_text(r, i, arena), job->why);
+		return t->broken ? 0 : -PB_E_NOMEM;
 	}
-	if (rc == -PB_E_NUMERIC)
-		return 0;
-	if (rc)
-		return pb_fail_in(rc, "sweep `%s`, cell %s", s->config->name, cell_text(r, i, arena));
 	if (r->score_defined)
 		cell->score = (cell->metric - r->metric_corrupted) / (r->metric_clean - r->metric_corrupted);
 	return 0;
 }
 
+/* The next jobs, probe after probe. */
+static void fill_jobs(const struct pb_plan_sweep *s, const struct table *tables, size_t first, size_t n,
+		      struct pb_cell_job *jobs)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t probe = (first + i) / s->n_cells, cell = (first + i) % s->n_cells;
+		jobs[i] = (struct pb_cell_job){.probe = probe, .cell = &s->cells[cell], .out = &tables[probe].cells[cell]};
+	}
+}
+
 static int run_cells(struct pb_engine *e, const struct pb_plan_sweep *s, struct pb_terminal *terminal,
-		     const struct pb_result_sweep *r, struct pb_arena *arena, struct pb_result_cell *cells,
-		     size_t *ret_done, const char **ret_broken)
+		     struct pb_arena *arena, struct table *tables, size_t *ret_done)
 {
 	struct pb_progress progress;
-	int rc = 0;
-	pb_progress_begin(&progress, terminal, s->config->name, (int64_t)s->n_cells);
-	for (size_t i = 0; i < s->n_cells; i++)
-		cells[i] = (struct pb_result_cell){
-			.index = s->cells[i].index, .metric = NAN, .score = NAN, .loss = NAN, .grad_norm = NAN};
-	while (!rc && *ret_done < s->n_cells) {
+	size_t total = s->n_cells * e->n_probes, most = pb_engine_batch(e, s);
+	struct pb_cell_job *jobs = pb_arena_array(arena, most, sizeof *jobs);
+	int rc = jobs ? 0 : -PB_E_NOMEM;
+	pb_progress_begin(&progress, terminal, s->config->name, (int64_t)total);
+	while (!rc && *ret_done < total) {
+		size_t n = total - *ret_done < most ? total - *ret_done : most, done = 0, first = *ret_done;
 		rc = pb_interrupted();
-		if (!rc)
-			rc = run_cell(e, s, *ret_done, r, arena, &cells[*ret_done], ret_broken);
-		if (!rc)
-			pb_progress_at(&progress, (int64_t)++ * ret_done, NULL);
+		if (rc)
+			break;
+		fill_jobs(s, tables, first, n, jobs);
+		rc = pb_engine_cells(e, s, jobs, n, arena, &done);
+		if (rc)
+			rc = pb_fail_in(rc, "sweep `%s`, cell %s", s->config->name,
+					cell_text(tables[(first + done) / s->n_cells].result,
+						  (first + done) % s->n_cells, arena));
+		for (size_t i = 0; i < done; i++) {
+			int take_rc = take_cell(&jobs[i], (first + i) % s->n_cells, &tables[jobs[i].probe], arena);
+			rc = rc ? rc : take_rc;
+		}
+		*ret_done += done;
+		pb_progress_at(&progress, (int64_t)*ret_done, NULL);
 	}
 	pb_progress_end(&progress, rc ? "stopped" : NULL);
 	return rc;
 }
 
-int pb_sweep_run(struct pb_engine *engine, const struct pb_plan_sweep *sweep, struct pb_terminal *terminal,
-		 struct pb_arena *arena, struct pb_result_sweep *ret_result, size_t *ret_done)
+/* An empty table with its labels and ends. */
+static int start_table(const struct pb_engine *e, size_t probe, const struct pb_plan_sweep *s, struct pb_arena *arena,
+		       struct table *t)
 {
-	struct pb_result_sweep r = {.n_axes = sweep->n_axes, .n_cells = sweep->n_cells};
-	struct pb_result_axis *axes = pb_arena_array(arena, sweep->n_axes, sizeof *axes);
-	struct pb_result_cell *cells = pb_arena_array(arena, sweep->n_cells, sizeof *cells);
-	const char *broken = NULL;
-	double started = pb_clock();
-	int rc = axes && cells ? 0 : -PB_E_NOMEM;
-	*ret_done = 0;
-	if (!rc)
-		rc = label_positions(engine, sweep, arena, axes);
+	struct pb_result_axis *axes = pb_arena_array(arena, s->n_axes, sizeof *axes);
+	struct pb_result_sweep *r = t->result;
+	*r = (struct pb_result_sweep){.n_axes = s->n_axes, .n_cells = s->n_cells};
+	t->cells = pb_arena_array(arena, s->n_cells, sizeof *t->cells);
+	int rc = axes && t->cells ? label_positions(e, probe, s, arena, axes) : -PB_E_NOMEM;
 	if (rc)
 		return rc;
-	describe(engine, sweep, arena, &r);
-	set_ends(engine, sweep, &r);
-	r.axes = axes;
-	r.cells = cells;
-	rc = run_cells(engine, sweep, terminal, &r, arena, cells, ret_done, &broken);
-	r.seconds = pb_clock() - started;
-	int audit_rc = pb_audit_sweep(engine->plan, sweep, *ret_done, broken, arena, &r);
-	if (!rc)
-		rc = audit_rc;
-	*ret_result = r;
+	describe(e, s, arena, r);
+	set_ends(e, probe, s, r);
+	r->axes = axes;
+	r->cells = t->cells;
+	for (size_t i = 0; i < s->n_cells; i++)
+		t->cells[i] = (struct pb_result_cell){
+			.index = s->cells[i].index, .metric = NAN, .score = NAN, .loss = NAN, .grad_norm = NAN};
+	return 0;
+}
+
+int pb_sweep_run(struct pb_engine *engine, const struct pb_plan_sweep *sweep, struct pb_terminal *terminal,
+		 struct pb_arena *arena, struct pb_result_sweep *ret_results, size_t *ret_done)
+{
+	struct table *tables = pb_arena_array(arena, engine->n_probes, sizeof *tables);
+	double started = pb_clock();
+	size_t done = 0;
+	int rc = tables ? 0 : -PB_E_NOMEM;
+	for (size_t i = 0; i < engine->n_probes; i++)
+		ret_done[i] = 0;
+	for (size_t i = 0; !rc && i < engine->n_probes; i++) {
+		tables[i].result = &ret_results[i];
+		rc = start_table(engine, i, sweep, arena, &tables[i]);
+	}
+	if (rc)
+		return rc;
+	rc = run_cells(engine, sweep, terminal, arena, tables, &done);
+	double seconds = (pb_clock() - started) / (double)engine->n_probes;
+	for (size_t i = 0; i < engine->n_probes; i++) {
+		size_t before = i * sweep->n_cells, mine = done > before ? done - before : 0;
+		ret_done[i] = mine < sweep->n_cells ? mine : sweep->n_cells;
+		ret_results[i].seconds = seconds;
+		int audit_rc = pb_audit_sweep(engine->plan, sweep, ret_done[i], tables[i].broken, arena, &ret_results[i]);
+		rc = rc ? rc : audit_rc;
+	}
 	return rc;
 }

@@ -260,6 +260,17 @@ static int apply_effect(const struct pb_bus *bus, struct pb_tape *tape, const st
 	return rc;
 }
 
+/* Examples whose value was replaced get no gradient behind this point, which is not the same as zero. */
+static int miss_cuts(struct pb_tape *tape, const struct changes *forward, int64_t examples)
+{
+	bool any = false, *missed = pb_arena_array(&tape->arena, (size_t)examples, sizeof *missed);
+	if (!missed)
+		return -PB_E_NOMEM;
+	for (int64_t i = 0; i < examples; i++)
+		any |= missed[i] = all_cut(forward, i, 1);
+	return any ? pb_tape_miss(tape, examples, missed) : 0;
+}
+
 static int site_backward(struct pb_tape *tape, struct pb_var *y)
 {
 	const struct site_saved *saved = y->saved;
@@ -277,6 +288,8 @@ static int site_backward(struct pb_tape *tape, struct pb_var *y)
 			rc = apply_effect(saved->bus, tape, &forward->hooks[i], &y->grad, &backward);
 	if (!rc)
 		rc = zero_cuts(saved->bus, tape, forward, &y->grad);
+	if (!rc && forward->n)
+		rc = miss_cuts(tape, forward, y->grad.shape[0]);
 	if (rc || !pb_var_wants_grad(y->in[0]) || (rc = pb_var_grad(tape, y->in[0], &dx)))
 		return rc;
 	return pb_view_axpy(tape->device, &dx, 1.0, &y->grad);

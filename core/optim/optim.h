@@ -76,6 +76,9 @@ int pb_optim_step_by_norm(struct pb_optim *opt, void *params, const void *grads,
 double pb_optim_grad_norm(const struct pb_optim *opt, const void *grads, const bool *present);
 double pb_optim_clip_factor(double norm, double max_norm);
 
+/* first.c: the constants of call 1 from fresh state; the clip factor goes into the gradient's scale. */
+struct pbk_step pb_optim_first_step(const struct pb_optim_config *config);
+
 /* schedule.c: the learning rate of call t = 1, 2, ... */
 double pb_optim_warmup(double lr, int64_t warmup_steps, int64_t t);
 

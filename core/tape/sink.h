@@ -10,8 +10,8 @@
 
 struct pb_grad_sink;
 
-/* Each call adds to the gradient of parameter `id`. Views are valid until the tape's reset. Row r of the factors comes
- * from row r of the batch's [examples * positions]. */
+/* Each call adds to the gradient of parameter `id`. Views are valid until the tape's reset. Rows of the
+ * factors are in the order of the batch's examples. */
 struct pb_grad_sink_ops {
 	/* dW[g] += X[g]^T dY[g]; x [g, rows, k], dy [g, rows, n], innermost stride 1 */
 	int (*outer)(struct pb_grad_sink *sink, int id, const struct pb_view *x, const struct pb_view *dy);

@@ -75,10 +75,27 @@ struct pb_var *pb_tape_node(struct pb_tape *tape, const struct pb_op *op, bool h
 	return pb_tape_node_over(tape, op, has_params, a, b, &value);
 }
 
+/* `var` gets a gradient from the current node for the examples that this one has. */
+static int arrive(struct pb_tape *tape, struct pb_var *var, bool first)
+{
+	const bool *from = tape->current ? tape->current->missed : NULL;
+	if (first || !from || !var->missed) {
+		var->missed = first ? from : NULL;
+		return 0;
+	}
+	bool *both = pb_arena_array(&tape->arena, (size_t)tape->examples, sizeof *both);
+	for (int64_t i = 0; both && i < tape->examples; i++)
+		both[i] = var->missed[i] && from[i];
+	var->missed = both;
+	return both ? 0 : -PB_E_NOMEM;
+}
+
 int pb_var_grad_beta(struct pb_tape *tape, struct pb_var *var, struct pb_view *ret_grad, double *ret_beta)
 {
 	bool first = !var->grad.data;
 	int rc = first ? pb_tensor_new(&tape->pool, tape->dtype, var->value.rank, var->value.shape, &var->grad) : 0;
+	if (!rc)
+		rc = arrive(tape, var, first);
 	if (rc)
 		return rc;
 	*ret_grad = var->grad;
@@ -101,12 +118,23 @@ int pb_var_pass_grad(struct pb_tape *tape, struct pb_var *var, const struct pb_v
 	double beta;
 	if (give && !var->grad.data) {
 		var->grad = *grad;
-		return 0;
+		return arrive(tape, var, true);
 	}
 	int rc = pb_var_grad_beta(tape, var, &dx, &beta);
 	if (rc)
 		return rc;
 	return beta == 0.0 ? pb_view_copy(tape->device, &dx, grad) : pb_view_axpy(tape->device, &dx, 1.0, grad);
+}
+
+int pb_tape_miss(struct pb_tape *tape, int64_t examples, const bool *missed)
+{
+	struct pb_var *y = tape->current;
+	bool *all = pb_arena_array(&tape->arena, (size_t)examples, sizeof *all);
+	for (int64_t i = 0; all && i < examples; i++)
+		all[i] = missed[i] || (y->missed && y->missed[i]);
+	y->missed = all;
+	tape->examples = examples;
+	return all ? 0 : -PB_E_NOMEM;
 }
 
 int pb_tape_backward(struct pb_tape *tape, struct pb_var *y, const struct pb_view *seed)
@@ -117,8 +145,11 @@ int pb_tape_backward(struct pb_tape *tape, struct pb_var *y, const struct pb_vie
 	int rc = pb_var_grad(tape, y, &grad);
 	if (!rc)
 		rc = pb_view_copy(tape->device, &grad, seed);
-	for (size_t i = tape->n_nodes; !rc && i-- > 0;)
-		if (tape->nodes[i]->grad.data)
-			rc = tape->nodes[i]->op->backward(tape, tape->nodes[i]);
+	for (size_t i = tape->n_nodes; !rc && i-- > 0;) {
+		tape->current = tape->nodes[i];
+		if (tape->current->grad.data)
+			rc = tape->current->op->backward(tape, tape->current);
+	}
+	tape->current = NULL;
 	return rc ? rc : pb_device_status(tape->device);
 }

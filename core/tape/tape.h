@@ -27,6 +27,7 @@ struct pb_var {
 	const struct pb_op *op; /* NULL: a constant, nothing behind it */
 	struct pb_var *in[2];
 	const void *saved; /* what the op needs again, from the tape's arena */
+	const bool *missed; /* [tape->examples]: no gradient arrived for these; NULL: it did for all. Only beside a grad */
 };
 
 /* A parameter as an op sees it. */
@@ -43,6 +44,8 @@ struct pb_tape {
 	struct pb_pool pool;       /* tensors */
 	struct pb_var **nodes;
 	size_t n_nodes, room;
+	struct pb_var *current; /* whose backward is running; else NULL */
+	int64_t examples;       /* of the batch; set by who writes `missed` */
 };
 
 void pb_tape_init(struct pb_tape *tape, struct pb_device *device, uint32_t dtype);
@@ -72,6 +75,10 @@ int pb_var_grad(struct pb_tape *tape, struct pb_var *var, struct pb_view *ret_gr
 int pb_var_grad_beta(struct pb_tape *tape, struct pb_var *var, struct pb_view *ret_grad, double *ret_beta);
 /* Adds a gradient of var's shape. `give`: its memory may become that of var's own, for nobody else reads it any more. */
 int pb_var_pass_grad(struct pb_tape *tape, struct pb_var *var, const struct pb_view *grad, bool give);
+
+/* The node whose backward is running passes nothing on for these examples, not even a gradient of zero: what is only
+ * behind it has none for them. `missed` [examples] is copied. */
+int pb_tape_miss(struct pb_tape *tape, int64_t examples, const bool *missed);
 
 /* Runs back from y, seeded with dLoss/dy (contiguous, y's shape). */
 int pb_tape_backward(struct pb_tape *tape, struct pb_var *y, const struct pb_view *seed);

@@ -88,6 +88,33 @@ static void sum_rows_product(pbk_context *context, int64_t rows, int64_t n, cons
 	PBK_PARALLEL(context, n, rows * n, sum_columns_product(rows, n, begin, end, x, y, out));
 }
 
+static bool is_zero(int64_t n, const real *x)
+{
+	int64_t i = 0;
+	for (; i + LANES <= n; i += LANES) {
+		int different = 0;
+		for (int l = 0; l < LANES; l++)
+			different |= x[i + l] != 0;
+		if (different)
+			return false;
+	}
+	for (; i < n; i++)
+		if (x[i] != 0)
+			return false;
+	return true;
+}
+
+static void rows_used(pbk_context *context, int64_t count, int64_t rows, int64_t n, const void *x, int64_t ld,
+		      int64_t stride, int64_t *host_used)
+{
+	PBK_PARALLEL(context, count, count * rows * n, for (int64_t i = begin; i < end; i++) {
+		int64_t used = rows;
+		while (used && is_zero(n, (const real *)x + i * stride + (used - 1) * ld))
+			used--;
+		host_used[i] = used;
+	});
+}
+
 static void gather_rows(pbk_context *context, int64_t rows, int64_t n, const void *table, const int32_t *host_ids,
 			void *y)
 {
@@ -113,6 +140,7 @@ void PBK_NAME(pbk_fill_rows)(struct pbk_table *table)
 	table->bias_add = bias_add;
 	table->sum_rows = sum_rows;
 	table->sum_rows_product = sum_rows_product;
+	table->rows_used = rows_used;
 	table->gather_rows = gather_rows;
 	table->scatter_add_rows = scatter_add_rows;
 }

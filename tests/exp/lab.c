@@ -29,7 +29,9 @@ void lab_plan(struct lab *lab, const char *yaml, int threads)
 void lab_plan_with(struct lab *lab, const char *yaml, const char *set, int threads)
 {
 	const char *sets[] = {set, NULL};
+	const char *engine = getenv("PB_TEST_ENGINE");
 	memset(lab, 0, sizeof *lab);
+	lab->options.kind = engine && !strcmp(engine, "reference") ? PB_ENGINE_REFERENCE : PB_ENGINE_AUTO;
 	ck_assert_ok(pb_device_open_cpu(threads, &lab->device));
 	ck_assert_msg(!pb_config_read(write_text(yaml), sets, &lab->config), "%s\n%s", pb_error_text(), yaml);
 	ck_assert_msg(!pb_plan_make(&lab->config, &lab->device, &lab->plan), "%s\n%s", pb_error_text(), yaml);
@@ -66,14 +68,23 @@ void lab_engine(struct lab *lab)
 {
 	ck_assert_int_ge(lab->plan.unit, 0);
 	ck_assert_ok(pb_data_probe(&lab->plan, lab->plan.unit, &lab->probe));
-	ck_assert_ok(pb_engine_init(&lab->engine, &lab->plan, &lab->weights, &lab->probe));
+	lab_open(lab);
+}
+
+void lab_open(struct lab *lab)
+{
+	ck_assert_ok(pb_means_make(&lab->plan, &lab->weights, &lab->means));
+	ck_assert_ok(pb_engine_open(&lab->engine, &lab->plan, &lab->weights, &lab->means, &lab->probe, 1,
+				    &lab->options));
 	lab->has_engine = true;
 }
 
 void lab_close(struct lab *lab)
 {
-	if (lab->has_engine)
-		pb_engine_finish(&lab->engine);
+	if (lab->has_engine) {
+		pb_engine_close(&lab->engine);
+		pb_means_finish(&lab->means);
+	}
 	if (lab->has_weights)
 		pb_params_finish(&lab->weights);
 	pb_arena_finish(&lab->arena);

@@ -11,6 +11,8 @@ struct lab {
 	struct pb_plan plan;
 	struct pb_params weights;
 	struct pb_probe_data probe;
+	struct pb_means means;
+	struct pb_engine_options options; /* of the engine; PB_TEST_ENGINE=reference for that one */
 	struct pb_engine engine;
 	struct pb_arena arena; /* of results */
 	bool has_weights, has_engine;
@@ -25,6 +27,8 @@ void lab_plan_with(struct lab *lab, const char *yaml, const char *set, int threa
 void lab_weights(struct lab *lab, uint64_t stir);
 /* The probe's runs. */
 void lab_engine(struct lab *lab);
+/* The same of a probe that the test has put into lab->probe. */
+void lab_open(struct lab *lab);
 void lab_close(struct lab *lab);
 
 const struct pb_plan_sweep *lab_sweep(const struct lab *lab, const char *name);

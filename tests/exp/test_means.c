@@ -88,7 +88,7 @@ START_TEST(the_mean_is_the_mean)
 	for (size_t i = 0; i < 2; i++)
 		for (size_t k = 0; k < 2; k++) {
 			const struct pb_plan_sweep *s = &lab.plan.sweeps[i];
-			const struct pb_view *mean = pb_engine_mean(&lab.engine, s, s->sites[k]);
+			const struct pb_view *mean = pb_means_get(&lab.means, s, s->sites[k]);
 			int64_t count;
 			double *want = mean_of(splits[i], s->sites[k], &count),
 			       *got = malloc((size_t)count * sizeof *got);

@@ -49,8 +49,8 @@ START_TEST(description)
 	ck_assert_str_eq(r.metric, "correct_logit");
 	ck_assert_str_eq(r.unit, "logit");
 	ck_assert(r.neutral == 1.0);
-	ck_assert(r.metric_clean == lab.engine.runs[0].metric_updated);
-	ck_assert(r.metric_corrupted == lab.engine.runs[1].metric_updated);
+	ck_assert(r.metric_clean == lab.engine.ends->runs[0].metric_updated);
+	ck_assert(r.metric_corrupted == lab.engine.ends->runs[1].metric_updated);
 	ck_assert_double_ge(r.seconds, 0.0);
 	r = lab_run(&lab, "ends");
 	ck_assert_str_eq(r.hook, "resid_pre, blocks.*.hook_resid_post");
@@ -194,13 +194,12 @@ START_TEST(ends_by_the_answers_of_the_base)
 	*other = *lab.probe.corrupted.scored;
 	other->answer = 5;
 	lab.probe.corrupted.scored = other;
-	ck_assert_ok(pb_engine_init(&lab.engine, &lab.plan, &lab.weights, &lab.probe));
-	lab.has_engine = true;
+	lab_open(&lab);
 	struct pb_result_sweep r = lab_run(&lab, "all");
 	ck_assert(r.score_defined);
 	ck_assert(r.cells[0].score == (_i ? 0.0 : 1.0));
-	ck_assert(r.metric_clean != lab.engine.runs[0].metric_logits || _i);
-	ck_assert(r.metric_corrupted != lab.engine.runs[1].metric_logits || !_i);
+	ck_assert(r.metric_clean != lab.engine.ends->runs[0].metric_logits || _i);
+	ck_assert(r.metric_corrupted != lab.engine.ends->runs[1].metric_logits || !_i);
 	lab_close(&lab);
 }
 END_TEST
@@ -218,8 +217,8 @@ START_TEST(a_metric_as_loss_gets_better)
 	lab_plan(&lab, yaml, 1);
 	lab_weights(&lab, 9);
 	lab_engine(&lab);
-	const struct pb_engine_run *clean = &lab.engine.runs[0];
-	double gain = clean->metric_updated - lab.engine.metric_before;
+	const struct pb_run_ends *clean = &lab.engine.ends->runs[0];
+	double gain = clean->metric_updated - lab.engine.ends->metric_before;
 	ck_assert_msg(_i == 2 ? gain < 0 : gain > 0, "%s: %g", losses[_i], gain);
 	ck_assert(clean->loss == (_i == 2 ? clean->metric_logits : -clean->metric_logits));
 	lab_close(&lab);

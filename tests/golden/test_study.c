@@ -112,7 +112,10 @@ static json_t *run_text(struct pb_text *yaml)
 	ck_assert_ok(pb_config_read(file, NULL, &config));
 	ck_assert_ok(pb_device_open_cpu(2, &device));
 	ck_assert_ok(pb_plan_make(&config, &device, &plan));
+	const char *engine = getenv("PB_TEST_ENGINE");
 	struct pb_run_options options = {.out = out};
+	if (engine && !strcmp(engine, "reference"))
+		options.engine.kind = PB_ENGINE_REFERENCE;
 	ck_assert_ok(pb_run(&plan, &options));
 	pb_plan_finish(&plan);
 	pb_device_close(&device);

@@ -20,7 +20,7 @@ START_TEST(whole_stream_is_the_other_run)
 			    "name: %s, kind: activation, hook: %s, setter: layer, over: [%s], base: %s, forward: %s",
 			    hooks[i], hooks[i], i == 2 ? "" : "layer", runs[base], runs[!base]);
 	world_open(&w, &lab, NULL, 1);
-	double other = lab.engine.runs[!base].metric_logits;
+	double other = lab.engine.ends->runs[!base].metric_logits;
 	for (int i = 0; i < n_hooks; i++) {
 		struct pb_result_sweep r = lab_run(&lab, hooks[i]);
 		ck_assert(r.score_defined);
@@ -54,7 +54,7 @@ START_TEST(only_positions_up_to_the_scored_one_count)
 		"name: any, kind: activation, hook: %s, setter: layer_pos, over: [layer, pos], base: %s, forward: %s",
 		hook, runs[base], runs[!base]);
 	world_open(&w, &lab, NULL, 1);
-	const struct pb_engine_run *own = &lab.engine.runs[base], *other = &lab.engine.runs[!base];
+	const struct pb_run_ends *own = &lab.engine.ends->runs[base], *other = &lab.engine.ends->runs[!base];
 	struct pb_result_sweep end = lab_run(&lab, "end"), any = lab_run(&lab, "any");
 	int64_t scored = lab.probe.clean.scored[0].pos;
 	ck_assert_int_eq(end.n_cells, w.n_pos);
@@ -90,7 +90,7 @@ START_TEST(masked_entries_are_no_patch)
 		if (c->index[3] > c->index[2]) {
 			masked++;
 			ck_assert(c->forward.max_change == 0.0);
-			ck_assert(c->metric == lab.engine.runs[base].metric_logits);
+			ck_assert(c->metric == lab.engine.ends->runs[base].metric_logits);
 			ck_assert(c->score == !base);
 		} else {
 			changed += c->forward.max_change > 0.0;

@@ -51,7 +51,7 @@ static void check_untouched(struct lab *lab, int number, int base, double tolera
 {
 	char name[2] = {(char)('A' + number), 0};
 	struct pb_result_sweep r = lab_run(lab, name);
-	const struct pb_engine_run *run = &lab->engine.runs[base];
+	const struct pb_run_ends *run = &lab->engine.ends->runs[base];
 	double width = fabs(r.metric_clean - r.metric_corrupted);
 	ck_assert_msg(r.score_defined, "%s: %.17g, %.17g", r.metric, r.metric_clean, r.metric_corrupted);
 	for (size_t i = 0; i < r.n_cells; i++) {

@@ -1,0 +1,61 @@
+/* wants.c: looks through the plan's sweeps. */
+#include "exp/wants.h"
+
+bool pb_wants_kind(const struct pb_plan *plan, enum pb_sweep_kind kind)
+{
+	for (size_t i = 0; i < plan->n_sweeps; i++)
+		if (plan->sweeps[i].config->kind == (int32_t)kind)
+			return true;
+	return false;
+}
+
+bool pb_wants_updates(const struct pb_plan *plan)
+{
+	return !pb_wants_kind(plan, PB_SWEEP_ACTIVATION) || pb_wants_kind(plan, PB_SWEEP_GRADIENT) ||
+	       pb_wants_kind(plan, PB_SWEEP_PARAMS);
+}
+
+bool pb_wants_questions(const struct pb_plan *plan, const struct pb_probe_data *probe)
+{
+	return probe->questions.n_scored > 0 && !pb_scorer_check(plan->metric, &probe->questions, "");
+}
+
+bool pb_wants_reference(const struct pb_plan *plan)
+{
+	return plan->metric->ops->flags & PB_METRIC_NEEDS_REFERENCE;
+}
+
+int pb_wants_sources(const struct pb_plan *plan, int32_t from, struct pb_cache *cache)
+{
+	int rc = 0;
+	for (size_t i = 0; i < plan->n_sweeps; i++) {
+		const struct pb_plan_sweep *s = &plan->sweeps[i];
+		for (size_t k = 0; !rc && k < s->n_sites; k++) {
+			if (s->config->forward == from)
+				rc = pb_cache_want_site(cache, s->sites[k], PB_FORWARD);
+			if (!rc && s->config->backward == from)
+				rc = pb_cache_want_site(cache, s->sites[k], PB_BACKWARD);
+		}
+	}
+	return rc;
+}
+
+static int look_on(void *user, const struct pb_hook_call *call)
+{
+	(void)user, (void)call;
+	return 0;
+}
+
+int pb_wants_results(const struct pb_plan *plan, struct pb_bus *bus)
+{
+	int rc = 0;
+	for (size_t i = 0; i < plan->n_sweeps; i++) {
+		const struct pb_plan_sweep *s = &plan->sweeps[i];
+		for (size_t k = 0; !rc && k < s->n_sites; k++) {
+			struct pb_hook hook = {.site_id = s->sites[k], .direction = PB_FORWARD, .run = look_on};
+			if (plan->model.sites.items[s->sites[k]].kind == PB_SITE_RESULT)
+				rc = pb_bus_add(bus, &hook, NULL);
+		}
+	}
+	return rc;
+}

@@ -1,0 +1,21 @@
+/* wants.h: what a plan's sweeps ask of the runs without a patch. */
+#ifndef PB_EXP_WANTS_H
+#define PB_EXP_WANTS_H
+
+#include "exp/plan.h"
+#include "hook/cache.h"
+
+bool pb_wants_kind(const struct pb_plan *plan, enum pb_sweep_kind kind);
+/* Is there an update to make? A model that is only looked at needs no gradients. */
+bool pb_wants_updates(const struct pb_plan *plan);
+/* Are there questions, ones that the metric can judge? The plan sees to that where an update is measured. */
+bool pb_wants_questions(const struct pb_plan *plan, const struct pb_probe_data *probe);
+/* Does the metric compare with the logits of the model without a patch? */
+bool pb_wants_reference(const struct pb_plan *plan);
+/* Asks the cache for the points that sweeps take from run `from` (enum pb_patch_from). */
+int pb_wants_sources(const struct pb_plan *plan, int32_t from, struct pb_cache *cache);
+/* attn.hook_result changes how attn_out is summed, in the last digits: once a sweep asks for it, every pass evaluates
+ * it, so that a run's own values are the cell's own values to the last bit. */
+int pb_wants_results(const struct pb_plan *plan, struct pb_bus *bus);
+
+#endif
