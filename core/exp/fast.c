@@ -163,7 +163,7 @@ int pb_fast_open(struct pb_fast *fast, const struct pb_plan *plan, const struct 
 			      .batch = batch};
 	e->tape_memory = memory / 2 < TAPE_MEMORY ? memory / 2 : TAPE_MEMORY;
 	e->question_memory = memory / 4 < QUESTION_MEMORY ? memory / 4 : QUESTION_MEMORY;
-	e->step = pb_optim_first_step(&plan->update);
+	e->rule = (struct pb_stepped_rule){pb_optim_first_step(&plan->update), pb_wants_point(plan, PB_SITE_RESULT)};
 	pb_bus_init(&e->bus, &plan->model.sites);
 	pb_tape_init(&e->tape, plan->device, plan->config->dtype);
 	pb_stepped_scratch_init(&e->scratch, plan->device);

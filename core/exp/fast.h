@@ -39,7 +39,7 @@ struct pb_fast {
 	size_t tape_memory, question_memory; /* bytes: for a pass, for the questions */
 	int64_t batch;                       /* cells of a pass, where the user says */
 	size_t cell_size;                    /* bytes that one cell takes on the tape */
-	struct pbk_step step;
+	struct pb_stepped_rule rule;
 	struct pb_bus bus;
 	struct pb_tape tape; /* of the patched passes */
 	struct pb_stepped_scratch scratch;

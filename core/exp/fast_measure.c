@@ -114,7 +114,7 @@ static int answer(struct pb_fast *e, struct pb_fast_cell *cells, struct pb_stepp
 		in[n].questions = &q->parts[part];
 		owner[n++] = &cells[c];
 	}
-	int rc = n ? pb_stepped_forward(&e->plan->model, e->weights, &e->step, in, n, &e->scratch) : 0;
+	int rc = n ? pb_stepped_forward(&e->plan->model, e->weights, &e->rule, in, n, &e->scratch) : 0;
 	for (size_t i = 0; !rc && i < n; i++)
 		rc = pb_fast_drop(owner[i], score(e, owner[i], part, &in[i]), arena);
 	return rc;
@@ -154,7 +154,7 @@ int pb_fast_make_reference(struct pb_fast *e, size_t probe)
 		struct pb_stepped_cell cell = {.questions = &q->parts[part]};
 		if (!cell.questions->n_ends)
 			continue;
-		rc = pb_stepped_forward(&e->plan->model, e->weights, &e->step, &cell, 1, &e->scratch);
+		rc = pb_stepped_forward(&e->plan->model, e->weights, &e->rule, &cell, 1, &e->scratch);
 		if (!rc)
 			rc = scored_rows(e, cell.questions, &cell.logits, &rows);
 		if (!rc)

@@ -46,16 +46,22 @@ static int look_on(void *user, const struct pb_hook_call *call)
 	return 0;
 }
 
+bool pb_wants_point(const struct pb_plan *plan, enum pb_site_kind kind)
+{
+	for (size_t i = 0; i < plan->n_sweeps; i++)
+		for (size_t k = 0; k < plan->sweeps[i].n_sites; k++)
+			if (plan->model.sites.items[plan->sweeps[i].sites[k]].kind == kind)
+				return true;
+	return false;
+}
+
 int pb_wants_results(const struct pb_plan *plan, struct pb_bus *bus)
 {
 	int rc = 0;
-	for (size_t i = 0; i < plan->n_sweeps; i++) {
-		const struct pb_plan_sweep *s = &plan->sweeps[i];
-		for (size_t k = 0; !rc && k < s->n_sites; k++) {
-			struct pb_hook hook = {.site_id = s->sites[k], .direction = PB_FORWARD, .run = look_on};
-			if (plan->model.sites.items[s->sites[k]].kind == PB_SITE_RESULT)
-				rc = pb_bus_add(bus, &hook, NULL);
-		}
+	for (int i = 0; !rc && i < plan->model.sites.n && pb_wants_point(plan, PB_SITE_RESULT); i++) {
+		struct pb_hook hook = {.site_id = i, .direction = PB_FORWARD, .run = look_on};
+		if (plan->model.sites.items[i].kind == PB_SITE_RESULT)
+			rc = pb_bus_add(bus, &hook, NULL);
 	}
 	return rc;
 }

@@ -14,6 +14,8 @@ bool pb_wants_questions(const struct pb_plan *plan, const struct pb_probe_data *
 bool pb_wants_reference(const struct pb_plan *plan);
 /* Asks the cache for the points that sweeps take from run `from` (enum pb_patch_from). */
 int pb_wants_sources(const struct pb_plan *plan, int32_t from, struct pb_cache *cache);
+/* Does a sweep patch a point of this kind? */
+bool pb_wants_point(const struct pb_plan *plan, enum pb_site_kind kind);
 /* attn.hook_result changes how attn_out is summed, in the last digits: once a sweep asks for it, every pass evaluates
  * it, so that a run's own values are the cell's own values to the last bit. */
 int pb_wants_results(const struct pb_plan *plan, struct pb_bus *bus);

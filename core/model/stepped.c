@@ -6,7 +6,7 @@
 struct pass {
 	const struct pb_model *model;
 	const struct pb_params *weights;
-	const struct pbk_step *step;
+	const struct pb_stepped_rule *rule;
 	struct pb_stepped_cell *cells;
 	int64_t n_cells;
 	struct pb_stepped_scratch *scratch;
@@ -67,7 +67,7 @@ static struct pb_view vectors(struct pass *p, const char *leaf)
 	struct pb_view all = matrix(p, p->n_cells, pb_view_count(base));
 	for (int64_t c = 0; !p->rc && c < p->n_cells; c++) {
 		struct change change = change_of(p, c, id);
-		p->k->step_rows(p->context, p->step, change.scale, change.gradient != NULL, 1, all.shape[1],
+		p->k->step_rows(p->context, &p->rule->step, change.scale, change.gradient != NULL, 1, all.shape[1],
 				base->data, (int32_t[]){0}, change.gradient ? change.gradient->dy.data : NULL,
 				(int32_t[]){0}, false, pb_view_at(&all, c * all.shape[1]));
 	}
@@ -108,30 +108,15 @@ static void multiply(struct pass *p, const struct product *x)
 			items[i].gradient = pb_gradient_group(change.gradient, x->first_gradient + g);
 	}
 	if (!p->rc)
-		p->k->gemm_stepped(p->context, p->step, x->n, x->k, x->n, x->groups * p->n_cells, items);
+		p->k->gemm_stepped(p->context, &p->rule->step, x->n, x->k, x->n, x->groups * p->n_cells, items);
 }
 
-/* In how many groups the cells' gradients of a parameter come; 1 where there are none. */
-static int64_t groups_of(struct pass *p, int id)
-{
-	int64_t groups = 0;
-	for (int64_t c = 0; c < p->n_cells; c++) {
-		const struct pb_cell_gradient *g = change_of(p, c, id).gradient;
-		if (g && groups && g->groups != groups && !p->rc)
-			p->rc = pb_fail(PB_E_INTERNAL, "gradients of one parameter in different groups");
-		groups = g ? g->groups : groups;
-	}
-	return groups ? groups : 1;
-}
-
-/* out = (or +=) x W + bias */
+/* out = (or +=) x W + bias, summed up in `parts` groups of W's rows, as its gradients come */
 static void linear(struct pass *p, const struct pb_view *x, const char *leaf, const char *bias_leaf,
-		   const struct pb_view *out, bool add)
+		   const struct pb_view *out, int64_t parts, bool add)
 {
 	int id = pb_param_id(&p->model->table, p->layer, leaf);
 	struct pb_view bias = vectors(p, bias_leaf);
-	/* W_O's gradient comes head by head where attn.hook_result was evaluated: then its rows are added head by head. */
-	int64_t parts = groups_of(p, id);
 	for (int64_t g = 0; g < parts; g++) {
 		struct product product = {.id = id, .groups = 1, .k = x->shape[1] / parts, .n = out->shape[1],
 					  .first_gradient = g, .a = x, .c = out, .a_begin = g * x->shape[1] / parts,
@@ -236,17 +221,17 @@ static void attention(struct pass *p)
 	}
 	struct pb_view q = heads(p, &x, "attn.W_Q", "attn.b_Q");
 	struct pb_view z = attend(p, first_key, &q, &k, &v);
-	linear(p, &z, "attn.W_O", "attn.b_O", &p->resid, true);
+	linear(p, &z, "attn.W_O", "attn.b_O", &p->resid, p->rule->by_head ? p->model->config.n_heads : 1, true);
 }
 
 static void mlp(struct pass *p)
 {
 	struct pb_view x = norm(p, "ln2.w", "ln2.b");
 	struct pb_view pre = matrix(p, rows_of(p), p->model->config.d_mlp), post = matrix(p, rows_of(p), pre.shape[1]);
-	linear(p, &x, "mlp.W_in", "mlp.b_in", &pre, false);
+	linear(p, &x, "mlp.W_in", "mlp.b_in", &pre, 1, false);
 	if (!p->rc)
 		p->k->act(p->context, p->model->config.act_fn, pb_view_count(&pre), pre.data, post.data);
-	linear(p, &post, "mlp.W_out", "mlp.b_out", &p->resid, true);
+	linear(p, &post, "mlp.W_out", "mlp.b_out", &p->resid, 1, true);
 }
 
 /* Adds each row's entry of a table (of tokens, of positions) to the residual stream. */
@@ -266,7 +251,7 @@ static void look_up(struct pass *p, const char *leaf, bool positions, bool add)
 					grads[r] = (int32_t)i;
 		}
 		if (!p->rc)
-			p->k->step_rows(p->context, p->step, change.scale, change.gradient != NULL, t->n_rows,
+			p->k->step_rows(p->context, &p->rule->step, change.scale, change.gradient != NULL, t->n_rows,
 					w->shape[1], w->data, ids,
 					change.gradient ? change.gradient->dy.data : NULL, grads, add,
 					pb_view_at(&p->resid, p->first[c] * w->shape[1]));
@@ -276,7 +261,7 @@ static void look_up(struct pass *p, const char *leaf, bool positions, bool add)
 static void unembed(struct pass *p)
 {
 	struct pb_view x = norm(p, "ln_final.w", "ln_final.b"), logits = matrix(p, rows_of(p), p->model->config.d_vocab);
-	linear(p, &x, "unembed.W_U", "unembed.b_U", &logits, false);
+	linear(p, &x, "unembed.W_U", "unembed.b_U", &logits, 1, false);
 	for (int64_t c = 0; !p->rc && c < p->n_cells; c++) {
 		p->cells[c].logits = logits;
 		p->cells[c].logits.data = pb_view_at(&logits, p->first[c] * logits.shape[1]);
@@ -304,10 +289,10 @@ size_t pb_stepped_row_size(const struct pb_model_config *c, uint32_t dtype)
 	return (size_t)(3 * c->d_model + (block > last ? block : last)) * pb_dtype_size(dtype);
 }
 
-int pb_stepped_forward(const struct pb_model *model, const struct pb_params *weights, const struct pbk_step *step,
+int pb_stepped_forward(const struct pb_model *model, const struct pb_params *weights, const struct pb_stepped_rule *rule,
 		       struct pb_stepped_cell *cells, size_t n_cells, struct pb_stepped_scratch *scratch)
 {
-	struct pass p = {.model = model, .weights = weights, .step = step, .cells = cells, .n_cells = (int64_t)n_cells,
+	struct pass p = {.model = model, .weights = weights, .rule = rule, .cells = cells, .n_cells = (int64_t)n_cells,
 			 .scratch = scratch, .layer = -1, .k = pb_kernels(weights->device, weights->dtype),
 			 .context = weights->device->context};
 	pb_pool_reset(&scratch->pass);

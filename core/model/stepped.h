@@ -18,6 +18,12 @@ struct pb_stepped_cell {
 	struct pb_view logits; /* result: [questions->n_ends, d_vocab] */
 };
 
+/* How weights change. */
+struct pb_stepped_rule {
+	struct pbk_step step; /* the optimizer's constants */
+	bool by_head; /* W_O's gradients come head by head, as where attn.hook_result is evaluated; so goes its product */
+};
+
 /* Memory that the passes reuse. */
 struct pb_stepped_scratch {
 	struct pb_pool pass, block; /* until the next pass; of one block at a time */
@@ -28,9 +34,8 @@ void pb_stepped_scratch_finish(struct pb_stepped_scratch *scratch);
 /* Bytes of it that one row of a cell's questions takes, to choose how many cells to take at once. */
 size_t pb_stepped_row_size(const struct pb_model_config *config, uint32_t dtype);
 
-/* Fills cells[i].logits, valid until the next call; `step` holds the optimizer's constants. Gradients of one parameter
- * must have the same number of groups in all cells. */
-int pb_stepped_forward(const struct pb_model *model, const struct pb_params *weights, const struct pbk_step *step,
+/* Fills cells[i].logits, valid until the next call. */
+int pb_stepped_forward(const struct pb_model *model, const struct pb_params *weights, const struct pb_stepped_rule *rule,
 		       struct pb_stepped_cell *cells, size_t n_cells, struct pb_stepped_scratch *scratch);
 
 #endif

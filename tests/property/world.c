@@ -172,10 +172,15 @@ void world_sweep(struct world *world, const char *format, ...)
 	pb_text_add(&world->text, "  - {%s}\n", text);
 }
 
-void world_open(const struct world *world, struct lab *lab, const char *set, int threads)
+void world_plan(const struct world *world, struct lab *lab, const char *set, int threads)
 {
 	lab_plan_with(lab, world->text.data, set, threads);
 	lab_weights(lab, world->seed + 1000);
+}
+
+void world_open(const struct world *world, struct lab *lab, const char *set, int threads)
+{
+	world_plan(world, lab, set, threads);
 	lab_engine(lab);
 }
 

@@ -35,6 +35,8 @@ void world_sweep(struct world *world, const char *format, ...) PB_PRINTF(2, 3);
 /* Plan, stirred weights, engine. The same world always gives the same weights. `set`: "path=value" put into the text,
  * or NULL. */
 void world_open(const struct world *world, struct lab *lab, const char *set, int threads);
+/* The same without the engine. */
+void world_plan(const struct world *world, struct lab *lab, const char *set, int threads);
 void world_end(struct world *world);
 /* 1e-9; in float32 what its rounding may do to an update. */
 double world_tolerance(const struct world *world);
