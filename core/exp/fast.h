@@ -60,10 +60,12 @@ size_t pb_fast_batch(const struct pb_fast *fast, const struct pb_plan_sweep *swe
 int pb_fast_cells(struct pb_fast *fast, const struct pb_plan_sweep *sweep, struct pb_cell_job *jobs, size_t n,
 		  struct pb_arena *arena, size_t *ret_failed);
 
-/* One cell on its way through the engine (fast_pass.c, fast_measure.c). */
+/* The parts of the engine (fast_cells.c, fast_pass.c, fast_measure.c). One cell on its way through it: */
 struct pb_fast_cell {
+	struct pb_cell_job *job; /* NULL: a run without a patch */
 	size_t probe;
 	const struct pb_examples *examples;
+	int first_layer; /* the block before which it is its base */
 	const struct pb_cell_gradient **gradients; /* [n params]; NULL: weights as they are */
 	struct pb_view logits;                     /* of its scored rows */
 	double loss, grad_norm, metric;
@@ -72,11 +74,15 @@ struct pb_fast_cell {
 };
 
 /* Forward and, with `factors`, backward over the cells' examples under the hooks now on the bus: logits, losses and
- * gradients. */
-int pb_fast_pass(struct pb_fast *fast, struct pb_tape *tape, struct pb_factors *factors, struct pb_fast_cell *cells,
-		 size_t n, struct pb_arena *arena);
+ * gradients. Without factors cells may enter late, each at its first_layer (ascending), with the residual stream of the
+ * unpatched run `base`; NULL: none does. */
+int pb_fast_pass(struct pb_fast *fast, struct pb_tape *tape, struct pb_factors *factors, const struct pb_fast_run *base,
+		 struct pb_fast_cell *cells, size_t n, struct pb_arena *arena);
 /* The metric on the questions after one update by each cell's gradients, clipped as the plan says. */
 int pb_fast_measure(struct pb_fast *fast, struct pb_fast_cell *cells, size_t n, struct pb_arena *arena);
+/* One probe's rows of a run's logits, and as reference for the metric (NULL: it wants none). */
+int pb_fast_run_logits(const struct pb_fast_run *run, size_t probe, struct pb_view *ret_logits,
+		       const double **ret_reference);
 /* Makes a probe's trees. */
 int pb_fast_make_questions(struct pb_fast *fast, const struct pb_examples *x, struct pb_fast_questions *ret_questions);
 /* Fills questions[probe].reference. */

@@ -69,16 +69,57 @@ static int take_gradients(struct pb_fast *e, const struct pb_factors *factors, s
 	return 0;
 }
 
-int pb_fast_pass(struct pb_fast *e, struct pb_tape *tape, struct pb_factors *factors, struct pb_fast_cell *cells,
-		 size_t n, struct pb_arena *arena)
+/* Cells that enter a pass late, with the activations of their base. */
+struct latecomers {
+	struct pb_fast *engine;
+	const struct pb_fast_run *base;
+	const struct pb_fast_cell *cells;
+};
+
+static int enter(void *user, int layer, int64_t first, const struct pb_view *resid)
 {
-	struct pb_forward pass = {.tape = tape, .bus = &e->bus, .weights = &e->weights->weights};
+	const struct latecomers *late = user;
+	struct pb_fast *e = late->engine;
+	int64_t examples = late->cells[0].examples->n_examples;
+	const struct pb_view *known =
+		pb_cache_get(&late->base->cache, pb_sites_id(&e->plan->model.sites, PB_SITE_RESID_PRE, layer), PB_FORWARD);
+	struct pb_view from, to;
+	int rc = known ? 0 : pb_fail(PB_E_INTERNAL, "the base's activations are not known");
+	for (int64_t i = 0; !rc && i < resid->shape[0]; i += examples) {
+		int64_t probe = (int64_t)late->cells[(first + i) / examples].probe;
+		rc = pb_view_slice(known, 0, probe * examples, examples, &from);
+		if (!rc)
+			rc = pb_view_slice(resid, 0, i, examples, &to);
+		if (!rc)
+			rc = pb_view_copy(e->plan->device, &to, &from);
+	}
+	return rc;
+}
+
+/* How many examples take part in each block; NULL: out of memory. */
+static int64_t *active(struct pb_fast *e, const struct pb_fast_cell *cells, size_t n)
+{
+	int64_t n_layers = e->plan->model.config.n_layers;
+	int64_t *list = pb_arena_array(&e->lists, (size_t)n_layers, sizeof *list);
+	for (int64_t layer = 0; list && layer < n_layers; layer++)
+		for (size_t c = 0; c < n; c++)
+			list[layer] += cells[c].first_layer <= layer ? cells[c].examples->n_examples : 0;
+	return list;
+}
+
+int pb_fast_pass(struct pb_fast *e, struct pb_tape *tape, struct pb_factors *factors, const struct pb_fast_run *base,
+		 struct pb_fast_cell *cells, size_t n, struct pb_arena *arena)
+{
+	struct latecomers who = {e, base, cells};
+	struct pb_late late = {base ? active(e, cells, n) : NULL, enter, &who};
+	struct pb_forward pass = {.tape = tape, .bus = &e->bus, .weights = &e->weights->weights,
+				  .late = base ? &late : NULL};
 	struct pb_var *logits;
 	struct pb_view all;
-	int rc = 0;
-	if (factors)
+	int rc = base && !late.active ? -PB_E_NOMEM : 0;
+	if (!rc && factors)
 		rc = pb_factors_begin(factors, tape, e->plan->model.table.n, (int64_t)n, cells[0].examples->n_examples);
-	else
+	else if (!rc)
 		pb_tape_reset(tape, NULL);
 	if (!rc)
 		rc = lay_out(tape, cells, n, &pass);

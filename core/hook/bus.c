@@ -343,6 +343,12 @@ struct pb_var *pb_bus_site(struct pb_bus *bus, struct pb_tape *tape, int site_id
 	return y;
 }
 
+void pb_bus_pass_over(struct pb_bus *bus, int site_id)
+{
+	for (size_t i = 0; bus && i < bus->n; i++)
+		bus->entries[i].reached |= bus->entries[i].hook.site_id < site_id;
+}
+
 int pb_bus_check_reached(const struct pb_bus *bus)
 {
 	for (size_t i = 0; bus && i < bus->n; i++) {

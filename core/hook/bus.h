@@ -78,6 +78,8 @@ const struct pb_hook_audit *pb_bus_audit(const struct pb_bus *bus, int id); /* N
 bool pb_bus_wants(const struct pb_bus *bus, int site_id); /* any hook there */
 /* Passes an activation through its point: x itself where nobody changes it. bus may be NULL. NULL on failure. */
 struct pb_var *pb_bus_site(struct pb_bus *bus, struct pb_tape *tape, int site_id, struct pb_var *x);
+/* Hook points before this one are left out of the pass on purpose: their forward hooks count as reached. */
+void pb_bus_pass_over(struct pb_bus *bus, int site_id);
 /* -PB_E_NOTFOUND, naming the point, if a forward hook's point was never reached since it was added. Those that a hook
  * added count as reached. */
 int pb_bus_check_reached(const struct pb_bus *bus);

@@ -158,13 +158,54 @@ static struct pb_var *embed(const struct walk *w)
 	struct pb_weight e = weight(w, "embed.W_E"), pos = weight(w, "pos_embed.W_pos");
 	if (pass->prefixes)
 		return e.value.data && pos.value.data ? embed_prefixes(w, &e, &pos) : NULL;
-	int32_t *positions = pb_arena_array(&pass->tape->arena, (size_t)(pass->b * pass->p), sizeof *positions);
+	int64_t b = pass->late ? pass->late->active[0] : pass->b;
+	int32_t *positions = pb_arena_array(&pass->tape->arena, (size_t)(b * pass->p), sizeof *positions);
 	if (!positions || !e.value.data || !pos.value.data)
 		return NULL;
-	for (int64_t i = 0; i < pass->b * pass->p; i++)
+	for (int64_t i = 0; i < b * pass->p; i++)
 		positions[i] = (int32_t)(i % pass->p);
-	struct pb_var *tokens = site(w, PB_SITE_EMBED, pb_op_embed(pass->tape, &e, pass->tokens, pass->b, pass->p));
-	return add(w, tokens, site(w, PB_SITE_POS_EMBED, pb_op_embed(pass->tape, &pos, positions, pass->b, pass->p)));
+	struct pb_var *tokens = site(w, PB_SITE_EMBED, pb_op_embed(pass->tape, &e, pass->tokens, b, pass->p));
+	return add(w, tokens, site(w, PB_SITE_POS_EMBED, pb_op_embed(pass->tape, &pos, positions, b, pass->p)));
+}
+
+/* The residual stream with the examples that come in at this block. resid is NULL where there were none yet. */
+static struct pb_var *enter(const struct walk *w, struct pb_var *resid)
+{
+	const struct pb_forward *pass = w->pass;
+	int64_t before = resid ? resid->value.shape[0] : 0, b = pass->late->active[w->layer];
+	int64_t shape[3] = {b, pass->p, w->model->config.d_model};
+	struct pb_view part;
+	if (b == before)
+		return resid;
+	struct pb_var *all = pb_tape_node(pass->tape, NULL, false, NULL, NULL, 3, shape);
+	int rc = all ? 0 : -PB_E_NOMEM;
+	if (!rc && before && !(rc = pb_view_slice(&all->value, 0, 0, before, &part)))
+		rc = pb_view_copy(pass->tape->device, &part, &resid->value);
+	if (!rc)
+		rc = pb_view_slice(&all->value, 0, before, b - before, &part);
+	if (!rc)
+		rc = pass->late->enter(pass->late->user, w->layer, before, &part);
+	return rc ? NULL : all;
+}
+
+/* Up to the last block; hook points before the first block that has an example are not evaluated. */
+static struct pb_var *blocks(struct walk *w)
+{
+	const struct pb_late *late = w->pass->late;
+	int first = 0;
+	while (late && first < w->model->config.n_layers && !late->active[first])
+		first++;
+	struct pb_var *resid = first ? NULL : embed(w);
+	if (first)
+		pb_bus_pass_over(w->pass->bus, pb_sites_id(&w->model->sites, PB_SITE_RESID_PRE, first));
+	for (w->layer = first; (resid || late) && w->layer < w->model->config.n_layers; w->layer++) {
+		resid = late && w->layer ? enter(w, resid) : resid;
+		if (!resid)
+			break;
+		resid = block(w, resid);
+	}
+	w->layer = -1;
+	return resid;
 }
 
 static int check_prefixes(const struct pb_model *model, const struct pb_forward *pass)
@@ -215,10 +256,7 @@ int pb_model_forward(const struct pb_model *model, const struct pb_forward *pass
 		return rc;
 	pb_error_clear();
 	struct walk w = {model, pass, -1};
-	struct pb_var *resid = embed(&w);
-	for (w.layer = 0; resid && w.layer < model->config.n_layers; w.layer++)
-		resid = block(&w, resid);
-	w.layer = -1;
+	struct pb_var *resid = blocks(&w);
 	resid = norm(&w, resid, PB_SITE_LN_FINAL_SCALE, "ln_final.w", "ln_final.b");
 	if (resid && pass->rows && !pass->prefixes)
 		resid = pb_op_rows(pass->tape, resid, pass->rows, pass->n_rows);

@@ -97,6 +97,8 @@ struct pb_model {
 int pb_model_init(struct pb_model *model, const struct pb_model_config *config);
 void pb_model_finish(struct pb_model *model);
 
+struct pb_late;
+
 /* One forward pass. */
 struct pb_forward {
 	struct pb_tape *tape; /* reset by the caller */
@@ -110,6 +112,16 @@ struct pb_forward {
 	 * behind the last block's keys and values only those that are scored. There are no [b, p, ..] tensors then: no
 	 * bus, and a row of the sink's factors is a prefix. */
 	const struct pb_prefixes *prefixes;
+	const struct pb_late *late; /* NULL: all examples from the start; not with prefixes */
+};
+
+/* Examples that enter at a later block, because what lies before it is known from another pass: the first active[L] ones
+ * take part in block L (ascending, the last is b). `enter` writes blocks.L.hook_resid_pre, before its hooks, of those that
+ * come in there: resid [examples, p, d_model], its first row being example `first`. Forward only. */
+struct pb_late {
+	const int64_t *active; /* [n_layers] */
+	int (*enter)(void *user, int layer, int64_t first, const struct pb_view *resid);
+	void *user;
 };
 
 /* Logits: [b, p, d_vocab], or [n_rows, d_vocab] where rows are given, or those of the prefixes' scored rows, [n_scored,

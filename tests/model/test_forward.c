@@ -205,7 +205,8 @@ END_TEST
 static int forward(struct pb_bus *hooks, const struct pb_weights *weights)
 {
 	struct pb_var *logits = NULL;
-	struct pb_forward pass = {&s.tape, hooks, weights, s.tokens, s.b, s.p, s.rows, s.n_rows, s.prefixes};
+	struct pb_forward pass = {.tape = &s.tape, .bus = hooks, .weights = weights, .tokens = s.tokens, .b = s.b, .p = s.p,
+				  .rows = s.rows, .n_rows = s.n_rows, .prefixes = s.prefixes};
 	pb_tape_reset(&s.tape, NULL);
 	int rc = pb_model_forward(&s.model, &pass, &logits);
 	ck_assert_int_eq(rc == 0, logits != NULL);

@@ -1,0 +1,161 @@
+/* fast_cells.c: a batch of jobs: patches on the bus, the pass, scores. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/status.h"
+#include "exp/fast.h"
+
+enum { MOST_CELLS = 64 }; /* more make a pass no faster: weights are shared by cells enough */
+
+size_t pb_fast_batch(const struct pb_fast *fast, const struct pb_plan_sweep *sweep)
+{
+	if (fast->batch)
+		return (size_t)fast->batch;
+	size_t size = sweep->config->kind == PB_SWEEP_PARAMS ? 0 : fast->cell_size;
+	size_t most = size ? fast->tape_memory / size : MOST_CELLS;
+	return most < 1 ? 1 : most > MOST_CELLS ? MOST_CELLS : most;
+}
+
+/* The block before which a patched cell is its base: that of its first point in order of evaluation. */
+static int first_layer(const struct pb_fast *e, const struct pb_plan_cell *cell)
+{
+	const struct pb_sites *sites = &e->plan->model.sites;
+	int first = cell->n_patches ? cell->patches[0].site_id : 0;
+	for (size_t i = 1; i < cell->n_patches; i++)
+		first = cell->patches[i].site_id < first ? cell->patches[i].site_id : first;
+	int layer = sites->items[first].layer;
+	return layer >= 0 ? layer : first < sites->first_block ? 0 : sites->n_layers - 1;
+}
+
+static int by_layer(const void *a, const void *b)
+{
+	const struct pb_fast_cell *x = a, *y = b;
+	return x->first_layer != y->first_layer ? (x->first_layer > y->first_layer) - (x->first_layer < y->first_layer)
+						: (x->job > y->job) - (x->job < y->job);
+}
+
+/* Whose setter made the pass fail; NULL: nobody's. */
+static const struct pb_cell_job *find_failed(struct pb_patch *const *patches, const struct pb_fast_cell *cells, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; patches[i] && k < 2 * cells[i].job->cell->n_patches; k++)
+			if (patches[i][k].failed)
+				return cells[i].job;
+	return NULL;
+}
+
+/* The patched passes of a batch, their hooks one cell after the other on the bus. */
+static int patched_pass(struct pb_fast *e, const struct pb_plan_sweep *s, struct pb_fast_cell *cells, size_t n,
+			struct pb_arena *arena, const struct pb_cell_job **ret_failed)
+{
+	bool gradient = s->config->kind == PB_SWEEP_GRADIENT;
+	struct pb_factors factors;
+	struct pb_patch **patches = pb_arena_array(&e->lists, n, sizeof *patches);
+	size_t mark = pb_bus_begin(&e->bus);
+	int rc = patches ? 0 : -PB_E_NOMEM;
+	for (size_t i = 0; !rc && i < n; i++) {
+		int64_t examples = cells[i].examples->n_examples;
+		const struct pb_patch_context context = {
+			.bus = &e->bus, .clean = &e->runs[0].cache, .corrupted = &e->runs[1].cache, .means = e->means,
+			.first_source = (int64_t)cells[i].probe * examples, .sources = examples,
+			.first_example = (int64_t)i * examples, .examples = examples};
+		patches[i] = pb_arena_array(&e->lists, 2 * cells[i].job->cell->n_patches, sizeof **patches);
+		rc = patches[i] ? pb_cell_attach(&context, s, cells[i].job->cell, patches[i]) : -PB_E_NOMEM;
+	}
+	const struct pb_fast_run *base = gradient ? NULL : &e->runs[s->config->base == PB_FROM_CORRUPTED];
+	if (!rc)
+		rc = pb_fast_pass(e, &e->tape, gradient ? &factors : NULL, base, cells, n, arena);
+	for (size_t i = 0; !rc && i < n; i++)
+		pb_cell_audit(&e->bus, patches[i], 2 * cells[i].job->cell->n_patches, cells[i].job->out);
+	pb_bus_end(&e->bus, mark);
+	*ret_failed = rc && patches ? find_failed(patches, cells, n) : NULL;
+	return rc;
+}
+
+/* Gradients of the set from the other run, all others from the base run. */
+static int mix_gradients(struct pb_fast *e, const struct pb_plan_sweep *s, struct pb_fast_cell *cell)
+{
+	const struct pb_cell_job *job = cell->job;
+	int base = s->config->base == PB_FROM_CORRUPTED;
+	size_t n_params = (size_t)e->plan->model.table.n;
+	cell->gradients = pb_arena_array(&e->lists, n_params, sizeof *cell->gradients);
+	cell->loss = e->ends[cell->probe].runs[base].loss;
+	for (size_t i = 0; cell->gradients && i < n_params; i++)
+		cell->gradients[i] =
+			&pb_factors_cell(&e->runs[job->cell->set[i] ? !base : base].factors, (int64_t)cell->probe)[i];
+	return cell->gradients ? 0 : -PB_E_NOMEM;
+}
+
+/* The metric of a patched pass' own logits. */
+static int score_logits(struct pb_fast *e, const struct pb_plan_sweep *s, struct pb_fast_cell *cell,
+			struct pb_arena *arena)
+{
+	struct pb_view unused;
+	const double *reference;
+	int rc = pb_fast_run_logits(&e->runs[s->config->base == PB_FROM_CORRUPTED], cell->probe, &unused, &reference);
+	if (!rc)
+		rc = pb_scorer_score(e->plan->metric, &cell->logits, cell->examples->scored, reference, NULL,
+				     &cell->metric);
+	return pb_fast_drop(cell, rc, arena);
+}
+
+static int score(struct pb_fast *e, const struct pb_plan_sweep *s, struct pb_fast_cell *cells, size_t n,
+		 struct pb_arena *arena)
+{
+	int rc = 0;
+	if (s->config->kind != PB_SWEEP_ACTIVATION)
+		return pb_fast_measure(e, cells, n, arena);
+	for (size_t i = 0; !rc && i < n; i++)
+		rc = score_logits(e, s, &cells[i], arena);
+	return rc;
+}
+
+static int prepare(struct pb_fast *e, const struct pb_plan_sweep *s, struct pb_cell_job *job, struct pb_fast_cell *cell)
+{
+	bool corrupted = s->config->base == PB_FROM_CORRUPTED;
+	const struct pb_probe_data *probe = &e->probes[job->probe];
+	*job->out = (struct pb_result_cell){
+		.index = job->cell->index, .metric = NAN, .score = NAN, .loss = NAN, .grad_norm = NAN};
+	*cell = (struct pb_fast_cell){.job = job, .probe = job->probe,
+				      .examples = corrupted ? &probe->corrupted : &probe->clean};
+	if (s->config->kind == PB_SWEEP_ACTIVATION)
+		cell->first_layer = first_layer(e, job->cell);
+	return s->config->kind == PB_SWEEP_PARAMS ? mix_gradients(e, s, cell) : 0;
+}
+
+static void finish(const struct pb_fast *e, const struct pb_plan_sweep *s, const struct pb_fast_cell *cell)
+{
+	struct pb_cell_job *job = cell->job;
+	job->rc = cell->rc;
+	job->why = cell->why;
+	if (cell->rc)
+		return;
+	job->out->metric = cell->metric;
+	if (s->config->kind == PB_SWEEP_ACTIVATION)
+		return;
+	job->out->loss = cell->loss;
+	job->out->grad_norm = cell->grad_norm;
+	for (int i = 0; i < e->plan->model.table.n; i++)
+		job->out->params_without_grad += cell->gradients[i]->form == PB_GRADIENT_NONE;
+}
+
+int pb_fast_cells(struct pb_fast *fast, const struct pb_plan_sweep *sweep, struct pb_cell_job *jobs, size_t n,
+		  struct pb_arena *arena, size_t *ret_failed)
+{
+	const struct pb_cell_job *failed = NULL;
+	pb_arena_reset(&fast->lists);
+	struct pb_fast_cell *cells = pb_arena_array(&fast->lists, n, sizeof *cells);
+	int rc = cells ? 0 : -PB_E_NOMEM;
+	for (size_t i = 0; !rc && i < n; i++)
+		rc = prepare(fast, sweep, &jobs[i], &cells[i]);
+	if (!rc && sweep->config->kind == PB_SWEEP_ACTIVATION)
+		qsort(cells, n, sizeof *cells, by_layer); /* those that share most with the base enter the pass last */
+	if (!rc && sweep->config->kind != PB_SWEEP_PARAMS)
+		rc = patched_pass(fast, sweep, cells, n, arena, &failed);
+	if (!rc)
+		rc = score(fast, sweep, cells, n, arena);
+	for (size_t i = 0; !rc && i < n; i++)
+		finish(fast, sweep, &cells[i]);
+	*ret_failed = failed ? (size_t)(failed - jobs) : n;
+	return rc;
+}
