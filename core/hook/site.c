@@ -144,6 +144,18 @@ int pb_site_shape(const struct pb_site *site, int64_t b, int64_t p, int64_t ret_
 	return site->rank;
 }
 
+/* TransformerLens' other names for short ones (act_name_alias of its utils.get_act_name). */
+static const char *without_alias(const char *text)
+{
+	static const char *const aliases[][2] = {{"attn", "pattern"}, {"attn_logits", "attn_scores"}, {"query", "q"},
+						 {"key", "k"},        {"value", "v"},                 {"mlp_pre", "pre"},
+						 {"mlp_post", "post"}};
+	for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+		if (!strcmp(text, aliases[i][0]))
+			return aliases[i][1];
+	return text;
+}
+
 /* "attn.hook_z" is also "attn.z", "hook_z" and "z". */
 static bool family_is(const char *family, const char *text)
 {
@@ -205,6 +217,7 @@ int pb_sites_resolve(const struct pb_sites *sites, const char *text, int *ret_id
 {
 	const struct pb_site *first = NULL;
 	int n = 0;
+	text = without_alias(text);
 	for (int i = 0; i < sites->n; i++) {
 		const struct pb_site *site = &sites->items[i];
 		if (!means(site, text))

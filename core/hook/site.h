@@ -75,7 +75,8 @@ int pb_sites_find(const struct pb_sites *sites, const char *name); /* full name;
 int pb_site_shape(const struct pb_site *site, int64_t b, int64_t p, int64_t ret_shape[PB_MAX_RANK]);
 
 /* The points of one family that `text` means: a full name, a glob of full names, a family ("attn.hook_z") or a short
- * name ("z", "resid_pre", "ln1.scale"). Ascending by layer; ret_ids has room for n_layers + 1. Fails with
+ * name ("z", "resid_pre", "ln1.scale", or as TransformerLens also says, "attn", "attn_logits", "query", "key", "value",
+ * "mlp_pre", "mlp_post"). Ascending by layer; ret_ids has room for n_layers + 1. Fails with
  * -PB_E_NOTFOUND (the nearest name is told) or -PB_E_CONFIG where several families match. */
 int pb_sites_resolve(const struct pb_sites *sites, const char *text, int *ret_ids, int *ret_n);
 
