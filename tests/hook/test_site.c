@@ -214,7 +214,6 @@ static const struct {
         {"Pattern", "did you mean `pattern`?"},
         {"hook_mlp_uot", "did you mean `hook_mlp_out`?"},
         {"blocks.3.hook_resid_pre", "blocks.3.hook_resid_pre"},
-        {"attn", "`attn`"},
         {"something else entirely", "patchbay hooks"},
         {"", "``"},
 };
