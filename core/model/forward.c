@@ -84,7 +84,7 @@ static struct pb_var *attn_out(const struct walk *w, struct pb_var *z)
 	return result ? pb_op_sum_heads(tape, result, &b) : NULL;
 }
 
-/* Is this where prefixes that are not scored end? Their keys and values in the last block are the last that matter. */
+/* Is this where prefixes that are not scored end? In the last block only their keys and values matter. */
 static bool ends_here(const struct walk *w)
 {
 	return w->pass->prefixes && w->layer == w->model->config.n_layers - 1;

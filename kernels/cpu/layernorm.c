@@ -179,8 +179,8 @@ static void layer_norm_backward_row(int64_t n, real eps, const real *restrict x,
 			dx[i] += (dy[i] - total - along * normalized[i]) / scale;
 }
 
-static void layer_norm_backward(pbk_context *context, int64_t rows, int64_t n, double eps, const void *x, const void *w,
-				const void *dy, void *dx, void *normalized)
+static void layer_norm_backward(pbk_context *context, int64_t rows, int64_t n, double eps, const void *x,
+				const void *w, const void *dy, void *dx, void *normalized)
 {
 	PBK_PARALLEL(
 		context, rows, rows * n * 4,
