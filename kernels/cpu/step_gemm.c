@@ -18,16 +18,19 @@ enum {
 
 struct plan {
 	struct rule_constants constants;
-	int64_t n, k, ldw, panels, blocks;
+	int64_t n, k, ldw, count, panels, blocks;
 	const struct pbk_stepped *items;
-	int64_t *run;         /* [count] which W, counted where it changes */
+	int64_t rows, runs; /* of all items; a run is items with one W */
+	int64_t work;
+	int threads;
+	real *packed;         /* W: [runs, panels, k, NR] */
+	real *scratch;        /* per thread: A [blocks, m, LDA], sums [m, NR] */
+	int64_t *run;         /* [count] an item's */
 	const real **weights; /* [runs] */
-	real *packed;         /* [runs, panels, k, NR] */
-	int64_t a_size, sum_size;
-	real *scratch; /* per thread: A [blocks, m, LDA], sums [m, NR] */
+	int64_t a_size, scratch_size;
 };
 
-/* sum [rows, NR] += A [rows, kc] * B [kc, NR], or = for the first block; `rows` is a constant where this is inlined. */
+/* sum [rows, NR] += A [rows, kc] * B [kc, NR], = for the first block; `rows` is a constant where this is inlined. */
 static ALWAYS_INLINE void multiply_rows(const int rows, int64_t kc, const real *restrict a, const real *restrict b,
 					real *restrict sum, bool first)
 {
@@ -137,50 +140,66 @@ static void pack_range(const struct plan *plan, int64_t begin, int64_t end)
 	}
 }
 
-/* Finds the runs of items with the same W; returns their number. */
-static int64_t find_runs(struct plan *plan, int64_t count)
+static bool begins_run(const struct plan *plan, int64_t i)
 {
-	int64_t runs = 0;
-	for (int64_t i = 0; i < count; i++) {
-		if (!i || plan->items[i].w != plan->items[i - 1].w)
-			plan->weights[runs++] = plan->items[i].w;
-		plan->run[i] = runs - 1;
+	return !i || plan->items[i].w != plan->items[i - 1].w;
+}
+
+/* Counts, and places everything in the workspace; false when there is none. */
+static bool place(pbk_context *context, struct plan *plan)
+{
+	int64_t most = 0;
+	for (int64_t i = 0; i < plan->count; i++) {
+		plan->rows += plan->items[i].m;
+		plan->runs += begins_run(plan, i);
+		most = plan->items[i].m > most ? plan->items[i].m : most;
 	}
-	return runs;
+	/* Forming a tile costs what about 8 rows cost. */
+	plan->work = pbk_gemm_work(plan->rows + plan->count * 8, plan->n, plan->k);
+	plan->threads = pbk_threads(context, plan->count * plan->panels, plan->work);
+	plan->a_size = plan->blocks * most * LDA;
+	plan->scratch_size = plan->a_size + most * NR;
+	const int64_t w_size = plan->runs * plan->panels * plan->k * NR, scratch = plan->threads * plan->scratch_size;
+	plan->packed =
+		pbk_workspace(context, (size_t)(w_size + scratch) * sizeof(real) +
+					       (size_t)plan->count * (sizeof *plan->run + sizeof *plan->weights));
+	if (!plan->packed)
+		return false;
+	plan->scratch = plan->packed + w_size;
+	plan->run = (int64_t *)(plan->scratch + scratch);
+	plan->weights = (const real **)(plan->run + plan->count);
+	return true;
+}
+
+static void find_runs(const struct plan *plan)
+{
+	for (int64_t i = 0, run = -1; i < plan->count; i++) {
+		if (begins_run(plan, i))
+			plan->weights[++run] = plan->items[i].w;
+		plan->run[i] = run;
+	}
 }
 
 static void gemm_stepped(pbk_context *context, const struct pbk_step *step, int64_t n, int64_t k, int64_t ldw,
 			 int64_t count, const struct pbk_stepped *items)
 {
-	if (!n || !count)
+	struct plan plan = {.constants = rule_constants(step, step->decay),
+			    .n = n,
+			    .k = k,
+			    .ldw = ldw,
+			    .count = count,
+			    .panels = (n + NR - 1) / NR,
+			    .blocks = (k + KC - 1) / KC,
+			    .items = items};
+	if (!place(context, &plan))
 		return;
-	struct plan plan = {.constants = rule_constants(step, step->decay), .n = n, .k = k, .ldw = ldw, .items = items};
-	plan.panels = (n + NR - 1) / NR;
-	plan.blocks = (k + KC - 1) / KC;
-	int64_t rows = 0, most = 0, runs = 1;
-	for (int64_t i = 0; i < count; i++) {
-		rows += items[i].m;
-		most = items[i].m > most ? items[i].m : most;
-		runs += i && items[i].w != items[i - 1].w;
-	}
-	const int threads = pbk_threads(context, count * plan.panels, pbk_gemm_work(rows + count * 8, n, k));
-	plan.a_size = plan.blocks * most * LDA;
-	plan.sum_size = most * NR;
-	const int64_t w_size = runs * plan.panels * k * NR, each = plan.a_size + plan.sum_size;
-	const size_t lists = (size_t)(count + 7) / 8 * 8 * (sizeof *plan.run + sizeof *plan.weights);
-	char *workspace = pbk_workspace(context, lists + (size_t)(w_size + threads * each) * sizeof(real));
-	if (!workspace)
-		return;
-	plan.packed = (real *)(workspace + lists);
-	plan.scratch = plan.packed + w_size;
-	plan.run = (int64_t *)workspace;
-	plan.weights = (const real **)(plan.run + (count + 7) / 8 * 8);
-	find_runs(&plan, count);
-	PBK_PARALLEL(context, runs * plan.panels, runs * n * k, pack_range(&plan, begin, end));
-	PBK_PARALLEL(context, threads, pbk_gemm_work(rows + count * 8, n, k),
+	find_runs(&plan);
+	const int64_t pairs = count * plan.panels;
+	PBK_PARALLEL(context, plan.runs * plan.panels, plan.runs * n * k, pack_range(&plan, begin, end));
+	PBK_PARALLEL(context, plan.threads, plan.work,
 		     for (int64_t t = begin; t < end; t++)
-			     multiply_range(&plan, count * plan.panels * t / threads,
-					    count * plan.panels * (t + 1) / threads, plan.scratch + t * each));
+			     multiply_range(&plan, pairs * t / plan.threads, pairs * (t + 1) / plan.threads,
+					    plan.scratch + t * plan.scratch_size));
 }
 
 void PBK_NAME(pbk_fill_step_gemm)(struct pbk_table *table)
