@@ -9,7 +9,7 @@
 
 enum {
 	KC = 256,
-	MC = 1056 / sizeof(real), /* a multiple of MR */
+	MC = 1536 / sizeof(real), /* a multiple of MR */
 	PACKED_ROWS = (MC + WIDTH - 1) / WIDTH * WIDTH,
 	PANEL = 98304 / sizeof(real), /* elements of B that are packed at once */
 	PAGE = 4096,

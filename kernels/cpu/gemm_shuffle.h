@@ -109,10 +109,16 @@ static ALWAYS_INLINE void load_rows(const int most, const real *x, int64_t ld, i
 				    vector rows[])
 {
 	real part[WIDTH * WIDTH];
-	if (count < most || size < WIDTH) {
+	if (count < most && size >= WIDTH) {
+#pragma GCC unroll 16
+		for (int i = 0; i < most; i++, x += ld)
+			rows[i] = i < count ? load(x) : (vector){0};
+		return;
+	}
+	if (size < WIDTH) {
 		memset(part, 0, (size_t)(most * WIDTH) * sizeof *part);
 		for (int i = 0; i < most && i < count; i++)
-			memcpy(part + i * WIDTH, x + i * ld, (size_t)(size < WIDTH ? size : WIDTH) * sizeof *part);
+			memcpy(part + i * WIDTH, x + i * ld, (size_t)size * sizeof *part);
 		x = part;
 		ld = WIDTH;
 	}

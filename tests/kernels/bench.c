@@ -103,48 +103,64 @@ static void call_gemm(void *argument)
 				     g->k * g->n, 0, g->c, g->n, g->m * g->n, g->count);
 }
 
-static void bench_gemm(struct timed_gemm g, const struct pbk_table *fast, const struct pbk_table *plain)
+static double time_gemm(struct timed_gemm *g, const struct pbk_table *table)
 {
-	const double flop = 2.0 * (double)g.m * (double)g.n * (double)g.k * (double)g.count;
-	g.a = bench_filled(fast->real_size, g.m * g.k * g.count);
-	g.b = bench_filled(fast->real_size, g.n * g.k * g.count);
-	g.c = bench_filled(fast->real_size, g.m * g.n * g.count);
-	g.table = fast;
-	const double t = bench_time(call_gemm, &g);
-	printf("gemm %c%c %4d x %4d x %4d x%4d %s %11.0f ns %7.1f GFLOP/s", g.ta ? 'T' : 'N', g.tb ? 'T' : 'N',
-	       (int)g.m, (int)g.n, (int)g.k, (int)g.count, fast->name + 4, t * 1e9, flop / t * 1e-9);
-	if (flop < 1e8) {
-		g.table = plain;
-		const double t_plain = bench_time(call_gemm, &g);
-		printf("  plain %7.1f GFLOP/s  x%.1f", flop / t_plain * 1e-9, t_plain / t);
-	}
-	putchar('\n');
-	free(g.a);
-	free(g.b);
-	free(g.c);
+	g->table = table;
+	g->a = bench_filled(table->real_size, g->m * g->k * g->count);
+	g->b = bench_filled(table->real_size, g->n * g->k * g->count);
+	g->c = bench_filled(table->real_size, g->m * g->n * g->count);
+	const double t = bench_time(call_gemm, g);
+	free(g->a);
+	free(g->b);
+	free(g->c);
+	return t;
+}
+
+/* Rows of a cell, of a batch of cells, of training; matrices of the full-size model, of a small one and of a head. */
+static void bench_products(const struct pbk_table *table)
+{
+	static const int64_t rows[] = {1, 2, 4, 8, 12, 16, 31, 48, 96, 128, 192, 384, 512, 1024};
+	static const int64_t matrices[][2] = {{512, 1024}, {1024, 512},  {256, 1024}, {1024, 256}, {244, 1024},
+					      {128, 1024}, {1024, 1024}, {48, 48},    {128, 128}};
+	printf("gemm %s, GFLOP/s      A B    A B^T    A^T B\n", table->name + 4);
+	for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
+		for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+			const int64_t n = matrices[i][0], k = matrices[i][1];
+			printf("%4d x %4d x %4d", (int)rows[r], (int)n, (int)k);
+			for (int v = 0; v < 3; v++) {
+				struct timed_gemm g = {
+					.ta = v == 2, .tb = v == 1, .m = rows[r], .n = n, .k = k, .count = 1};
+				printf(" %8.1f", 2e-9 * (double)(g.m * n * k) / time_gemm(&g, table));
+			}
+			putchar('\n');
+		}
+}
+
+static void bench_batches(const struct pbk_table *fast, const struct pbk_table *plain)
+{
+	static const int64_t batches[][4] = {{4, 128, 1024, 4}, {36, 128, 1024, 4}, {4, 4, 128, 512}, {4, 128, 4, 512}};
+	for (size_t i = 0; i < sizeof batches / sizeof *batches; i++)
+		for (int v = 0; v < 3; v++) {
+			struct timed_gemm g = {.ta = v == 2, .tb = v == 1, .m = batches[i][0], .n = batches[i][1]};
+			g.k = batches[i][2];
+			g.count = batches[i][3];
+			const double flop = 2.0 * (double)(g.m * g.n * g.k * g.count), t = time_gemm(&g, fast);
+			printf("gemm_batch %c%c %2d x %3d x %4d x%3d %s %7.1f GFLOP/s, x%.1f of plain\n",
+			       g.ta ? 'T' : 'N', g.tb ? 'T' : 'N', (int)g.m, (int)g.n, (int)g.k, (int)g.count,
+			       fast->name + 4, flop / t * 1e-9, time_gemm(&g, plain) / t);
+		}
 }
 
 void bench_kernels(void)
 {
-	static const int64_t products[][4] = {
-		{4, 128, 1024, 1},  {4, 128, 1024, 4},   {36, 128, 1024, 4}, {640, 128, 1024, 4}, {4, 512, 1024, 1},
-		{48, 512, 1024, 1}, {512, 512, 1024, 1}, {12, 244, 1024, 1}, {4, 4, 128, 512},    {4, 128, 4, 512},
-		{48, 48, 48, 1},    {20, 192, 48, 1},    {512, 512, 512, 1}, {128, 256, 1024, 1},
-	};
 	const char *threads = getenv("PB_BENCH_THREADS"), *only = getenv("PB_BENCH_ONLY");
 	test_context = pbk_cpu_open(threads ? atoi(threads) : 0);
 	const struct pbk_table *fast[2] = {pbk_cpu_f32(), pbk_cpu_f64()};
 	const struct pbk_table *plain[2] = {pbk_cpu_f32_plain(), pbk_cpu_f64_plain()};
-	for (int t = 0; t < 2 && (!only || strstr(only, "gemm")); t++)
-		for (size_t i = 0; i < sizeof products / sizeof *products; i++)
-			for (int v = 0; v < 3; v++) {
-				struct timed_gemm g = {.ta = v == 2, .tb = v == 1};
-				g.m = products[i][0];
-				g.n = products[i][1];
-				g.k = products[i][2];
-				g.count = products[i][3];
-				bench_gemm(g, fast[t], plain[t]);
-			}
+	for (int t = 0; t < 2 && (!only || strstr(only, "gemm")); t++) {
+		bench_products(fast[t]);
+		bench_batches(fast[t], plain[t]);
+	}
 	for (int t = 0; t < 2; t++)
 		for (int i = 0; i < n_kernel_cases; i++)
 			if (!only || strstr(kernel_cases[i].name, only)) {
