@@ -21,6 +21,8 @@ static const struct pb_keys_entry entries[] = {
 	 "Made small; where more of the metric is better, the loss is minus the metric"},
 	{"an experiment", "metric", PLUGIN "; default correct_logit",
 	 "what is measured in each cell of a sweep, e.g. `{plugin: correct_logit, of: probability}`"},
+	{"an experiment", "similarity", "list of examples; optional",
+	 "whose gradients are compared, each with each; see `similarity`"},
 	{"an experiment", "sweeps", "list of mappings; optional", "what is patched, cell by cell; see `sweeps`"},
 
 	{"a training stage", "loss", PLUGIN "; default: the experiment's", "the loss of this stage"},
@@ -57,6 +59,11 @@ static const struct pb_keys_entry entries[] = {
 	{"run", "ablate", NULL,
 	 "the setter needs no other run (zero, noise, mean); the default of `forward` with such a setter; not for "
 	 "`base`"},
+	{"estimate", "false", NULL, "every cell is evaluated"},
+	{"estimate", "true", NULL,
+	 "the estimate stands beside the exact value (columns `estimate`, `estimate_score`), with their correlation"},
+	{"estimate", "only", NULL,
+	 "for screening: no cell is measured, only the two ends; `metric` and `score` stay empty"},
 	{"gradient", "pass", NULL,
 	 "the value is replaced and the gradient passes as if it had not been; a backward patch always takes effect"},
 	{"gradient", "torch", NULL,
@@ -165,6 +172,38 @@ static const char runs[] = "### base, forward, backward\n";
 static const char gradient[] = "### gradient\n"
 			       "\n"
 			       "What the gradient does at a forward patch.\n";
+
+static const char similarity[] =
+	"## similarity\n"
+	"\n"
+	"The cosine of the angle between the gradients of the loss, of any two of the examples, for every parameter and for "
+	"all\n"
+	"in one (`similarity.csv`, `.json`, `.npz`, a heat map in the report). Gradients are those of the probe's weights as "
+	"they\n"
+	"are. An example is a word, a number, or a mapping:\n"
+	"\n"
+	"```yaml\n"
+	"model: {load: model_1.pt}\n"
+	"data: {plugin: oocl, mod: 30}\n"
+	"probe: {unit: 12}\n"
+	"similarity: [clean, corrupted, questions, 0, 1, {example: clean, unit: 13}]\n"
+	"```\n";
+
+static const char estimate[] =
+	"### estimate\n"
+	"\n"
+	"What a cell's update does to the metric, to first order: the metric before, plus the inner product of the metric's\n"
+	"gradient on the questions with what the update does to the weights (clipped, by the optimizer's rule, weight decay "
+	"and\n"
+	"all). `estimate_score` lies between the ends as they were measured. `estimate-parameters.csv` has what each "
+	"parameter\n"
+	"of the clean and of the corrupted update contributes. The metric needs a gradient; not for `kind: activation`.\n"
+	"\n"
+	"```yaml\n"
+	"sweeps:\n"
+	"  - {name: z by head, hook: z, setter: layer_head, over: [layer, head], forward: corrupted, estimate: true}\n"
+	"  - {name: each parameter, setter: params, sets: each, estimate: only}\n"
+	"```\n";
 
 static const char kind[] = "### kind\n";
 
@@ -282,10 +321,12 @@ const struct pb_keys_section pb_keys_sections[] = {
 	{probe, .table = &pb_config_tables.probe},
 	{"### select\n", .table = &pb_config_tables.select},
 	{"## update\n", .table = &pb_config_tables.update},
+	{similarity, .table = &pb_config_tables.example},
 	{sweeps, .table = &pb_config_tables.sweep},
 	{kind, .words = pb_sweep_kind_names, .of = "kind"},
 	{runs, .words = pb_patch_from_names, .of = "run"},
 	{gradient, .words = pb_gradient_mode_names, .of = "gradient"},
+	{estimate, .words = pb_estimate_mode_names, .of = "estimate"},
 	{axes, .table = NULL},
 	{cells, .table = NULL},
 	{sets, .table = NULL},

@@ -44,10 +44,11 @@ static struct tally count(const struct pb_result_cell *cells, size_t n)
 	struct tally t = {.one_score = true, .least_without_grad = INT64_MAX, .score = NAN};
 	for (size_t i = 0; i < n; i++) {
 		const struct pb_result_cell *c = &cells[i];
-		if (isnan(c->metric))
+		const double score = isnan(c->metric) ? c->estimate_score : c->score;
+		if (isnan(c->metric) && isnan(c->estimate))
 			continue;
 		if (!t.cells++)
-			t.score = c->score;
+			t.score = score;
 		t.cut += c->graph_cut;
 		t.backward_fired += c->backward.fired > 0;
 		t.forward_unchanged += c->forward.fired && c->forward.max_change == 0.0;
@@ -56,7 +57,7 @@ static struct tally count(const struct pb_result_cell *cells, size_t n)
 			t.least_without_grad = c->params_without_grad;
 		if (c->params_without_grad > t.most_without_grad)
 			t.most_without_grad = c->params_without_grad;
-		t.one_score &= fabs(c->score - t.score) <= 1e-9;
+		t.one_score &= fabs(score - t.score) <= 1e-9;
 	}
 	return t;
 }

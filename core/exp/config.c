@@ -11,6 +11,7 @@
 const char *const pb_patch_from_names[] = {"none", "clean", "corrupted", "ablate", NULL};
 const char *const pb_gradient_mode_names[] = {"pass", "torch", NULL};
 const char *const pb_sweep_kind_names[] = {"gradient", "activation", "params", NULL};
+const char *const pb_estimate_mode_names[] = {"false", "true", "only", NULL};
 static const char *const optimizer_names[] = {"adamw", "adam", "sgd", NULL};
 static const char *const precision_names[] = {"f32", "f64", NULL};
 static const char *const yes_no_auto[] = {"auto", "no", "yes", NULL};
@@ -151,6 +152,13 @@ static const struct pb_param probe_table[] = {
 	 .doc = "name of the weights to update; left out: the loaded ones, or the last stage's"},
 };
 
+static const struct pb_param example_table[] = {
+	{"example", PB_TYPE_STRING, AT(pb_config_example, example),
+	 .doc = "clean, corrupted, questions (the mean of all), or a question's number, from 0"},
+	{"unit", PB_TYPE_STRING, AT(pb_config_example, unit), .default_text = "~",
+	 .doc = "the unit whose example it is; left out: the probed one"},
+};
+
 static const struct pb_param sweep_table[] = {
 	{"name", PB_TYPE_STRING, AT(pb_config_sweep, name), .doc = "what the sweep is called; unique"},
 	{"kind", PB_TYPE_ENUM, AT(pb_config_sweep, kind), .default_text = "gradient", .choices = pb_sweep_kind_names,
@@ -173,10 +181,15 @@ static const struct pb_param sweep_table[] = {
 	 .doc = "pass: the gradient passes a forward patch; torch: what PyTorch's hooks do"},
 	{"neutral", PB_TYPE_REAL, AT(pb_config_sweep, neutral), .min = -1e300, .max = 1e300, .default_text = "1e300",
 	 .doc = "score in the middle of the colour scale; left out: the base run's"},
+	{"estimate", PB_TYPE_ENUM, AT(pb_config_sweep, estimate), .default_text = "false",
+	 .choices = pb_estimate_mode_names,
+	 .doc = "the first-order estimate of every cell, from one backward pass of the metric: beside the exact "
+		"values, or only"},
 };
 
 static const char *const
-	top_others[] = {"model", "data", "train", "checkpoints", "probe", "update", "loss", "metric", "sweeps", NULL},
+	top_others[] = {"model", "data", "train", "checkpoints", "probe", "update", "loss", "metric",
+			"similarity", "sweeps", NULL},
 	*const stage_others[] = {"loss", "evaluate", "optimizer", "stop", NULL},
 	*const stop_others[] = {"metric", NULL}, *const select_others[] = {"metric", NULL},
 	*const probe_others[] = {"select", NULL}, *const sweep_others[] = {"setter", "cells", "sets", NULL};
@@ -195,6 +208,7 @@ const struct pb_config_tables pb_config_tables = {
 	.stop = TABLE("`stop`", stop, stop_others),
 	.select = TABLE("`select`", select, select_others),
 	.probe = TABLE("`probe`", probe, probe_others),
+	.example = TABLE("an example", example, NULL),
 	.sweep = TABLE("a sweep", sweep, sweep_others),
 };
 

@@ -55,6 +55,13 @@ struct pb_config_probe {
 	struct pb_config_select select;
 };
 
+/* An example whose gradient is compared with others'. */
+struct pb_config_example {
+	const struct pb_yaml_node *at, *at_unit; /* where messages point */
+	const char *example;                     /* clean, corrupted, questions, or a question's number */
+	const char *unit;                        /* NULL: the probed one */
+};
+
 enum pb_sweep_kind {
 	PB_SWEEP_GRADIENT = 0, /* patch, update, measure on the questions */
 	PB_SWEEP_ACTIVATION,   /* patch, measure on the patched logits */
@@ -73,6 +80,12 @@ enum pb_gradient_mode {
 	PB_MODE_TORCH,
 };
 
+enum pb_estimate_mode {
+	PB_ESTIMATE_NO = 0,
+	PB_ESTIMATE_YES,  /* beside the exact values */
+	PB_ESTIMATE_ONLY, /* in place of them */
+};
+
 struct pb_config_sweep {
 	const struct pb_yaml_node *node;
 	const char *name;
@@ -85,6 +98,7 @@ struct pb_config_sweep {
 	const struct pb_yaml_node *cells;  /* NULL: the grid */
 	const struct pb_yaml_node *sets;   /* PARAMS: map or word */
 	double neutral;                    /* NaN: the base run's score */
+	int32_t estimate;                  /* enum pb_estimate_mode */
 };
 
 struct pb_config {
@@ -99,6 +113,9 @@ struct pb_config {
 	struct pb_config_stage *stages;
 	struct pb_config_probe probe;
 	struct pb_config_optimizer update;
+	size_t n_similarity;
+	struct pb_config_example *similarity;
+	const struct pb_yaml_node *similarity_node; /* NULL: absent */
 	size_t n_sweeps;
 	struct pb_config_sweep *sweeps;
 };
@@ -115,5 +132,6 @@ struct pb_optim_config pb_config_optim(const struct pb_config_optimizer *optimiz
 extern const char *const pb_patch_from_names[];
 extern const char *const pb_gradient_mode_names[];
 extern const char *const pb_sweep_kind_names[];
+extern const char *const pb_estimate_mode_names[];
 
 #endif

@@ -149,6 +149,26 @@ static void read_sweep(struct pb_config_reader *r, const struct pb_yaml_node *no
 		s->neutral = NAN;
 }
 
+/* A word or a number, or a mapping that names the unit too. */
+static void read_example(struct pb_config_reader *r, const struct pb_yaml_node *node, struct pb_config_example *e)
+{
+	const struct pb_yaml_node *named = node->kind == PB_YAML_MAP ? pb_yaml_get(node, "example") : node;
+	e->at = named ? named : node;
+	e->example = "clean"; /* where there is a mistake */
+	if (node->kind == PB_YAML_MAP) {
+		decode(r, node, &pb_config_tables.example, e);
+		e->at_unit = pb_yaml_get(node, "unit");
+	} else if (node->kind == PB_YAML_SCALAR && !pb_yaml_is_null(node)) {
+		e->example = node->text;
+	} else {
+		pb_yaml_error(
+			r->yaml, node,
+			"an item of `similarity` is %s; write clean, corrupted, questions, a question's number, or "
+			"`{example: clean, unit: 34}`",
+			pb_yaml_kind_name(node));
+	}
+}
+
 static void *list_of(struct pb_config_reader *r, const struct pb_yaml_node *list, size_t size)
 {
 	void *items = list ? pb_arena_array(&r->yaml->arena, list->count, size) : NULL;
@@ -164,12 +184,18 @@ static void read_lists(struct pb_config_reader *r, const struct pb_yaml_node *ro
 		expect(r, root, "train", PB_YAML_LIST, "a list of stages: put `- ` before the first key of each");
 	const struct pb_yaml_node *sweeps =
 		expect(r, root, "sweeps", PB_YAML_LIST, "a list of sweeps: put `- ` before the first key of each");
+	const struct pb_yaml_node *similarity = c->similarity_node =
+		expect(r, root, "similarity", PB_YAML_LIST, "a list of examples, e.g. [clean, corrupted, questions]");
+	c->similarity = list_of(r, similarity, sizeof *c->similarity);
 	c->stages = list_of(r, stages, sizeof *c->stages);
 	c->sweeps = list_of(r, sweeps, sizeof *c->sweeps);
 	if (r->rc)
 		return;
 	c->n_stages = stages ? stages->count : 0;
 	c->n_sweeps = sweeps ? sweeps->count : 0;
+	c->n_similarity = similarity ? similarity->count : 0;
+	for (size_t i = 0; i < c->n_similarity; i++)
+		read_example(r, similarity->items[i], &c->similarity[i]);
 	for (size_t i = 0; i < c->n_stages; i++)
 		read_stage(r, stages->items[i], &c->stages[i]);
 	for (size_t i = 0; i < c->n_sweeps; i++)

@@ -50,8 +50,9 @@ static void copy_ends(const struct pb_reference *r, struct pb_probe_ends *ends)
 	ends->metric_before = r->metric_before;
 	for (int i = 0; i < 2; i++) {
 		const struct pb_reference_run *run = &r->runs[i];
-		ends->runs[i] = (struct pb_run_ends){run->loss, run->grad_norm, run->metric_updated, run->metric_logits,
-						     run->metric_as_base};
+		ends->runs[i] = (struct pb_run_ends){run->loss,          run->grad_norm,      run->metric_updated,
+						     run->metric_logits, run->metric_as_base, run->estimate,
+						     run->parts};
 	}
 }
 

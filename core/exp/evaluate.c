@@ -29,7 +29,7 @@ bool pb_examples_same_rows(const struct pb_examples *a, const struct pb_examples
 	return same;
 }
 
-static bool next_slice(struct pb_slice *s)
+bool pb_slice_next(struct pb_slice *s)
 {
 	const struct pb_examples *all = s->all;
 	s->first_example += s->n_examples;
@@ -90,7 +90,7 @@ int pb_evaluate(const struct pb_model *model, struct pb_tape *tape, const struct
 	double sum = 0.0;
 	struct pb_slice s = {.all = examples};
 	int rc = 0;
-	while (!rc && next_slice(&s)) {
+	while (!rc && pb_slice_next(&s)) {
 		struct pb_var *logits;
 		double mean;
 		if (!s.n_scored)
@@ -114,7 +114,7 @@ int pb_evaluate_logits(const struct pb_model *model, struct pb_tape *tape, const
 {
 	struct pb_slice s = {.all = examples};
 	int rc = 0;
-	while (!rc && next_slice(&s)) {
+	while (!rc && pb_slice_next(&s)) {
 		struct pb_var *logits;
 		if (!s.n_scored)
 			continue;

@@ -18,6 +18,8 @@ struct pb_slice {
 	int64_t first_example, n_examples, first_scored, n_scored;
 };
 
+/* The next slice that fits one pass; at first only `all` is set. False: there is none. */
+bool pb_slice_next(struct pb_slice *slice);
 /* The scored rows' logits, [n_scored, d_vocab], at least one; nothing that they do not depend on is computed. The caller
  * resets the tape; the examples must stay until it is reset again. *ret_rows (may be NULL): rows of the pass, at most
  * those of each example up to its last scored position, or of whole examples where they are long. */

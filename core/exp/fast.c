@@ -2,6 +2,7 @@
 #include "exp/fast.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/status.h"
 #include "exp/evaluate.h"
@@ -53,6 +54,18 @@ static int run_pass(struct pb_fast *e, int which, struct pb_fast_cell *cells)
 	return rc || !pb_view_count(&all) ? rc : keep_logits(e, run, &all);
 }
 
+/* The estimate's parts are asked for when the batch is gone. */
+static int keep_parts(struct pb_fast *e, const struct pb_fast_cell *cell, struct pb_run_ends *ends)
+{
+	size_t size = (size_t)e->plan->model.table.n * sizeof *cell->parts;
+	double *mine = pb_arena_alloc(&e->arena, size);
+	if (!mine)
+		return -PB_E_NOMEM;
+	memcpy(mine, cell->parts, size);
+	ends->parts = mine;
+	return 0;
+}
+
 static int make_run(struct pb_fast *e, int which)
 {
 	struct pb_fast_run *run = &e->runs[which];
@@ -61,15 +74,22 @@ static int make_run(struct pb_fast *e, int which)
 	int rc = cells && run->examples ? 0 : -PB_E_NOMEM;
 	for (size_t i = 0; !rc && i < e->n_probes; i++) {
 		run->examples[i] = base_of(e, i, which);
-		cells[i] = (struct pb_fast_cell){.probe = i, .examples = run->examples[i], .loss = NAN, .grad_norm = NAN,
-						 .metric = NAN};
+		cells[i] = (struct pb_fast_cell){.probe = i,
+						 .examples = run->examples[i],
+						 .loss = NAN,
+						 .grad_norm = NAN,
+						 .metric = NAN,
+						 .estimate = NAN};
 	}
 	if (!rc)
 		rc = run_pass(e, which, cells);
 	if (!rc && e->questions && cells[0].gradients)
-		rc = pb_fast_measure(e, cells, e->n_probes, &e->arena);
+		rc = pb_fast_measure(e, cells, e->n_probes, e->estimates ? PB_ESTIMATE_YES : PB_ESTIMATE_NO, &e->arena);
 	for (size_t i = 0; !rc && i < e->n_probes; i++) {
-		e->ends[i].runs[which] = (struct pb_run_ends){cells[i].loss, cells[i].grad_norm, cells[i].metric, NAN, NAN};
+		e->ends[i].runs[which] = (struct pb_run_ends){
+			cells[i].loss, cells[i].grad_norm, cells[i].metric, NAN, NAN, cells[i].estimate, NULL};
+		if (cells[i].parts)
+			rc = keep_parts(e, &cells[i], &e->ends[i].runs[which]);
 		if (cells[i].rc)
 			rc = pb_fail(-cells[i].rc, "%s", cells[i].why);
 	}
@@ -126,7 +146,7 @@ static int make_questions(struct pb_fast *e)
 			rc = pb_fast_make_reference(e, i);
 	}
 	if (!rc)
-		rc = pb_fast_measure(e, cells, e->n_probes, &e->arena);
+		rc = pb_fast_measure(e, cells, e->n_probes, PB_ESTIMATE_NO, &e->arena);
 	for (size_t i = 0; !rc && i < e->n_probes; i++) {
 		e->ends[i].metric_before = cells[i].metric;
 		if (cells[i].rc)
@@ -145,6 +165,8 @@ static int make_runs(struct pb_fast *e)
 		e->ends[i].metric_before = NAN;
 	if (!rc && pb_wants_questions(e->plan, &e->probes[0]))
 		rc = make_questions(e);
+	if (!rc && e->questions && pb_wants_estimates(e->plan))
+		rc = pb_fast_make_estimates(e);
 	for (int i = 0; !rc && i < 2; i++) {
 		pb_tape_init(&e->runs[i].tape, e->plan->device, e->plan->config->dtype);
 		rc = pb_cache_init(&e->runs[i].cache, e->plan->device, &e->plan->model.sites);
@@ -184,6 +206,8 @@ void pb_fast_close(struct pb_fast *fast)
 		pb_cache_finish(&fast->runs[i].cache);
 		pb_tape_finish(&fast->runs[i].tape);
 	}
+	for (size_t i = 0; fast->estimates && i < fast->n_probes; i++)
+		pb_estimate_finish(&fast->estimates[i]);
 	if (fast->pool.device) {
 		pb_pool_finish(&fast->pool);
 		pb_stepped_scratch_finish(&fast->scratch);

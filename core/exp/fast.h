@@ -7,6 +7,7 @@
 #ifndef PB_EXP_FAST_H
 #define PB_EXP_FAST_H
 
+#include "exp/estimate.h"
 #include "exp/job.h"
 #include "exp/patch.h"
 #include "model/stepped.h"
@@ -48,6 +49,7 @@ struct pb_fast {
 	struct pb_pool pool;   /* the runs' logits */
 	struct pb_fast_questions *questions; /* [n_probes] */
 	struct pb_fast_run runs[2];          /* clean, corrupted */
+	struct pb_estimate *estimates;       /* [n_probes]; NULL: no sweep wants them */
 	struct pb_probe_ends *ends;          /* [n_probes] */
 };
 
@@ -69,6 +71,8 @@ struct pb_fast_cell {
 	const struct pb_cell_gradient **gradients; /* [n params]; NULL: weights as they are */
 	struct pb_view logits;                     /* of its scored rows */
 	double loss, grad_norm, metric;
+	double estimate;
+	const double *parts; /* [n params] of the estimate, as long as the batch; NULL: none */
 	int rc; /* -PB_E_NUMERIC: it dropped out */
 	const char *why;
 };
@@ -78,8 +82,14 @@ struct pb_fast_cell {
  * unpatched run `base`; NULL: none does. */
 int pb_fast_pass(struct pb_fast *fast, struct pb_tape *tape, struct pb_factors *factors, const struct pb_fast_run *base,
 		 struct pb_fast_cell *cells, size_t n, struct pb_arena *arena);
-/* The metric on the questions after one update by each cell's gradients, clipped as the plan says. */
-int pb_fast_measure(struct pb_fast *fast, struct pb_fast_cell *cells, size_t n, struct pb_arena *arena);
+/* The metric on the questions after one update by each cell's gradients, clipped as the plan says, or its estimate, or
+ * both. */
+int pb_fast_measure(struct pb_fast *fast, struct pb_fast_cell *cells, size_t n, enum pb_estimate_mode mode,
+		    struct pb_arena *arena);
+/* Makes the questions' metric's gradients. */
+int pb_fast_make_estimates(struct pb_fast *fast);
+/* estimate and parts of the cells that are still in; stepped[i] has the gradients of cells[i]. */
+int pb_fast_estimate(struct pb_fast *fast, struct pb_fast_cell *cells, const struct pb_stepped_cell *stepped, size_t n);
 /* One probe's rows of a run's logits, and as reference for the metric (NULL: it wants none). */
 int pb_fast_run_logits(const struct pb_fast_run *run, size_t probe, struct pb_view *ret_logits,
 		       const double **ret_reference);

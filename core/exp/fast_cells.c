@@ -104,7 +104,7 @@ static int score(struct pb_fast *e, const struct pb_plan_sweep *s, struct pb_fas
 {
 	int rc = 0;
 	if (s->config->kind != PB_SWEEP_ACTIVATION)
-		return pb_fast_measure(e, cells, n, arena);
+		return pb_fast_measure(e, cells, n, (enum pb_estimate_mode)s->config->estimate, arena);
 	for (size_t i = 0; !rc && i < n; i++)
 		rc = score_logits(e, s, &cells[i], arena);
 	return rc;
@@ -114,10 +114,12 @@ static int prepare(struct pb_fast *e, const struct pb_plan_sweep *s, struct pb_c
 {
 	bool corrupted = s->config->base == PB_FROM_CORRUPTED;
 	const struct pb_probe_data *probe = &e->probes[job->probe];
-	*job->out = (struct pb_result_cell){
-		.index = job->cell->index, .metric = NAN, .score = NAN, .loss = NAN, .grad_norm = NAN};
-	*cell = (struct pb_fast_cell){.job = job, .probe = job->probe,
-				      .examples = corrupted ? &probe->corrupted : &probe->clean};
+	*job->out = PB_EMPTY_CELL;
+	job->out->index = job->cell->index;
+	*cell = (struct pb_fast_cell){.job = job,
+				      .probe = job->probe,
+				      .examples = corrupted ? &probe->corrupted : &probe->clean,
+				      .estimate = NAN};
 	if (s->config->kind == PB_SWEEP_ACTIVATION)
 		cell->first_layer = first_layer(e, job->cell);
 	return s->config->kind == PB_SWEEP_PARAMS ? mix_gradients(e, s, cell) : 0;
@@ -133,6 +135,7 @@ static void finish(const struct pb_fast *e, const struct pb_plan_sweep *s, const
 	job->out->metric = cell->metric;
 	if (s->config->kind == PB_SWEEP_ACTIVATION)
 		return;
+	job->out->estimate = cell->estimate;
 	job->out->loss = cell->loss;
 	job->out->grad_norm = cell->grad_norm;
 	for (int i = 0; i < e->plan->model.table.n; i++)

@@ -120,7 +120,8 @@ static int answer(struct pb_fast *e, struct pb_fast_cell *cells, struct pb_stepp
 	return rc;
 }
 
-int pb_fast_measure(struct pb_fast *e, struct pb_fast_cell *cells, size_t n, struct pb_arena *arena)
+int pb_fast_measure(struct pb_fast *e, struct pb_fast_cell *cells, size_t n, enum pb_estimate_mode mode,
+		    struct pb_arena *arena)
 {
 	struct pb_stepped_cell *stepped = pb_arena_array(&e->lists, n, sizeof *stepped);
 	int64_t rows = 1;
@@ -131,10 +132,14 @@ int pb_fast_measure(struct pb_fast *e, struct pb_fast_cell *cells, size_t n, str
 	for (size_t c = 0; !rc && c < n; c++) {
 		const struct pb_fast_questions *q = &e->questions[cells[c].probe];
 		stepped[c].gradients = cells[c].gradients;
-		cells[c].metric = 0.0;
+		cells[c].metric = mode == PB_ESTIMATE_ONLY ? NAN : 0.0;
 		rows = q->most_rows > rows ? q->most_rows : rows;
 		parts = q->n > parts ? q->n : parts;
 	}
+	if (!rc && mode != PB_ESTIMATE_NO)
+		rc = pb_fast_estimate(e, cells, stepped, n);
+	if (mode == PB_ESTIMATE_ONLY)
+		return rc;
 	size_t row_size = pb_stepped_row_size(&e->plan->model.config, e->plan->config->dtype);
 	size_t most = e->question_memory / ((size_t)rows * row_size), step = most ? most : 1;
 	for (size_t c = 0; !rc && c < n; c += step)

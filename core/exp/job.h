@@ -10,6 +10,8 @@ struct pb_run_ends {
 	double metric_updated; /* on the questions, after one update on this run */
 	double metric_logits;  /* of its own scored rows, by its own answers */
 	double metric_as_base; /* of these, by the other run's answers and reference: the far end of that run's score */
+	double estimate;       /* of metric_updated, to first order */
+	const double *parts;   /* [n params] what each contributes to it; NULL: nothing was to be estimated */
 };
 
 struct pb_probe_ends {
@@ -21,7 +23,7 @@ struct pb_probe_ends {
 struct pb_cell_job {
 	size_t probe;
 	const struct pb_plan_cell *cell;
-	struct pb_result_cell *out; /* filled, but for index and score */
+	struct pb_result_cell *out; /* filled, but for index and scores */
 	int rc;                     /* -PB_E_NUMERIC: the patch broke the model, and `out` is left alone */
 	const char *why;            /* then: the reason */
 };

@@ -242,6 +242,8 @@ static int make_parts(struct pb_plan *plan, bool readable)
 		rc = pb_plan_make_stages(plan);
 	if (!rc && readable && plan->data)
 		rc = pb_plan_make_probe(plan);
+	if (!rc && plan->has_probe)
+		rc = pb_plan_make_similarity(plan);
 	if (!rc)
 		rc = plan->data && plan->has_model ? make_sweeps(plan) : try_setters(plan);
 	return rc;

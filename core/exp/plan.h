@@ -60,6 +60,22 @@ struct pb_plan_sweep {
 	struct pb_plan_cell *cells;
 };
 
+enum pb_example_part {
+	PB_EXAMPLE_CLEAN = 0,
+	PB_EXAMPLE_CORRUPTED,
+	PB_EXAMPLE_QUESTIONS, /* the mean of all */
+	PB_EXAMPLE_QUESTION,
+};
+
+/* An example of a unit, whose gradient is compared with others'. */
+struct pb_plan_example {
+	const struct pb_config_example *config;
+	const char *label; /* "question 3 of 34" */
+	int64_t unit;      /* -1: the probed one */
+	enum pb_example_part part;
+	int64_t question;
+};
+
 /* Weights by name: "loaded" or "init" first, then stages' `save`, then `checkpoints`. */
 struct pb_plan {
 	struct pb_arena arena;
@@ -83,6 +99,8 @@ struct pb_plan {
 	size_t n_candidates;
 	int64_t *candidates; /* units that compete, in the data's order */
 	struct pb_optim_config update;
+	size_t n_similarity;
+	struct pb_plan_example *similarity;
 	int64_t n_examples, n_pos; /* of the probe that the sweeps are made for */
 	size_t n_sweeps;
 	struct pb_plan_sweep *sweeps;
@@ -123,6 +141,13 @@ const char *pb_data_tokens_text(const struct pb_plan *plan, const int32_t *token
 int pb_plan_make_model(struct pb_plan *plan);
 int pb_plan_make_stages(struct pb_plan *plan);
 int pb_plan_make_probe(struct pb_plan *plan);
+int pb_plan_make_similarity(struct pb_plan *plan);
+/* Fetches an example of `unit` by a probe call of the data; -PB_E_CONFIG, naming both, where the unit has none such or
+ * the loss cannot judge it. Valid until the next probe call; what is not the plugin's comes from the arena. */
+int pb_plan_example(const struct pb_plan *plan, const struct pb_plan_example *example, int64_t unit,
+		    struct pb_arena *arena, struct pb_examples *ret_examples);
+/* A unit by name; an unknown one is a mistake at `at`, and *ret_unit is left alone. */
+int pb_plan_unit(struct pb_plan *plan, const char *name, const struct pb_yaml_node *at, int64_t *ret_unit);
 int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe_data *probe);
 /* Have the probe's rows what the loss, the metric and the sweeps need? Mistakes name the unit, "the unit" where NULL. */
 bool pb_plan_check_probe(struct pb_plan *plan, const struct pb_probe_data *probe, const char *unit);

@@ -325,6 +325,24 @@ static const char *file_name(struct pb_plan *plan, size_t i)
 		     : pb_arena_strdup(&plan->arena, name);
 }
 
+/* An estimate needs the metric's gradient, and an update to estimate. */
+static void check_estimate(struct pb_plan *plan, const struct pb_config_sweep *c)
+{
+	const struct pb_yaml_node *at = pb_yaml_get(c->node, "estimate");
+	if (c->estimate == PB_ESTIMATE_NO || !plan->metric)
+		return;
+	if (c->kind == PB_SWEEP_ACTIVATION)
+		pb_yaml_error(&plan->config->yaml, at,
+			      "`estimate` is the first order of what an update does, and `kind: activation` makes "
+			      "none; remove it");
+	else if (!pb_scorer_has_gradient(plan->metric))
+		pb_yaml_error(&plan->config->yaml, at,
+			      "metric `%s` has no gradient to estimate by; correct_logit and cross_entropy have one, "
+			      "or remove "
+			      "`estimate`",
+			      pb_scorer_name(plan->metric));
+}
+
 int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe_data *probe)
 {
 	struct pb_config *c = plan->config;
@@ -338,6 +356,7 @@ int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe_data *probe)
 		struct maker m = {.plan = plan, .yaml = &c->yaml, .sweep = s, .config = &c->sweeps[i]};
 		plan->n_sweeps = i + 1;
 		s->config = m.config;
+		check_estimate(plan, m.config);
 		s->mean_split = -1;
 		s->file = file_name(plan, i);
 		if (!s->file)

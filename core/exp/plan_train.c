@@ -131,8 +131,7 @@ static int compare_names(const void *a, const void *b)
 	return x_number != y_number ? y_number - x_number : strcmp(x, y);
 }
 
-/* A unit by name. */
-static int find_unit(struct pb_plan *plan, const char *name, const struct pb_yaml_node *at, int64_t *ret_unit)
+int pb_plan_unit(struct pb_plan *plan, const char *name, const struct pb_yaml_node *at, int64_t *ret_unit)
 {
 	int64_t n = pb_dataset_ops(plan->data)->n_units(plan->data->self);
 	const char **names = pb_arena_array(&plan->arena, (size_t)n + 1, sizeof *names);
@@ -291,7 +290,7 @@ int pb_plan_make_probe(struct pb_plan *plan)
 	struct pb_config *c = plan->config;
 	const struct pb_config_probe *probe = &c->probe;
 	int rc = 0;
-	plan->has_probe = probe->node || c->n_sweeps;
+	plan->has_probe = probe->node || c->n_sweeps || c->n_similarity;
 	plan->update = pb_config_optim(&c->update);
 	if (!plan->has_probe)
 		return 0;
@@ -301,7 +300,7 @@ int pb_plan_make_probe(struct pb_plan *plan)
 	if (!rc && probe->select.node)
 		rc = make_selection(plan);
 	if (!rc && probe->unit)
-		rc = find_unit(plan, probe->unit, pb_yaml_get(probe->node, "unit"), &plan->unit);
+		rc = pb_plan_unit(plan, probe->unit, pb_yaml_get(probe->node, "unit"), &plan->unit);
 	else if (!rc && !probe->select.node)
 		default_unit(plan);
 	return rc;

@@ -38,16 +38,35 @@ static int pass(struct pb_reference *e, const struct pb_examples *x, bool backwa
 	return rc;
 }
 
-/* One optimizer step from fresh state on a copy of the weights, by the gradients; then the metric on the questions. */
-static int update_and_measure(struct pb_reference *e, const struct pb_params *grads, const bool *present,
-			      double *ret_norm, double *ret_metric)
+/* What an update did. */
+struct outcome {
+	double grad_norm, metric, estimate;
+};
+
+/* One optimizer step from fresh state on a copy of the weights, by the gradients; then the metric on the questions, its
+ * estimate, or both. parts [n params] may be NULL. */
+static int update_and_measure(struct pb_reference *e, enum pb_estimate_mode mode, struct outcome *out, double *parts)
 {
+	size_t n = (size_t)e->plan->model.table.n;
+	double *all = parts || mode == PB_ESTIMATE_NO ? parts : malloc(n * sizeof *all);
+	*out = (struct outcome){NAN, NAN, NAN};
+	if (!all && mode != PB_ESTIMATE_NO)
+		return pb_fail_nomem(n * sizeof *all, "estimates");
 	pb_params_copy(&e->work, e->weights);
 	pb_optim_reset(&e->optim);
-	int rc = pb_optim_step(&e->optim, e->work.data, grads->data, present, ret_norm);
-	return rc ? rc
-		  : pb_evaluate(&e->plan->model, &e->tape, &e->work.weights, e->plan->metric, &e->probe->questions,
-				e->reference, NULL, ret_metric);
+	int rc = pb_optim_step(&e->optim, e->work.data, e->grads.data, e->present, &out->grad_norm);
+	if (!rc && mode != PB_ESTIMATE_NO) {
+		rc = pb_estimate_change(&e->estimate, &e->work, all);
+		out->estimate = e->metric_before;
+		for (size_t i = 0; !rc && i < n; i++)
+			out->estimate += all[i];
+	}
+	if (!parts)
+		free(all);
+	return rc || mode == PB_ESTIMATE_ONLY
+		       ? rc
+		       : pb_evaluate(&e->plan->model, &e->tape, &e->work.weights, e->plan->metric, &e->probe->questions,
+				     e->reference, NULL, &out->metric);
 }
 
 static int keep_grads(struct pb_reference *e, struct pb_reference_run *run)
@@ -114,7 +133,8 @@ static int make_run(struct pb_reference *e, struct pb_reference_run *run, const 
 	struct pb_var *logits;
 	size_t mark = pb_bus_begin(&e->bus);
 	run->examples = x;
-	run->loss = run->grad_norm = run->metric_updated = run->metric_logits = run->metric_as_base = NAN;
+	run->loss = run->grad_norm = run->metric_updated = run->metric_logits = run->metric_as_base = run->estimate =
+		NAN;
 	int rc = pb_cache_init(&run->cache, e->plan->device, &e->plan->model.sites);
 	if (!rc)
 		rc = pb_wants_sources(e->plan, from, &run->cache);
@@ -127,8 +147,15 @@ static int make_run(struct pb_reference *e, struct pb_reference_run *run, const 
 		rc = keep_logits(e, run, &logits->value);
 	if (!rc && pb_wants_kind(e->plan, PB_SWEEP_PARAMS))
 		rc = keep_grads(e, run);
-	if (!rc && e->updates && pb_wants_questions(e->plan, e->probe))
-		rc = update_and_measure(e, &e->grads, e->present, &run->grad_norm, &run->metric_updated);
+	if (rc || !e->updates || !pb_wants_questions(e->plan, e->probe))
+		return rc;
+	if (e->estimates && !(run->parts = calloc((size_t)e->plan->model.table.n, sizeof *run->parts)))
+		return pb_fail_nomem((size_t)e->plan->model.table.n * sizeof *run->parts, "estimates");
+	struct outcome outcome;
+	rc = update_and_measure(e, e->estimates ? PB_ESTIMATE_YES : PB_ESTIMATE_NO, &outcome, run->parts);
+	run->grad_norm = outcome.grad_norm;
+	run->metric_updated = outcome.metric;
+	run->estimate = outcome.estimate;
 	return rc;
 }
 
@@ -169,6 +196,9 @@ int pb_reference_init(struct pb_reference *reference, const struct pb_plan *plan
 	if (!rc && pb_wants_questions(e->plan, e->probe))
 		rc = pb_evaluate(&plan->model, &e->tape, &weights->weights, plan->metric, &probe->questions,
 				 e->reference, NULL, &e->metric_before);
+	e->estimates = pb_wants_questions(e->plan, e->probe) && pb_wants_estimates(plan);
+	if (!rc && e->estimates)
+		rc = pb_estimate_init(plan, weights, &probe->questions, e->reference, true, &e->estimate);
 	if (!rc)
 		rc = make_run(e, &e->runs[0], &probe->clean, PB_FROM_CLEAN);
 	if (!rc)
@@ -188,7 +218,9 @@ void pb_reference_finish(struct pb_reference *reference)
 		pb_params_finish(&run->grads);
 		free(run->present);
 		free(run->reference);
+		free(run->parts);
 	}
+	pb_estimate_finish(&reference->estimate);
 	pb_optim_finish(&reference->optim);
 	pb_params_finish(&reference->work);
 	pb_params_finish(&reference->grads);
@@ -199,6 +231,16 @@ void pb_reference_finish(struct pb_reference *reference)
 	pb_bus_finish(&reference->bus);
 	pb_tape_finish(&reference->tape);
 	*reference = (struct pb_reference){0};
+}
+
+static int measure_cell(struct pb_reference *e, const struct pb_plan_sweep *s, struct pb_result_cell *out)
+{
+	struct outcome outcome;
+	int rc = update_and_measure(e, (enum pb_estimate_mode)s->config->estimate, &outcome, NULL);
+	out->grad_norm = outcome.grad_norm;
+	out->metric = outcome.metric;
+	out->estimate = outcome.estimate;
+	return rc;
 }
 
 static int patched_cell(struct pb_reference *e, const struct pb_plan_sweep *s, const struct pb_plan_cell *cell,
@@ -228,7 +270,7 @@ static int patched_cell(struct pb_reference *e, const struct pb_plan_sweep *s, c
 				       &out->metric);
 	for (int i = 0; i < e->plan->model.table.n; i++)
 		out->params_without_grad += !e->present[i];
-	return update_and_measure(e, &e->grads, e->present, &out->grad_norm, &out->metric);
+	return measure_cell(e, s, out);
 }
 
 /* Gradients of the set from the other run, all others from the base run. */
@@ -246,13 +288,13 @@ static int params_cell(struct pb_reference *e, const struct pb_plan_sweep *s, co
 		if (from->present[i])
 			rc = pb_view_copy(e->plan->device, &e->grads.views[i], &from->grads.views[i]);
 	}
-	return rc ? rc : update_and_measure(e, &e->grads, e->present, &out->grad_norm, &out->metric);
+	return rc ? rc : measure_cell(e, s, out);
 }
 
 int pb_reference_cell(struct pb_reference *reference, const struct pb_plan_sweep *sweep, const struct pb_plan_cell *cell,
 		   struct pb_result_cell *ret_cell)
 {
-	struct pb_result_cell out = {.metric = NAN, .score = NAN, .loss = NAN, .grad_norm = NAN};
+	struct pb_result_cell out = PB_EMPTY_CELL;
 	int rc = sweep->config->kind == PB_SWEEP_PARAMS ? params_cell(reference, sweep, cell, &out)
 							: patched_cell(reference, sweep, cell, &out);
 	if (!rc)

@@ -6,6 +6,7 @@
 #ifndef PB_EXP_REFERENCE_H
 #define PB_EXP_REFERENCE_H
 
+#include "exp/estimate.h"
 #include "exp/patch.h"
 
 /* One of the probe's two runs without a patch. */
@@ -16,6 +17,7 @@ struct pb_reference_run {
 	bool *present;           /* [n params], with grads */
 	double loss, grad_norm;
 	double metric_updated;   /* on the questions, after one update on this run; NaN without questions */
+	double estimate, *parts; /* of that, to first order; parts [n params], NULL: nothing was to be estimated */
 	struct pb_view logits;   /* of its scored rows, from the pool; data NULL: none */
 	double metric_logits;    /* of these, by its own answers */
 	double metric_as_base;   /* of these, by the other run's answers and reference: the far end of that run's score */
@@ -36,6 +38,8 @@ struct pb_reference {
 	double metric_before;        /* on the questions, weights as they are */
 	double *reference;           /* logits of the questions' rows; NULL unless the metric wants them */
 	struct pb_reference_run runs[2]; /* clean, corrupted */
+	struct pb_estimate estimate;
+	bool estimates;              /* a sweep wants them */
 	struct pb_pool pool;         /* of the runs' logits */
 };
 

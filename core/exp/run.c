@@ -10,7 +10,9 @@
 #include "exp/clock.h"
 #include "exp/environment.h"
 #include "exp/folder.h"
+#include "exp/parts.h"
 #include "exp/resolve.h"
+#include "exp/similarity.h"
 #include "exp/sweep.h"
 #include "exp/train.h"
 #include "exp/units.h"
@@ -29,6 +31,7 @@ struct run {
 	struct pb_result_sweep *sweeps;
 	struct pb_result_probe probe;
 	struct pb_result_units units;
+	struct pb_result_similarity similarity;
 };
 
 static const char *start_name(const struct pb_plan *plan)
@@ -132,6 +135,20 @@ static int describe_probe(struct run *r, const struct pb_engine *e, int64_t numb
 	return 0;
 }
 
+static int compare_examples(struct run *r, const struct pb_params *weights, int64_t unit)
+{
+	if (!r->plan->n_similarity)
+		return 0;
+	int rc = pb_similarity_make(r->plan, weights, unit, r->options->engine.kind == PB_ENGINE_REFERENCE, &r->arena,
+				    &r->similarity);
+	if (rc)
+		return rc;
+	r->result.similarity = &r->similarity;
+	if (r->options->terminal)
+		pb_terminal_similarity(r->options->terminal, &r->similarity);
+	return pb_report_write_similarity(r->folder.path, &r->similarity);
+}
+
 static int sweep(struct run *r, struct pb_engine *engine)
 {
 	int rc = 0;
@@ -143,6 +160,10 @@ static int sweep(struct run *r, struct pb_engine *engine)
 		r->result.n_sweeps = i + 1;
 		pb_folder_log(&r->folder, "sweep %s: %zu of %zu cells, %.2f s", r->sweeps[i].name, done,
 			      r->sweeps[i].n_cells, r->sweeps[i].seconds);
+		if (r->sweeps[i].estimate)
+			pb_folder_log(&r->folder, "estimate %s: correlation %.6g, ends estimated %.9g and %.9g",
+				      r->sweeps[i].name, r->sweeps[i].estimate->correlation,
+				      r->sweeps[i].estimate->clean, r->sweeps[i].estimate->corrupted);
 		for (size_t k = 0; k < r->sweeps[i].n_notes; k++)
 			pb_folder_log(&r->folder, "audit %s: %s", r->sweeps[i].name, r->sweeps[i].notes[k]);
 		int write_rc = pb_report_write_sweep(r->folder.path, &r->sweeps[i]);
@@ -166,6 +187,8 @@ static int probe_and_sweep(struct run *r)
 	if (!rc && r->plan->probe_weights)
 		rc = pb_weights_get(&r->weights, r->plan->probe_weights, &weights);
 	if (!rc)
+		rc = compare_examples(r, weights, unit);
+	if (!rc)
 		rc = pb_data_probe(r->plan, unit, &probe);
 	if (!rc)
 		rc = pb_plan_settle(r->plan, &probe);
@@ -182,6 +205,10 @@ static int probe_and_sweep(struct run *r)
 		return pb_fail_in(rc, "the probe's runs without a patch");
 	}
 	rc = describe_probe(r, &engine, unit);
+	if (!rc)
+		rc = pb_parts_add(&engine, 0, r->probe.unit, &r->arena, &r->result);
+	if (!rc && r->result.n_parts)
+		rc = pb_report_write_parts(r->folder.path, r->result.parts, r->result.n_parts);
 	if (!rc)
 		rc = sweep(r, &engine);
 	pb_engine_close(&engine);

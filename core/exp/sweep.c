@@ -107,14 +107,17 @@ static int take_cell(const struct pb_cell_job *job, size_t i, struct table *t, s
 	struct pb_result_cell *cell = &t->cells[i];
 	cell->index = job->cell->index;
 	if (job->rc) {
-		*cell = (struct pb_result_cell){
-			.index = job->cell->index, .metric = NAN, .score = NAN, .loss = NAN, .grad_norm = NAN};
+		*cell = PB_EMPTY_CELL;
+		cell->index = job->cell->index;
 		if (!t->broken)
 			t->broken = pb_arena_printf(arena, "cell %s: %s", cell_text(r, i, arena), job->why);
 		return t->broken ? 0 : -PB_E_NOMEM;
 	}
-	if (r->score_defined)
-		cell->score = (cell->metric - r->metric_corrupted) / (r->metric_clean - r->metric_corrupted);
+	double width = r->metric_clean - r->metric_corrupted;
+	if (r->score_defined) {
+		cell->score = (cell->metric - r->metric_corrupted) / width;
+		cell->estimate_score = (cell->estimate - r->metric_corrupted) / width;
+	}
 	return 0;
 }
 
@@ -173,9 +176,33 @@ static int start_table(const struct pb_engine *e, size_t probe, const struct pb_
 	set_ends(e, probe, s, r);
 	r->axes = axes;
 	r->cells = t->cells;
-	for (size_t i = 0; i < s->n_cells; i++)
-		t->cells[i] = (struct pb_result_cell){
-			.index = s->cells[i].index, .metric = NAN, .score = NAN, .loss = NAN, .grad_norm = NAN};
+	for (size_t i = 0; i < s->n_cells; i++) {
+		t->cells[i] = PB_EMPTY_CELL;
+		t->cells[i].index = s->cells[i].index;
+	}
+	return 0;
+}
+
+/* How good the estimates are. */
+static int judge_estimates(const struct pb_engine *e, size_t probe, const struct pb_plan_sweep *s,
+			   struct pb_arena *arena, struct pb_result_sweep *r)
+{
+	struct pb_result_estimate *out = pb_arena_alloc(arena, sizeof *out);
+	double *values = pb_arena_array(arena, 2 * r->n_cells, sizeof *values);
+	if (!out || !values)
+		return -PB_E_NOMEM;
+	for (size_t i = 0; i < r->n_cells; i++) {
+		values[i] = r->cells[i].estimate;
+		values[r->n_cells + i] = r->cells[i].metric;
+	}
+	*out = (struct pb_result_estimate){
+		.only = s->config->estimate == PB_ESTIMATE_ONLY,
+		.before = e->ends[probe].metric_before,
+		.clean = e->ends[probe].runs[0].estimate,
+		.corrupted = e->ends[probe].runs[1].estimate,
+		.correlation = pb_correlation(r->n_cells, values, values + r->n_cells),
+	};
+	r->estimate = out;
 	return 0;
 }
 
@@ -200,6 +227,8 @@ int pb_sweep_run(struct pb_engine *engine, const struct pb_plan_sweep *sweep, st
 		size_t before = i * sweep->n_cells, mine = done > before ? done - before : 0;
 		ret_done[i] = mine < sweep->n_cells ? mine : sweep->n_cells;
 		ret_results[i].seconds = seconds;
+		if (sweep->config->estimate)
+			rc = rc ? rc : judge_estimates(engine, i, sweep, arena, &ret_results[i]);
 		int audit_rc = pb_audit_sweep(engine->plan, sweep, ret_done[i], tables[i].broken, arena, &ret_results[i]);
 		rc = rc ? rc : audit_rc;
 	}

@@ -20,6 +20,14 @@ bool pb_wants_questions(const struct pb_plan *plan, const struct pb_probe_data *
 	return probe->questions.n_scored > 0 && !pb_scorer_check(plan->metric, &probe->questions, "");
 }
 
+bool pb_wants_estimates(const struct pb_plan *plan)
+{
+	for (size_t i = 0; i < plan->n_sweeps; i++)
+		if (plan->sweeps[i].config->estimate && plan->sweeps[i].config->kind != PB_SWEEP_ACTIVATION)
+			return true;
+	return false;
+}
+
 bool pb_wants_reference(const struct pb_plan *plan)
 {
 	return plan->metric->ops->flags & PB_METRIC_NEEDS_REFERENCE;

@@ -10,6 +10,8 @@ bool pb_wants_kind(const struct pb_plan *plan, enum pb_sweep_kind kind);
 bool pb_wants_updates(const struct pb_plan *plan);
 /* Are there questions, ones that the metric can judge? The plan sees to that where an update is measured. */
 bool pb_wants_questions(const struct pb_plan *plan, const struct pb_probe_data *probe);
+/* Does a sweep with an update want its first-order estimate? */
+bool pb_wants_estimates(const struct pb_plan *plan);
 /* Does the metric compare with the logits of the model without a patch? */
 bool pb_wants_reference(const struct pb_plan *plan);
 /* Asks the cache for the points that sweeps take from run `from` (enum pb_patch_from). */

@@ -18,8 +18,15 @@ const struct pb_column pb_columns[] = {
         COLUMN("backward_max_change", REAL, backward.max_change),
         COLUMN("graph_cut", BOOL, graph_cut),
         COLUMN("params_without_grad", INT, params_without_grad),
+        COLUMN("estimate", REAL, estimate),
+        COLUMN("estimate_score", REAL, estimate_score),
 };
-const size_t pb_n_columns = sizeof pb_columns / sizeof *pb_columns;
+
+size_t pb_n_columns(const struct pb_result_sweep *sweep)
+{
+	enum { ESTIMATES = 2 };
+	return sizeof pb_columns / sizeof *pb_columns - (sweep->estimate ? 0 : ESTIMATES);
+}
 
 /* Adds one to a row-major index. */
 static void advance(const struct pb_result_sweep *sweep, int64_t *index)

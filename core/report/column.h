@@ -17,7 +17,8 @@ struct pb_column {
 };
 
 extern const struct pb_column pb_columns[];
-extern const size_t pb_n_columns;
+/* How many of them, from the first on, a sweep has: estimates only where they were asked for. */
+size_t pb_n_columns(const struct pb_result_sweep *sweep);
 
 static inline void *pb_column_of(const struct pb_column *column, const struct pb_result_cell *cell)
 {

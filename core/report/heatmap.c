@@ -229,6 +229,24 @@ static void draw_ends(struct pb_text *out, const struct pb_terminal *terminal, c
 	pb_text_finish(&words);
 }
 
+static void draw_estimate(struct pb_text *out, const struct pb_terminal *terminal, const struct pb_result_sweep *sweep)
+{
+	const struct pb_result_estimate *e = sweep->estimate;
+	struct pb_text words = {0};
+	if (e->only)
+		pb_text_add(&words, "first-order estimates: no cell was measured, only the ends; these are estimated as ");
+	else
+		pb_text_add(&words, "first-order estimate: ");
+	if (!e->only && !isnan(e->correlation))
+		pb_text_add(&words, "correlation %.3f with the exact values; ", e->correlation);
+	pb_text_add(&words, e->only ? "clean " : "the ends are estimated as clean ");
+	pb_draw_number(&words, e->clean);
+	pb_text_add(&words, ", corrupted ");
+	pb_draw_number(&words, e->corrupted);
+	pb_draw_words(out, terminal, "  ", words.data ? words.data : "");
+	pb_text_finish(&words);
+}
+
 void pb_terminal_sweep(struct pb_terminal *terminal, const struct pb_result_sweep *sweep)
 {
 	struct layout layout;
@@ -254,6 +272,8 @@ void pb_terminal_sweep(struct pb_terminal *terminal, const struct pb_result_swee
 	pb_text_add(&out, "\n");
 	draw_legend(&out, terminal, &layout.scale);
 	draw_ends(&out, terminal, &layout.scale);
+	if (sweep->estimate)
+		draw_estimate(&out, terminal, sweep);
 	for (size_t i = 0; i < sweep->n_notes; i++)
 		pb_draw_words(&out, terminal, "  ! ", sweep->notes[i]);
 	pb_text_add(&out, "\n");

@@ -35,14 +35,14 @@ int pb_table_write_npz(const char *dir, const struct pb_result_sweep *sweep)
 {
 	struct pb_arena arena = {0};
 	struct pb_text path = {0};
-	struct pb_ckpt_tensor *arrays = pb_arena_array(&arena, pb_n_columns, sizeof *arrays);
+	struct pb_ckpt_tensor *arrays = pb_arena_array(&arena, pb_n_columns(sweep), sizeof *arrays);
 	int rc = arrays ? 0 : -PB_E_NOMEM;
-	for (size_t i = 0; !rc && i < pb_n_columns; i++)
+	for (size_t i = 0; !rc && i < pb_n_columns(sweep); i++)
 		rc = fill_array(&arena, &pb_columns[i], sweep, &arrays[i]);
 	if (!rc)
 		rc = pb_output_path(dir, "sweeps", sweep->file, "npz", &path);
 	if (!rc)
-		rc = pb_ckpt_write_npz(path.data, arrays, pb_n_columns);
+		rc = pb_ckpt_write_npz(path.data, arrays, pb_n_columns(sweep));
 	pb_text_finish(&path);
 	pb_arena_finish(&arena);
 	return rc;

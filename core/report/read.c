@@ -173,7 +173,7 @@ static void read_cells(struct reader *r, const json_t *object, struct pb_result_
 	size_t count, n;
 	read_list(r, columns, pb_columns[0].name, &count);
 	struct pb_result_cell *cells = take(r, count, sizeof *cells);
-	for (size_t i = 0; i < pb_n_columns && !r->rc; i++) {
+	for (size_t i = 0; i < pb_n_columns(sweep) && !r->rc; i++) {
 		const json_t *list = read_list(r, columns, pb_columns[i].name, &n);
 		if (!r->rc && n != count)
 			fail(r, pb_columns[i].name, "as long as the other columns");
@@ -191,6 +191,19 @@ static void read_cells(struct reader *r, const json_t *object, struct pb_result_
 	}
 	sweep->cells = cells;
 	sweep->n_cells = r->rc ? 0 : count;
+}
+
+/* Absent where none was asked for. */
+static const struct pb_result_estimate *read_estimate(struct reader *r, const json_t *object)
+{
+	struct pb_result_estimate *estimate = object ? take(r, 1, sizeof *estimate) : NULL;
+	if (estimate)
+		*estimate = (struct pb_result_estimate){.only = read_bool(r, object, "only"),
+		                                        .before = read_real(r, object, "before"),
+		                                        .clean = read_real(r, object, "clean"),
+		                                        .corrupted = read_real(r, object, "corrupted"),
+		                                        .correlation = read_real(r, object, "correlation")};
+	return estimate;
 }
 
 static void read_sweep(struct reader *r, const json_t *object, struct pb_result_sweep *sweep)
@@ -212,6 +225,7 @@ static void read_sweep(struct reader *r, const json_t *object, struct pb_result_
 	        .neutral = read_real(r, object, "neutral"),
 	        .score_defined = read_bool(r, object, "score_defined"),
 	        .seconds = read_real(r, object, "seconds"),
+	        .estimate = read_estimate(r, json_object_get(object, "estimate")),
 	};
 	sweep->notes = read_texts(r, object, "notes", &sweep->n_notes);
 	read_axes(r, object, sweep);
@@ -318,6 +332,69 @@ static void read_tables(struct reader *r, const json_t *object, struct pb_result
 	run->units = tables;
 }
 
+/* One matrix for each parameter. */
+static void read_matrices(struct reader *r, const json_t *object, const char *key, size_t n_params, size_t size,
+                          double *out)
+{
+	size_t count;
+	const json_t *list = read_list(r, object, key, &count);
+	if (!r->rc && count != n_params)
+		fail(r, key, "as long as the list of parameters");
+	for (size_t p = 0; p < n_params && !r->rc; p++) {
+		const json_t *matrix = json_array_get(list, p);
+		if (json_array_size(matrix) != size)
+			fail(r, key, "matrices of examples by examples");
+		for (size_t i = 0; i < size && !r->rc; i++)
+			out[p * size + i] = real_of(r, key, json_array_get(matrix, i));
+	}
+}
+
+static const struct pb_result_similarity *read_similarity(struct reader *r, const json_t *object)
+{
+	struct pb_result_similarity *s = object ? take(r, 1, sizeof *s) : NULL;
+	if (!s)
+		return NULL;
+	s->loss = read_name(r, object, "loss");
+	const json_t *list = read_list(r, object, "examples", &s->n);
+	struct pb_result_example *examples = take(r, s->n, sizeof *examples);
+	for (size_t i = 0; i < s->n && !r->rc; i++) {
+		const json_t *item = json_array_get(list, i);
+		examples[i] = (struct pb_result_example){read_name(r, item, "label"), read_name(r, item, "text"),
+		                                         read_real(r, item, "loss"), read_real(r, item, "grad_norm")};
+	}
+	s->examples = examples;
+	s->params = read_texts(r, object, "parameters", &s->n_params);
+	size_t size = s->n * s->n;
+	double *cosine = take(r, (1 + s->n_params) * size, sizeof *cosine);
+	double *dots = take(r, s->n_params * size, sizeof *dots);
+	const double *in_all = read_reals(r, object, "cosine", size);
+	if (r->rc)
+		return NULL;
+	memcpy(cosine, in_all, size * sizeof *cosine);
+	read_matrices(r, object, "cosine_by_parameter", s->n_params, size, cosine + size);
+	read_matrices(r, object, "dot_by_parameter", s->n_params, size, dots);
+	s->cosine = cosine;
+	s->dots = dots;
+	return s;
+}
+
+/* Absent where nothing was estimated. */
+static void read_parts(struct reader *r, const json_t *object, struct pb_result_run *run)
+{
+	if (!json_object_get(object, "parts"))
+		return;
+	const json_t *list = read_list(r, object, "parts", &run->n_parts);
+	struct pb_result_part *parts = take(r, run->n_parts, sizeof *parts);
+	for (size_t i = 0; i < run->n_parts && !r->rc; i++) {
+		const json_t *item = json_array_get(list, i);
+		parts[i] = (struct pb_result_part){.unit = read_name(r, item, "unit"),
+		                                   .param = read_name(r, item, "parameter"),
+		                                   .clean = read_real(r, item, "clean"),
+		                                   .corrupted = read_real(r, item, "corrupted")};
+	}
+	run->parts = parts;
+}
+
 static void read_run(struct reader *r, const json_t *object, struct pb_result_run *run)
 {
 	*run = (struct pb_result_run){
@@ -330,6 +407,8 @@ static void read_run(struct reader *r, const json_t *object, struct pb_result_ru
 	        .probe = read_probe(r, json_object_get(object, "probe")),
 	};
 	run->notes = read_texts(r, object, "notes", &run->n_notes);
+	run->similarity = read_similarity(r, json_object_get(object, "similarity"));
+	read_parts(r, object, run);
 	read_sweeps(r, object, run);
 	read_stages(r, object, run);
 	read_tables(r, object, run);

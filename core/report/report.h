@@ -12,6 +12,8 @@
 int pb_report_write_sweep(const char *dir, const struct pb_result_sweep *sweep); /* sweeps/FILE.{csv,json,npz} */
 int pb_report_write_stage(const char *dir, const struct pb_result_stage *stage); /* curves/NAME.csv */
 int pb_report_write_units(const char *dir, const struct pb_result_units *units, const char *name); /* NAME.csv */
+int pb_report_write_parts(const char *dir, const struct pb_result_part *parts, size_t n); /* estimate-parameters.csv */
+int pb_report_write_similarity(const char *dir, const struct pb_result_similarity *similarity); /* .csv, .json, .npz */
 int pb_report_write_run(const char *dir, const struct pb_result_run *run); /* results.json: everything */
 /* results.json back, as pb_report_write_run wrote it; everything is in the arena, on failure too. */
 int pb_report_read_run(const char *path, struct pb_arena *arena, struct pb_result_run *ret_run);
@@ -29,6 +31,7 @@ struct pb_terminal {
 /* Looks at isatty, NO_COLOR, COLORTERM, TERM, COLUMNS, LANG. */
 void pb_terminal_init(struct pb_terminal *terminal, FILE *out);
 void pb_terminal_sweep(struct pb_terminal *terminal, const struct pb_result_sweep *sweep); /* heat map + audit */
+void pb_terminal_similarity(struct pb_terminal *terminal, const struct pb_result_similarity *similarity);
 void pb_terminal_summary(struct pb_terminal *terminal, const struct pb_result_run *run, const char *dir);
 
 /* A progress line: redrawn in place on a tty, otherwise a plain line at each tenth and after each minute, at most

@@ -5,6 +5,7 @@
 #ifndef PB_REPORT_RESULT_H
 #define PB_REPORT_RESULT_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,6 +33,20 @@ struct pb_result_cell {
 	struct pb_result_hook forward, backward;
 	bool graph_cut;
 	int64_t params_without_grad;
+	double estimate, estimate_score; /* of metric and score, to first order */
+};
+
+/* A cell without any number, as a value. */
+#define PB_EMPTY_CELL                                                                                                  \
+	((struct pb_result_cell){                                                                                      \
+		.metric = NAN, .score = NAN, .loss = NAN, .grad_norm = NAN, .estimate = NAN, .estimate_score = NAN})
+
+/* How first-order estimates of a sweep's cells compare with the exact values. */
+struct pb_result_estimate {
+	bool only;               /* there are no exact values of the cells */
+	double before;           /* the metric before any update, from which the estimates go out */
+	double clean, corrupted; /* the two ends of the score, as estimated */
+	double correlation;      /* Pearson's, of estimate and metric over the cells; NaN: there is none */
 };
 
 struct pb_result_sweep {
@@ -52,6 +67,7 @@ struct pb_result_sweep {
 	bool score_defined;                    /* false: the two ends coincide, score is NaN, show the metric */
 	size_t n_notes;
 	const char *const *notes; /* the audit in plain words */
+	const struct pb_result_estimate *estimate; /* NULL: none was asked for */
 	double seconds;
 };
 
@@ -99,6 +115,31 @@ struct pb_result_probe {
 	double grad_norm_clean, grad_norm_corrupted;
 };
 
+/* An example and its gradient. */
+struct pb_result_example {
+	const char *label; /* "clean", "question 3 of 34" */
+	const char *text;  /* token texts: "R alias(71) 71 P" */
+	double loss, grad_norm;
+};
+
+/* The angles between the gradients of any two of some examples. */
+struct pb_result_similarity {
+	const char *loss; /* whose gradients */
+	size_t n;
+	const struct pb_result_example *examples;
+	size_t n_params;
+	const char *const *params;
+	const double
+		*cosine; /* [1 + n_params, n, n]: of all parameters, then of each; NaN: a gradient is zero or absent */
+	const double *dots; /* [n_params, n, n]: inner products */
+};
+
+/* What one parameter contributes to the first-order change of the metric by the two updates of one probe. */
+struct pb_result_part {
+	const char *unit, *param;
+	double clean, corrupted;
+};
+
 struct pb_result_run {
 	const char *name, *question;
 	const char *version, *date; /* ISO 8601 */
@@ -110,6 +151,9 @@ struct pb_result_run {
 	size_t n_units;
 	const struct pb_result_units *units;
 	const struct pb_result_probe *probe; /* NULL: no probe */
+	const struct pb_result_similarity *similarity; /* NULL: none was asked for */
+	size_t n_parts;
+	const struct pb_result_part *parts; /* unit after unit */
 	size_t n_sweeps;
 	const struct pb_result_sweep *sweeps;
 	size_t n_notes;

@@ -44,6 +44,25 @@ int pb_report_write_units(const char *dir, const struct pb_result_units *units, 
 	return rc;
 }
 
+int pb_report_write_parts(const char *dir, const struct pb_result_part *parts, size_t n)
+{
+	struct pb_csv csv = {0};
+	static const char *const header[] = {"unit", "parameter", "clean", "corrupted"};
+	for (size_t i = 0; i < sizeof header / sizeof *header; i++)
+		pb_csv_string(&csv, header[i]);
+	pb_csv_end_row(&csv);
+	for (size_t i = 0; i < n; i++) {
+		pb_csv_string(&csv, parts[i].unit);
+		pb_csv_string(&csv, parts[i].param);
+		pb_csv_real(&csv, parts[i].clean);
+		pb_csv_real(&csv, parts[i].corrupted);
+		pb_csv_end_row(&csv);
+	}
+	int rc = pb_output_save(&csv.text, dir, NULL, "estimate-parameters", "csv");
+	pb_text_finish(&csv.text);
+	return rc;
+}
+
 /* Every stride-th value and the last. */
 static void add_reals(struct pb_json *json, const char *key, const double *values, size_t count, size_t stride)
 {
@@ -117,6 +136,20 @@ static void add_probe(struct pb_json *json, const struct pb_result_probe *probe)
 	pb_json_close(json, '}');
 }
 
+static void add_parts(struct pb_json *json, const struct pb_result_run *run)
+{
+	pb_json_open(json, "parts", '[');
+	for (size_t i = 0; i < run->n_parts; i++) {
+		pb_json_open(json, NULL, '{');
+		pb_json_string(json, "unit", run->parts[i].unit);
+		pb_json_string(json, "parameter", run->parts[i].param);
+		pb_json_real(json, "clean", run->parts[i].clean);
+		pb_json_real(json, "corrupted", run->parts[i].corrupted);
+		pb_json_close(json, '}');
+	}
+	pb_json_close(json, ']');
+}
+
 static void add_environment(struct pb_json *json, const struct pb_result_run *run)
 {
 	pb_json_open(json, "environment", '[');
@@ -139,6 +172,10 @@ void pb_table_add_run(struct pb_json *json, const char *key, const struct pb_res
 	pb_json_real(json, "seconds", run->seconds);
 	pb_table_add_strings(json, "notes", run->notes, run->n_notes);
 	add_probe(json, run->probe);
+	if (run->similarity)
+		pb_similarity_add(json, "similarity", run->similarity);
+	if (run->n_parts)
+		add_parts(json, run);
 	pb_json_open(json, "sweeps", '[');
 	for (size_t i = 0; i < run->n_sweeps; i++)
 		pb_table_add_sweep(json, NULL, &run->sweeps[i]);

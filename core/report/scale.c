@@ -15,7 +15,10 @@ double pb_scale_rounding(double neutral)
 
 double pb_scale_value(const struct pb_result_sweep *sweep, size_t cell)
 {
-	return sweep->score_defined ? sweep->cells[cell].score : sweep->cells[cell].metric;
+	const struct pb_result_cell *c = &sweep->cells[cell];
+	if (sweep->estimate && sweep->estimate->only)
+		return sweep->score_defined ? c->estimate_score : c->estimate;
+	return sweep->score_defined ? c->score : c->metric;
 }
 
 static double neutral_of(const struct pb_result_sweep *sweep)

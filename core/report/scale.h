@@ -16,7 +16,7 @@ struct pb_scale {
 /* A distance from the neutral value that is a rounding error's worth. */
 double pb_scale_rounding(double neutral);
 void pb_scale_init(struct pb_scale *scale, const struct pb_result_sweep *sweep);
-/* The cell's score, or its metric where the score is not defined. */
+/* The cell's score, or its metric where the score is not defined; as estimated where there is only that. */
 double pb_scale_value(const struct pb_result_sweep *sweep, size_t cell);
 /* Its place between the ends of the colours, -1 .. 1; NaN for NaN. */
 double pb_scale_place(const struct pb_scale *scale, double value);

@@ -39,7 +39,7 @@ static int write_csv(const char *dir, const struct pb_result_sweep *sweep)
 		csv.text.failed |= index.failed;
 		pb_text_finish(&index);
 	}
-	for (size_t i = 0; i < pb_n_columns; i++)
+	for (size_t i = 0; i < pb_n_columns(sweep); i++)
 		pb_csv_string(&csv, pb_columns[i].name);
 	pb_csv_end_row(&csv);
 	for (size_t c = 0; c < sweep->n_cells; c++) {
@@ -49,7 +49,7 @@ static int write_csv(const char *dir, const struct pb_result_sweep *sweep)
 			if (needs_index(&sweep->axes[a]))
 				pb_csv_int(&csv, cell->index[a]);
 		}
-		for (size_t i = 0; i < pb_n_columns; i++)
+		for (size_t i = 0; i < pb_n_columns(sweep); i++)
 			add_csv_number(&csv, &pb_columns[i], cell);
 		pb_csv_end_row(&csv);
 	}
@@ -96,6 +96,19 @@ static void add_axes(struct pb_json *json, const struct pb_result_sweep *sweep)
 	pb_json_close(json, ']');
 }
 
+static void add_estimate(struct pb_json *json, const struct pb_result_estimate *estimate)
+{
+	if (!estimate)
+		return;
+	pb_json_open(json, "estimate", '{');
+	pb_json_bool(json, "only", estimate->only);
+	pb_json_real(json, "before", estimate->before);
+	pb_json_real(json, "clean", estimate->clean);
+	pb_json_real(json, "corrupted", estimate->corrupted);
+	pb_json_real(json, "correlation", estimate->correlation);
+	pb_json_close(json, '}');
+}
+
 void pb_table_add_sweep(struct pb_json *json, const char *key, const struct pb_result_sweep *sweep)
 {
 	pb_json_open(json, key, '{');
@@ -116,10 +129,11 @@ void pb_table_add_sweep(struct pb_json *json, const char *key, const struct pb_r
 	pb_json_bool(json, "score_defined", sweep->score_defined);
 	pb_json_real(json, "seconds", sweep->seconds);
 	pb_table_add_strings(json, "notes", sweep->notes, sweep->n_notes);
+	add_estimate(json, sweep->estimate);
 	add_axes(json, sweep);
 	/* Each list is row-major over the axes. */
 	pb_json_open(json, "cells", '{');
-	for (size_t i = 0; i < pb_n_columns; i++)
+	for (size_t i = 0; i < pb_n_columns(sweep); i++)
 		add_json_column(json, &pb_columns[i], sweep);
 	pb_json_close(json, '}');
 	pb_json_close(json, '}');

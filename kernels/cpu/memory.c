@@ -1,26 +1,17 @@
 /* memory.c: allocation and copies of the CPU device, where device and host are the same. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "cpu.h"
 
-enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20, LARGE = 16 << 20 };
+enum { ALIGNMENT = 64 };
 
-/* Weights and their like are streamed through: with large pages the address translation keeps up. */
 static void *device_alloc(pbk_context *context, size_t size)
 {
 	(void)context;
-	const size_t alignment = size >= LARGE ? HUGE_PAGE : ALIGNMENT;
-	if (size > PTRDIFF_MAX - HUGE_PAGE)
+	if (size > PTRDIFF_MAX - ALIGNMENT)
 		return NULL;
-	const size_t whole = (size + !size + alignment - 1) / alignment * alignment;
-	void *memory = aligned_alloc(alignment, whole);
-#ifdef MADV_HUGEPAGE
-	if (memory && alignment == HUGE_PAGE)
-		(void)madvise(memory, whole, MADV_HUGEPAGE); /* a wish: without it all works too */
-#endif
-	return memory;
+	return aligned_alloc(ALIGNMENT, (size + !size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
 }
 
 static void device_free(pbk_context *context, void *memory)

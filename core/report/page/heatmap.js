@@ -2,7 +2,9 @@
 
 /* What is shown of each cell, where it falls on the colours, and how the axes are laid out. As scale.c does it. */
 function scaleOf(sweep) {
-	const defined = sweep.score_defined, values = (defined ? sweep.cells.score : sweep.cells.metric).map(real);
+	const defined = sweep.score_defined, only = sweep.estimate && sweep.estimate.only;
+	const columns = only ? ["estimate_score", "estimate"] : ["score", "metric"];
+	const values = sweep.cells[columns[defined ? 0 : 1]].map(real);
 	let neutral = real(sweep.neutral);
 	if (!defined)
 		neutral = Number.isFinite(real(sweep.metric_corrupted)) ? real(sweep.metric_corrupted) : real(sweep.metric_clean);
@@ -18,7 +20,7 @@ function scaleOf(sweep) {
 	if (greatest > 0 && greatest < 0.1)
 		decimals = greatest < 1e-4 ? -1 : 1 - Math.floor(Math.log10(greatest));
 	const place = (value) => Math.max(-1, Math.min(1, (value - neutral) / half));
-	return { values, neutral, half, decimals, place, flat: half <= rounding, name: defined ? "score" : sweep.metric };
+	return { values, neutral, half, decimals, place, flat: half <= rounding, name: (only ? "estimated " : "") + (defined ? "score" : sweep.metric) };
 }
 
 function sayCell(scale, value) {
@@ -63,10 +65,13 @@ function strongest(scale) {
 
 function tipRows(sweep, cell) {
 	const at = (column) => real(sweep.cells[column][cell]), times = (n) => (n === 1 ? "once" : n ? n + " times" : "never");
-	const rows = [];
-	if (sweep.score_defined)
+	const rows = [], only = sweep.estimate && sweep.estimate.only;
+	if (sweep.score_defined && !only)
 		rows.push(["score", say(at("score"), 6)]);
-	rows.push([sweep.metric, say(at("metric"), 6) + (sweep.unit ? " " + sweep.unit : "")]);
+	if (!only)
+		rows.push([sweep.metric, say(at("metric"), 6) + (sweep.unit ? " " + sweep.unit : "")]);
+	if (sweep.estimate)
+		rows.push(["estimated " + (sweep.score_defined ? "score" : sweep.metric), say(at(sweep.score_defined ? "estimate_score" : "estimate"), 6)]);
 	if (!Number.isNaN(at("loss")))
 		rows.push(["loss", say(at("loss"), 6)]);
 	if (!Number.isNaN(at("grad_norm")))
@@ -111,7 +116,7 @@ function makeCell(sweep, scale, cell, row, column) {
 
 /* A bar from the neutral value to this one, beside the cells of a strip that runs downwards. */
 function makeBar(scale, value) {
-	const finite = scale.values.filter(Number.isFinite), marks = scale.name === "score" ? [0, 1] : [scale.neutral];
+	const finite = scale.values.filter(Number.isFinite), marks = scale.name.endsWith("score") ? [0, 1] : [scale.neutral];
 	const low = Math.min(...finite, ...marks), high = Math.max(...finite, ...marks);
 	const share = (x) => 100 * (x - low) / (high - low || 1);
 	const bar = el("span", { class: "bar" });
@@ -225,5 +230,6 @@ function makeSweep(sweep, i) {
 		sweep.notes.map((note) => el("p", { class: "note" }, note)),
 		scale.values.length ? makeFacets(sweep, scale) : el("p", null, "No cells."),
 		scale.flat ? null : makeLegend(sweep, scale),
-		el("figcaption", null, caption(sweep) + far));
+		el("figcaption", null, caption(sweep) + far + (sweep.estimate && sweep.estimate.only ? " " + sayEnds(sweep) : "")),
+		sweep.estimate && !sweep.estimate.only ? makeEstimate(sweep) : null);
 }

@@ -1,0 +1,95 @@
+/* estimate.js: first-order estimates against exact values, what each parameter contributes, and angles between gradients. */
+
+/* One dot a cell; on the dashed line the estimate is right. */
+function makeEstimate(sweep) {
+	const estimate = sweep.estimate, scored = sweep.score_defined, what = scored ? "score" : sweep.metric;
+	const exact = (scored ? sweep.cells.score : sweep.cells.metric).map(real);
+	const guess = (scored ? sweep.cells.estimate_score : sweep.cells.estimate).map(real);
+	const x = axisOf(exact, square.left, square.right, false), y = axisOf(guess, square.bottom, square.top, false);
+	const low = Math.max(x.low, y.low), high = Math.min(x.high, y.high);
+	const picture = svg("svg", { viewBox: `0 0 ${square.size} ${square.size}`, role: "img",
+		"aria-label": `${what} of each cell, exact and estimated to first order` });
+	for (const tick of x.ticks)
+		picture.append(svg("line", { class: "grid", y1: square.top, y2: square.bottom, x1: x.map(tick), x2: x.map(tick) }),
+			svg("text", { x: x.map(tick), y: square.bottom + 16, "text-anchor": "middle" }, say(tick)));
+	for (const tick of y.ticks)
+		picture.append(svg("line", { class: "grid", x1: square.left, x2: square.right, y1: y.map(tick), y2: y.map(tick) }),
+			svg("text", { x: square.left - 6, y: y.map(tick) + 4, "text-anchor": "end" }, say(tick)));
+	if (low < high)
+		picture.append(svg("line", { class: "frame", x1: x.map(low), y1: y.map(low), x2: x.map(high), y2: y.map(high), "stroke-dasharray": "3 3" }));
+	picture.append(svg("text", { x: (square.left + square.right) / 2, y: square.size - 6, "text-anchor": "middle" }, "exact " + what),
+		svg("text", { x: -(square.top + square.bottom) / 2, y: 10, transform: "rotate(-90)", "text-anchor": "middle" }, "estimated " + what));
+	exact.forEach((value, cell) => {
+		if (!Number.isFinite(value) || !Number.isFinite(guess[cell]))
+			return;
+		const dot = svg("circle", { cx: x.map(value), cy: y.map(guess[cell]), r: 4, fill: seriesColor(0), "fill-opacity": 0.6 });
+		dot.addEventListener("mouseenter", () => showTip(dot.getBoundingClientRect(), placeName(sweep, cell) || sweep.name,
+			[["exact", say(value, 6)], ["estimated", say(guess[cell], 6)]]));
+		dot.addEventListener("mouseleave", hideTip);
+		picture.append(dot);
+	});
+	const correlation = Number.isNaN(real(estimate.correlation)) ? "" : `, correlation ${real(estimate.correlation).toFixed(3)}`;
+	return el("details", { open: true }, el("summary", null, "First-order estimate" + correlation),
+		el("p", { class: "about" }, sayEnds(sweep)), el("div", { class: "scatter" }, picture));
+}
+
+/* How far the ends are from their own estimates tells how far an update is from a small one. */
+function sayEnds(sweep) {
+	const e = sweep.estimate, one = (name, exact, guess) => `${name} ${say(guess)} (exact ${say(exact)})`;
+	return `${e.only ? "First-order estimates: no cell was measured. " : ""}Before an update the ${sweep.metric} is ${say(e.before)}; estimated after it: ` +
+		one("clean", sweep.metric_clean, e.clean) + ", " + one("corrupted", sweep.metric_corrupted, e.corrupted) + ".";
+}
+
+/* The mean over units, parameter by parameter, in the model's order. */
+function meanParts(parts) {
+	const sums = new Map();
+	for (const part of parts) {
+		const sum = sums.get(part.parameter) || { name: part.parameter, clean: 0, corrupted: 0, n: 0 };
+		sum.clean += real(part.clean);
+		sum.corrupted += real(part.corrupted);
+		sum.n++;
+		sums.set(part.parameter, sum);
+	}
+	return [...sums.values()].map((sum) => ({ name: sum.name, clean: sum.clean / sum.n, corrupted: sum.corrupted / sum.n }));
+}
+
+function makeParts(parts) {
+	const rows = meanParts(parts), units = new Set(parts.map((part) => part.unit)).size;
+	const scale = { values: rows.flatMap((row) => [row.clean, row.corrupted]), neutral: 0, name: "" };
+	const strongest = [...rows].sort((a, b) => Math.abs(b.clean - b.corrupted) - Math.abs(a.clean - a.corrupted)).slice(0, 3);
+	const cell = (value) => el("td", { style: { background: "none", color: "inherit", textAlign: "right" } }, say(value, 3));
+	const body = rows.map((row) => el("tr", null, el("th", { scope: "row", class: "line" }, row.name), cell(row.clean), makeBar(scale, row.clean),
+		cell(row.corrupted), makeBar(scale, row.corrupted)));
+	const heads = ["parameter", "clean", "", "corrupted", ""].map((text) => el("th", { scope: "col", class: "axis" }, text));
+	const about = `What each parameter's update does to the ${run.sweeps.length ? run.sweeps[0].metric : "metric"}, to first order` +
+		`${units > 1 ? `, mean over ${units} units` : ""}. The two updates differ most in ` +
+		strongest.map((row) => `${row.name} (${say(row.clean - row.corrupted, 3)})`).join(", ") + ".";
+	return el("section", null, el("h3", null, "Which parameters carry the change"), el("p", { class: "about" }, about),
+		el("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "contribution of each parameter" },
+			el("table", { class: "map small" }, el("thead", null, el("tr", null, heads)), el("tbody", null, body))));
+}
+
+function cosineTable(similarity, values) {
+	const n = similarity.examples.length, labels = similarity.examples.map((e) => e.label);
+	const cell = (a, b) => {
+		const value = values[a * n + b], known = Number.isFinite(value), rgb = known ? colorAt(value) : null;
+		const rows = [a, b].map((i) => [labels[i], similarity.examples[i].text]);
+		const show = (event) => showTip(event.currentTarget.getBoundingClientRect(), "cosine " + say(value, 6), rows);
+		return el("td", { class: !known ? "none" : wantsLight(rgb) ? "light" : null, style: known ? { backgroundColor: css(rgb) } : null,
+			"data-at": a + "," + b, tabindex: a || b ? "-1" : "0", "aria-label": `${labels[a]}, ${labels[b]}: ${say(value, 3)}`,
+			onmouseenter: show, onmouseleave: hideTip, onfocus: show, onblur: hideTip }, known ? minus(value.toFixed(2)) : "\u2013");
+	};
+	return el("table", { class: "map", onkeydown: walk },
+		el("thead", null, el("tr", null, el("td", { "aria-hidden": "true", style: { background: "none" } }), columnHeads({ labels }, false))),
+		el("tbody", null, labels.map((label, a) => el("tr", null, el("th", { scope: "row", class: "line" }, label), labels.map((_, b) => cell(a, b))))));
+}
+
+function makeSimilarity(similarity) {
+	const tables = [similarity.cosine, ...similarity.cosine_by_parameter].map((values) => values.map(real));
+	const box = el("div", { class: "scroll" }, cosineTable(similarity, tables[0]));
+	const choice = el("select", { id: "similarity-of", onchange: () => box.replaceChildren(cosineTable(similarity, tables[choice.selectedIndex])) },
+		["all parameters", ...similarity.parameters].map((name) => el("option", null, name)));
+	const about = `Cosine of the angle between the gradients of ${similarity.loss}, of any two examples, by the weights before an update.`;
+	return el("section", null, el("p", { class: "about" }, about),
+		el("p", null, el("label", { for: "similarity-of" }, "Of "), choice), box);
+}
