@@ -1,0 +1,78 @@
+"""What all sections share: options, interleaved repeats, checks of agreement, tables."""
+import statistics
+import sys
+import time
+
+import study
+
+
+class Times:
+    """Seconds of one side's repeats."""
+
+    def __init__(self):
+        self.all = []
+
+    def add(self, seconds):
+        self.all.append(seconds)
+
+    @property
+    def median(self):
+        return statistics.median(self.all)
+
+    def text(self, divide=1):
+        """Median and range in ms, of one cell where there are `divide` of them."""
+        low, mid, high = (1e3 * f(self.all) / divide for f in (min, statistics.median, max))
+        return f"{number(mid)} ({number(low)} .. {number(high)})"
+
+
+def number(x):
+    """Three significant digits, or all digits before the point."""
+    if x == 0:
+        return "0"
+    return f"{x:.0f}" if abs(x) >= 100 else f"{x:.3g}" if abs(x) >= 1e-3 else f"{x:.1e}"
+
+
+def ratio(other, ours):
+    return f"{number(other.median / ours.median)} x"
+
+
+def table(header, rows):
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return lines + ["| " + " | ".join(str(c) for c in row) + " |" for row in rows] + [""]
+
+
+class Bench:
+    def __init__(self, program, checkpoint, options):
+        self.program, self.checkpoint = program, checkpoint
+        self.quick, self.threads, self.repeats = options.quick, options.threads, options.repeats
+        self.limit = options.limit
+        self.disagreements = []
+        self.peak = {}  # threads -> GFLOP/s, by the section gemm
+
+    def say(self, text):
+        print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
+
+    def interleave(self, sides):
+        """Calls each side's function once a repeat, in turn, first once for each unmeasured; name -> Times."""
+        times = {name: Times() for name in sides}
+        for repeat in range(self.repeats + 1):
+            for name, function in sides.items():
+                seconds = function()
+                if repeat:
+                    times[name].add(seconds)
+        return times
+
+    def agree(self, what, ours, theirs, limit, relative=False):
+        """The largest difference; one above the limit makes the whole bench fail."""
+        if len(ours) != len(theirs):
+            raise SystemExit(f"{what}: {len(ours)} numbers against {len(theirs)}")
+        worst = max(abs(a - b) / (abs(b) if relative else 1) for a, b in zip(ours, theirs))
+        if not worst <= limit:
+            self.disagreements.append(f"{what}: the results differ by {worst:.2g}, more than {limit:g}")
+        return worst
+
+    def share_of_peak(self, seconds_per_cell, sizes=None):
+        """GFLOP/s by the floor's FLOPs alone, and their share of the measured peak."""
+        rate = study.floor_gflop(sizes) / seconds_per_cell
+        peak = self.peak.get(self.threads)
+        return number(rate), f"{100 * rate / peak:.0f} %" if peak else "not measured"

@@ -1,0 +1,42 @@
+"""Starts the processes that PyTorch lives in and hands them work; worker.py is the other end.
+
+Each peer has a process of its own, so that its peak memory is its own, and so that this one stays small.
+"""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+# glibc gives large blocks back to the kernel at once and faults them in again at the next allocation. Keeping them is
+# the first thing to tune in a PyTorch loop that allocates a gradient of 65 MB per cell.
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 40), "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
+               "MALLOC_TOP_PAD_": str(1 << 26)}
+
+
+class Peer:
+    def __init__(self, kind, threads, keep_memory=False):
+        # Whatever the shell set for OpenMP is not part of the comparison.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_", "MKL_", "OPENBLAS_"))}
+        environment |= KEEP_MEMORY if keep_memory else {}
+        self.kind = kind
+        self.process = subprocess.Popen([sys.executable, str(HERE / "worker.py"), kind, str(threads)],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
+
+    def call(self, name, *arguments):
+        """Calls the worker's function. The answer has `value`, `peak_mb`, and `base_mb` before the call."""
+        self.process.stdin.write(json.dumps([name, arguments]) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"the process of the peer `{self.kind}` died in `{name}`")
+        return json.loads(line)
