@@ -1,5 +1,5 @@
-/* batches.c: a dataset plugin for tools/bench: the batches of a file, one an epoch, so that patchbay and PyTorch train on
- * the same ones and a stage's curve has the loss of every step. */
+/* batches.c: a dataset plugin for tools/bench: the batches of a file, one an epoch, so that patchbay and PyTorch
+ * train on the same ones and a stage's curve has the loss of every step. */
 #include <patchbay/dataset.h>
 #include <stdio.h>
 #include <stdlib.h>

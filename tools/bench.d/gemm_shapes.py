@@ -1,2 +1,2 @@
-"""The products that gemm.py times, rows x columns x inner: patching's own (12 questions of 3 positions), and large ones."""
+"""Products that gemm.py times, rows x columns x inner: patching's own (12 questions of 3 positions), large ones."""
 SHAPES = [[36, 512, 1024], [128, 512, 1024], [512, 512, 1024], [1024, 1024, 1024], [2048, 2048, 2048]]

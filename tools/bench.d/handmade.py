@@ -1,7 +1,8 @@
 """The hand-optimised peer: gradient patching in PyTorch without hooks, model copies or an optimizer object.
 
-Three variants of it, of which the caller takes the fastest: `loop` goes cell by cell, in place; `loop onednn` too, with
-oneDNN for the questions; `vmap N` takes N cells at once with torch.func's per-example gradients. All use the closed form of AdamW's first step,
+Three variants of it, of which the caller takes the fastest: `loop` goes cell by cell, in place; `loop onednn` too,
+with oneDNN for the questions; `vmap N` takes N cells at once with torch.func's per-example gradients. All use the
+closed form of AdamW's first step,
     w' = w (1 - lr decay) - lr g / (|g| + eps / c), where c is the clipping factor,
 evaluate the twelve questions as one batch of three tokens, and unembed only the scored position.
 """

@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import platform
 import sys
+import textwrap
 from pathlib import Path
 
 import sec_activation
@@ -24,20 +25,22 @@ SECTIONS = ["gemm", *SWEEPS, "units", "training", "activation", "size"]
 def read_options():
     p = argparse.ArgumentParser(
         prog="tools/bench", formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Measures patchbay beside PyTorch and TransformerLens on the same model, tokens and sweeps, interleaved, "
-                    "checks that\nthe results agree, and writes docs/benchmarks.md.",
+        description="Measures patchbay beside PyTorch and TransformerLens on the same model, tokens and sweeps, "
+                    "interleaved,\nchecks that the results agree, and writes docs/benchmarks.md.",
         epilog="sections: " + " ".join(SECTIONS) + " (all if none is named)\n\n"
-               "Give it an otherwise idle machine: PyTorch's threads wait for each other spinning, so anything else that "
-               "runs slows\nthe peers more than patchbay, and the ratios come out too high.")
+               "Give it an otherwise idle machine: PyTorch's threads wait for each other spinning, so anything else "
+               "that runs slows\nthe peers more than patchbay, and the ratios come out too high.")
     p.add_argument("sections", nargs="*", metavar="SECTION", help="what to measure")
     p.add_argument("--quick", action="store_true", help="fewer repeats, steps and sizes")
     p.add_argument("--repeats", type=int, help="measured repeats of each side (default 5, quick 2)")
-    p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="CPU threads (default all cores)")
+    p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)),
+                   help="CPU threads (default all cores)")
     p.add_argument("--checkpoint", help="weights of the seed model (default: makes some, in 100 steps)")
     p.add_argument("--engine", default="auto", help="patchbay's engine (default auto)")
     p.add_argument("--build", default=str(ROOT / "build"), help="patchbay's build folder")
     p.add_argument("--limit", type=float, default=120, help="skip numbers of cells that would take more seconds")
-    p.add_argument("--out", help="the page (default docs/benchmarks.md; runs/bench/benchmarks.md with sections or --quick)")
+    p.add_argument("--out", help="the page (default docs/benchmarks.md; with sections or --quick "
+                   "runs/bench/benchmarks.md)")
     o = p.parse_args()
     unknown = [s for s in o.sections if s not in SECTIONS]
     if unknown:
@@ -67,11 +70,18 @@ def head(bench, options, load):
         f"- date: {datetime.date.today().isoformat()}",
         f"- machine: {cpu_model()}; {bench.threads} threads; load average at the start {load:.2f}",
         f"- versions: patchbay {bench.program.version()}, {versions}, Python {platform.python_version()}",
-        f"- command: `tools/bench {' '.join(sys.argv[1:])}`".replace(" `", "`") if len(sys.argv) < 2
-        else f"- command: `tools/bench {' '.join(sys.argv[1:])}`",
+        f"- command: `{' '.join(['tools/bench', *sys.argv[1:]])}`",
         f"- model: {sizes}; {sum(study.parameters_of().values()) * 1e-6:.1f} M parameters; "
-        + ("weights given" if options.checkpoint else "weights after 100 steps of arithmetic") + f"; integer {study.UNIT}",
+        f"weights {'given' if options.checkpoint else 'after 100 steps of arithmetic'}; integer {study.UNIT}",
         f"- repeats: {bench.repeats} of each side, in turn, after one that is not counted; medians", ""]
+
+
+def wrapped(lines):
+    """Text at most 118 columns wide; tables as they are."""
+    for line in lines:
+        indent = "  " if line.startswith("- ") else ""
+        yield from [line] if line[:1] in ("", "|", "#") else textwrap.wrap(
+            line, 118, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def main():
@@ -93,7 +103,7 @@ def main():
         elif name in options.sections:
             bench.say(name)
             lines += section(bench)
-    options.out.write_text("\n".join(lines).rstrip() + "\n")
+    options.out.write_text("\n".join(wrapped(lines)).rstrip() + "\n")
     print(f"{options.out}")
     for text in bench.disagreements:
         print(f"disagreement: {text}", file=sys.stderr)

@@ -1,8 +1,8 @@
 """The peer that patchbay wants to replace: the notebook's loop with TransformerLens.
 
-For every cell: copy.deepcopy of the HookedTransformer, hooks, backward, clipping, a step of AdamW, the twelve questions.
-Friendlier to it than the notebook was: the questions are one batch without gradients, and for parameter sets the two
-runs' gradients are computed once, not once a cell.
+For every cell: copy.deepcopy of the HookedTransformer, hooks, backward, clipping, a step of AdamW, the twelve
+questions. Friendlier to it than the notebook was: the questions are one batch without gradients, and for parameter
+sets the two runs' gradients are computed once, not once a cell.
 """
 import copy
 import os

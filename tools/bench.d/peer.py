@@ -19,7 +19,8 @@ KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 40), "MALLOC_TRIM_THRESHOLD_":
 class Peer:
     def __init__(self, kind, threads, keep_memory=False):
         # Whatever the shell set for OpenMP is not part of the comparison.
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_", "MKL_", "OPENBLAS_"))}
+        others = ("OMP_", "GOMP_", "MKL_", "OPENBLAS_")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(others)}
         environment |= KEEP_MEMORY if keep_memory else {}
         self.kind = kind
         self.process = subprocess.Popen([sys.executable, str(HERE / "worker.py"), kind, str(threads)],

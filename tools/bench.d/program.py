@@ -39,7 +39,6 @@ class Program:
         self.binary = Path(build).resolve() / "core" / "patchbay"
         self.threads, self.engine = threads, engine
         self.plugins = Path(build).resolve() / "plugins"
-        self.count = 0
 
     def version(self):
         return subprocess.run([self.binary, "--version"], capture_output=True, text=True).stdout.split()[-1]
@@ -47,7 +46,6 @@ class Program:
     def command(self, experiment, command="run"):
         """The command line of one experiment, whose file is written as JSON, which is YAML too."""
         WORK.mkdir(parents=True, exist_ok=True)
-        self.count += 1
         file = WORK / f"{experiment['name']}.yaml"
         file.write_text(json.dumps(experiment, indent=1) + "\n")
         return [str(self.binary), command, str(file)]
@@ -94,8 +92,7 @@ def make_checkpoint(program, steps):
                  "max_grad_norm": 1.0, "warmup_steps": 20}
     stage = {"name": "start", "split": "arithmetic", "steps": max(steps, 1), "batch_size": 128,
              "optimizer": optimizer, "save": "model"}
-    run = program.run({"name": made.name, "seed": 42, "model": study.SIZES,
-                       "data": {"plugin": "oocl", "mod": study.MOD}, "train": [stage]})
-    del run
+    program.run({"name": made.name, "seed": 42, "model": study.SIZES, "data": {"plugin": "oocl", "mod": study.MOD},
+                 "train": [stage]})
     shutil.move(WORK / "run", made)
     return made / "checkpoints" / "model.safetensors"

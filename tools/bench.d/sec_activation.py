@@ -2,7 +2,7 @@
 import random
 
 import study
-from bench import number, ratio, table
+from bench import ratio, table
 from peer import Peer
 
 LIMIT = 1e-3  # of the logit difference

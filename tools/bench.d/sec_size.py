@@ -9,6 +9,16 @@ LAYER_COUNTS = [2, 4, 6, 8, 12, 16, 24]
 WIDTHS = [128, 256, 512, 1024, 2048]
 CELL_COUNTS = [1, 2, 6, 24, 100, 500, 2000]
 
+WHY_SIZE = """\
+A cell's work is proportional to the number of parameters: each takes part in one product for every scored or \
+earlier position of the questions, in the pass of the patched example, and in one step of the optimizer. Layers and d_model \
+add parameters in proportion (d_head, heads and d_mlp stay), so the column per million parameters would be constant \
+but for what does not grow: start-up of each product and thread, attention, layer norm and the report of a cell, \
+which weigh most in small models; and for caches, which large models leave."""
+WHY_CELLS = """\
+Cells are independent: time is proportional to their number, behind what a sweep costs by itself (batches that are \
+not full, threads without a cell), which few cells do not share. Cells beyond 24 patch several heads together."""
+
 
 def many_cells(n):
     """n different cells of z: the first are single heads, the others some heads together."""
@@ -71,14 +81,6 @@ def run(bench):
              "patchbay alone, z by layer and head, initial weights; everything else as in the seed model.", ""]
     lines += table(["layers"] + header, model_rows(bench, "layers", lambda n: {"n_layers": n}, LAYER_COUNTS[few]))
     lines += table(["d_model"] + header, model_rows(bench, "d_model", lambda n: {"d_model": n}, WIDTHS[few]))
-    lines += [
-        "A cell's work is proportional to the number of parameters: each takes part in one product for every scored or "
-        "earlier position of the questions, in the pass of the patched example, and in one step of the optimizer. The "
-        "number of parameters grows in proportion to the layers and to d_model (d_head, heads and d_mlp stay), so the "
-        "column per million parameters would be constant but for what does not grow: start-up of each product and thread, "
-        "attention, layer norm and the report of a cell, which weigh most in small models; and for caches, which large "
-        "models leave.", ""]
+    lines += [WHY_SIZE, ""]
     lines += table(["cells", "ms per cell", "peak memory, MB"], cell_rows(bench, CELL_COUNTS[few]))
-    return lines + ["Cells are independent: time is proportional to their number, behind what a sweep costs by itself "
-                    "(batches that are not full, threads without a cell), which few cells do not share. Cells beyond 24 "
-                    "patch several heads together.", ""]
+    return lines + [WHY_CELLS, ""]

@@ -101,14 +101,15 @@ def run(bench):
     rows = [["patchbay", times["patchbay"].text(n), "", ""],
             [f"PyTorch eager, AdamW {t.kind}, {t.threads} thread{'s' * (t.threads > 1)}", times["eager"].text(n),
              ratio(times["eager"], times["patchbay"]), f"{eager:.1e}"],
-            ["TransformerLens", times["notebook"].text(n), ratio(times["notebook"], times["patchbay"]), f"{notebook:.1e}"]]
+            ["TransformerLens", times["notebook"].text(n), ratio(times["notebook"], times["patchbay"]),
+             f"{notebook:.1e}"]]
     first, last = t.losses[ours][0], t.losses[ours][-1]
     return [
         "## Training", "",
-        f"{n} steps of batch {BATCH} (definitions, questions, arithmetic) from the same initial weights on the same batches: "
-        "forward, backward, clip, AdamW with a warm-up of 1000 steps. Milliseconds per step. PyTorch "
+        f"{n} steps of batch {BATCH} (definitions, questions, arithmetic) from the same initial weights on the same "
+        "batches: forward, backward, clip, AdamW with a warm-up of 1000 steps. Milliseconds per step. PyTorch "
         "eager: plain functions without hooks; of fused and foreach AdamW and of 1 and all threads the fastest.", "",
         *table(["", "ms per step", "/ patchbay", "largest relative difference of a step's loss"], rows),
-        f"The loss goes from {number(first)} to {number(last)}. Over the same steps PyTorch's own fused and foreach AdamW "
-        f"drift apart by {own:.1e}: training magnifies rounding. In double precision patchbay and PyTorch differ by "
+        f"The loss goes from {number(first)} to {number(last)}. Over the same steps PyTorch's own fused and foreach "
+        f"AdamW drift apart by {own:.1e}: training magnifies rounding. In double precision patchbay and PyTorch differ by "
         f"{double:.1e}.", ""]
