@@ -82,8 +82,8 @@ run that all cells share are made beforehand on every side."""
 PEERS = """\
 TransformerLens: what the notebook does for every cell, deepcopy, hooks, backward, clip, AdamW, questions. By hand: \
 without copies, hooks and optimizer objects, the step in closed form, questions in one batch; of a loop in place, \
-the same with oneDNN's products for the questions, and torch.func's vmap(grad) over 4 or 8 cells the fastest. Each peer \
-has 1 thread or all, whichever is faster:"""
+the same with oneDNN's products for the questions, and torch.func's vmap(grad) over 4 or 8 cells the fastest. Each \
+peer has 1 thread or all, whichever is faster:"""
 
 
 def write(bench, done):

@@ -50,7 +50,7 @@ class Training:
     def __init__(self, bench):
         self.bench = bench
         self.start = make_checkpoint(bench.program, 0)  # training begins at initial weights
-        self.batches = make_batches(40 if bench.quick else STEPS)
+        self.batches = make_batches(20 if bench.quick else STEPS)
         self.losses = {}
 
     def patchbay(self, precision="f32"):
@@ -111,5 +111,5 @@ def run(bench):
         "eager: plain functions without hooks; of fused and foreach AdamW and of 1 and all threads the fastest.", "",
         *table(["", "ms per step", "/ patchbay", "largest relative difference of a step's loss"], rows),
         f"The loss goes from {number(first)} to {number(last)}. Over the same steps PyTorch's own fused and foreach "
-        f"AdamW drift apart by {own:.1e}: training magnifies rounding. In double precision patchbay and PyTorch differ by "
-        f"{double:.1e}.", ""]
+        f"AdamW drift apart by {own:.1e}: training magnifies rounding. In double precision patchbay and PyTorch "
+        f"differ by {double:.1e}.", ""]
