@@ -11,10 +11,10 @@ CELL_COUNTS = [1, 2, 6, 24, 100, 500, 2000]
 
 WHY_SIZE = """\
 A cell's work is proportional to the number of parameters: each takes part in one product for every scored or \
-earlier position of the questions, in the pass of the patched example, and in one step of the optimizer. Layers and \
-d_model add parameters in proportion (d_head, heads and d_mlp stay), so the column per million parameters would be \
-constant but for what does not grow: start-up of each product and thread, attention, layer norm and the report of a cell, \
-which weigh most in small models; and for caches, which large models leave."""
+earlier position of the questions, in the pass of the patched example, and in one step of the optimizer. Layers \
+and d_model add parameters in proportion (d_head, heads and d_mlp stay), so the column per million parameters \
+would be constant but for what does not grow: start-up of each product and thread, attention, layer norm and the \
+report of a cell, which weigh most in small models; and for caches, which large models leave."""
 WHY_CELLS = """\
 Cells are independent: time is proportional to their number, behind what a sweep costs by itself (batches that are \
 not full, threads without a cell), which few cells do not share. Cells beyond 24 patch several heads together."""
