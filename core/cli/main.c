@@ -1,4 +1,5 @@
 /* main.c: the command line's entry: finds the subcommand. */
+#include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -37,9 +38,19 @@ static void print_help(FILE *out)
 	      out);
 }
 
+/* glibc's limit grows with each large block that is freed, up to 32 MiB; blocks below it fragment the heap, and memory
+ * that every group of units takes anew would not go back. */
+static void fix_limit_of_heap(void)
+{
+#ifdef M_MMAP_THRESHOLD
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	const char *names[N_COMMANDS];
+	fix_limit_of_heap();
 	pb_cli_prepare_threads(argv);
 	if (argc < 2) {
 		print_help(stderr);

@@ -148,8 +148,11 @@ static const struct pb_param select_table[] = {
 static const struct pb_param probe_table[] = {
 	{"unit", PB_TYPE_STRING, AT(pb_config_probe, unit), .default_text = "~",
 	 .doc = "the unit to probe, e.g. 71; left out: the one that improved most in `select`"},
-	{"model", PB_TYPE_STRING, AT(pb_config_probe, model), .default_text = "~",
-	 .doc = "name of the weights to update; left out: the loaded ones, or the last stage's"},
+	{"units", PB_TYPE_STRING_LIST, AT(pb_config_probe, units), .default_text = "[]",
+	 .doc = "several units to probe, one table each and their mean: [34, 71], the name of a set, or all"},
+	{"model", PB_TYPE_STRING_LIST, AT(pb_config_probe, model), .default_text = "[]",
+	 .doc = "name of the weights to update; several: the sweeps under each; left out: the loaded ones, or the last "
+		"stage's"},
 };
 
 static const struct pb_param example_table[] = {

@@ -51,7 +51,8 @@ struct pb_config_select {
 struct pb_config_probe {
 	const struct pb_yaml_node *node; /* NULL: absent */
 	const char *unit;                /* NULL: by selection, or the only one */
-	const char *model;               /* weights to update; NULL: the last ones */
+	struct pb_string_list units;     /* units, sets, or "all"; none: `unit` */
+	struct pb_string_list model;     /* weights to update, one after the other; none: the last ones */
 	struct pb_config_select select;
 };
 

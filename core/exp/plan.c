@@ -176,8 +176,8 @@ static bool patches_activations(const struct pb_plan *plan)
 	return patches;
 }
 
-/* One more unit that may be selected, against the first, for which the sweeps were made. */
-static int check_candidate(struct pb_plan *plan, int64_t number, int32_t n_pos, const char *first, bool *ret_good)
+/* One more unit that is probed or may be selected, against the first, for which the sweeps were made. */
+static int check_unit(struct pb_plan *plan, int64_t number, int32_t n_pos, const char *first, bool *ret_good)
 {
 	struct pb_unit unit;
 	struct pb_probe_data probe;
@@ -193,21 +193,24 @@ static int check_candidate(struct pb_plan *plan, int64_t number, int32_t n_pos, 
 	if (*ret_good)
 		*ret_good = pb_plan_check_probe(plan, &probe, name);
 	else
-		pb_yaml_error(&plan->config->yaml, plan->config->probe.select.node,
+		pb_yaml_error(&plan->config->yaml,
+			      plan->n_units ? pb_yaml_get(plan->config->probe.node, "units")
+					    : plan->config->probe.select.node,
 			      "unit `%s` has %d tokens, %s %d: units of different lengths cannot share sweeps over "
-			      "positions; name the unit in `probe.unit`",
-			      first, n_pos, name, probe.clean.n_pos);
+			      "positions; %s",
+			      first, n_pos, name, probe.clean.n_pos,
+			      plan->n_units ? "leave one of them out" : "name the unit in `probe.unit`");
 	return 0;
 }
 
-/* Whichever unit is selected, the sweeps must fit it. */
-static int check_candidates(struct pb_plan *plan, int32_t n_pos)
+/* The sweeps must fit every unit that is probed, and whichever may be selected. */
+static int check_units(struct pb_plan *plan, const int64_t *units, size_t n, int32_t n_pos)
 {
 	struct pb_unit first;
 	bool good = true;
-	int rc = pb_data_unit(plan, plan->candidates[0], &first);
-	for (size_t i = 1; !rc && good && i < plan->n_candidates; i++)
-		rc = check_candidate(plan, plan->candidates[i], n_pos, first.name, &good);
+	int rc = n ? pb_data_unit(plan, units[0], &first) : 0;
+	for (size_t i = 1; !rc && good && i < n; i++)
+		rc = check_unit(plan, units[i], n_pos, first.name, &good);
 	return rc;
 }
 
@@ -225,9 +228,10 @@ static int make_sweeps(struct pb_plan *plan)
 		rc = pb_plan_make_sweeps(plan, &probe);
 	if (!rc)
 		pb_plan_check_probe(plan, &probe, NULL);
-	return rc || plan->unit >= 0 || !plan->n_candidates || plan->config->yaml.n_errors != before
-		       ? rc
-		       : check_candidates(plan, n_pos);
+	if (rc || plan->config->yaml.n_errors != before)
+		return rc;
+	return plan->n_units ? check_units(plan, plan->units, plan->n_units, n_pos)
+			     : check_units(plan, plan->candidates, plan->n_candidates, n_pos);
 }
 
 /* Each part that can be judged is, whatever is wrong with the others. */
@@ -288,8 +292,6 @@ void pb_plan_finish(struct pb_plan *plan)
 		free(plan->scorers[i]);
 	}
 	pb_instance_destroy(plan->data);
-	if (plan->has_loaded)
-		pb_ckpt_finish(&plan->loaded);
 	pb_model_finish(&plan->model);
 	pb_registry_destroy(plan->registry);
 	pb_arena_finish(&plan->arena);
@@ -298,10 +300,17 @@ void pb_plan_finish(struct pb_plan *plan)
 
 static void describe_sweeps(const struct pb_plan *plan, struct pb_text *out)
 {
-	size_t cells = 0;
+	size_t cells = 0, weights = plan->config->probe.model.count;
 	for (size_t i = 0; i < plan->n_sweeps; i++)
 		cells += plan->sweeps[i].n_cells;
-	pb_text_add(out, "sweeps: %zu, %zu cells\n", plan->n_sweeps, cells);
+	pb_text_add(out, "sweeps: %zu, %zu cells", plan->n_sweeps, cells);
+	if (plan->n_units > 1)
+		pb_text_add(out, " x %zu units", plan->n_units);
+	if (weights > 1)
+		pb_text_add(out, " x %zu sets of weights", weights);
+	if (plan->n_units > 1 || weights > 1)
+		pb_text_add(out, " = %zu", cells * (plan->n_units > 1 ? plan->n_units : 1) * (weights > 1 ? weights : 1));
+	pb_text_add(out, "\n");
 	for (size_t i = 0; i < plan->n_sweeps; i++) {
 		const struct pb_plan_sweep *s = &plan->sweeps[i];
 		pb_text_add(out, "  %s: %s", s->config->name, pb_sweep_kind_names[s->config->kind]);
@@ -309,6 +318,17 @@ static void describe_sweeps(const struct pb_plan *plan, struct pb_text *out)
 			pb_text_add(out, "%s%s %lld", k ? " x " : ", ", s->axes[k].name, (long long)s->axes[k].n);
 		pb_text_add(out, ", %zu cell%s\n", s->n_cells, s->n_cells == 1 ? "" : "s");
 	}
+}
+
+static void describe_units(const struct pb_plan *plan, struct pb_text *out)
+{
+	enum { SHOWN = 10 };
+	struct pb_unit unit;
+	pb_text_add(out, "probe: %zu units (", plan->n_units);
+	for (size_t i = 0; i < plan->n_units && i < SHOWN; i++)
+		if (!pb_data_unit(plan, plan->units[i], &unit))
+			pb_text_add(out, "%s%s", i ? ", " : "", unit.name);
+	pb_text_add(out, plan->n_units > SHOWN ? ", ...)\n" : ")\n");
 }
 
 bool pb_plan_asks(const struct pb_plan *plan)
@@ -332,7 +352,9 @@ void pb_plan_describe(const struct pb_plan *plan, struct pb_text *out)
 	for (size_t i = 0; i < plan->n_stages; i++)
 		pb_text_add(out, "train: %s on %s\n", plan->stages[i].config->name, plan->stages[i].config->split);
 	struct pb_unit unit;
-	if (plan->has_probe && plan->unit >= 0 && !pb_data_unit(plan, plan->unit, &unit))
+	if (plan->n_units > 1)
+		describe_units(plan, out);
+	else if (plan->has_probe && plan->unit >= 0 && !pb_data_unit(plan, plan->unit, &unit))
 		pb_text_add(out, "probe: unit %s\n", unit.name);
 	else if (plan->has_probe)
 		pb_text_add(out, "probe: the unit with the largest improvement among %zu\n", plan->n_candidates);

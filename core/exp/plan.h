@@ -85,16 +85,16 @@ struct pb_plan {
 	struct pb_instance *data;
 	struct pb_model model;
 	bool has_model; /* once it is known */
-	bool has_loaded;
-	struct pb_ckpt loaded; /* has_loaded: the checkpoint's contents */
+	bool has_loaded; /* the start is a checkpoint, of these sizes; its contents are read when they are needed */
 	struct pb_scorer *loss, *metric;
 	size_t n_scorers;
 	struct pb_scorer *scorers[256]; /* owns all of them */
 	size_t n_stages;
 	struct pb_plan_stage *stages;
 	bool has_probe;
-	int64_t unit; /* -1: by selection */
-	const char *probe_weights;
+	int64_t unit; /* the first of them; -1: by selection */
+	size_t n_units;
+	int64_t *units; /* that are probed, in the file's order; none: by selection */
 	struct pb_scorer *select_metric; /* NULL: no selection */
 	size_t n_candidates;
 	int64_t *candidates; /* units that compete, in the data's order */
@@ -124,8 +124,8 @@ struct pb_probe_data {
 };
 
 /* Before a sweep runs on a probe of another unit than the plan was made with: is it as long? Setters are told of another
- * number of examples. */
-int pb_plan_settle(const struct pb_plan *plan, const struct pb_probe_data *probe);
+ * number of examples; *told is the one they know, plan->n_examples at first. */
+int pb_plan_settle(const struct pb_plan *plan, const struct pb_probe_data *probe, int64_t *told);
 
 /* Calls of the data plugin, its failures as errors. What it hands out is checked, in a time in proportion to its size: an
  * index, a token or a size out of range is -PB_E_PLUGIN with the split or unit and the row in the text. */
@@ -148,6 +148,9 @@ int pb_plan_example(const struct pb_plan *plan, const struct pb_plan_example *ex
 		    struct pb_arena *arena, struct pb_examples *ret_examples);
 /* A unit by name; an unknown one is a mistake at `at`, and *ret_unit is left alone. */
 int pb_plan_unit(struct pb_plan *plan, const char *name, const struct pb_yaml_node *at, int64_t *ret_unit);
+int pb_plan_make_selection(struct pb_plan *plan);
+/* Do weights of that name come from the start, a stage or a file? NULL: the last ones. */
+int pb_plan_check_weights_name(struct pb_plan *plan, const char *name, const struct pb_yaml_node *at);
 int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe_data *probe);
 /* Have the probe's rows what the loss, the metric and the sweeps need? Mistakes name the unit, "the unit" where NULL. */
 bool pb_plan_check_probe(struct pb_plan *plan, const struct pb_probe_data *probe, const char *unit);

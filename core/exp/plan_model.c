@@ -69,14 +69,14 @@ static int read_checkpoint(struct pb_plan *plan, const char *path, const struct 
 	return pb_plan_blame(plan, at, before, rc);
 }
 
-static int from_checkpoint(struct pb_plan *plan, struct pb_model_config *m)
+static int from_checkpoint(struct pb_plan *plan, struct pb_ckpt *loaded, struct pb_model_config *m)
 {
 	const struct pb_yaml_node *at = place(plan, "load");
 	size_t before = plan->config->yaml.n_errors;
-	int rc = read_checkpoint(plan, plan->config->model.load, at, &plan->loaded, &plan->has_loaded);
+	int rc = read_checkpoint(plan, plan->config->model.load, at, loaded, &plan->has_loaded);
 	if (rc || !plan->has_loaded)
 		return rc;
-	rc = pb_plan_blame(plan, at, before, pb_ckpt_model_config(&plan->loaded, m));
+	rc = pb_plan_blame(plan, at, before, pb_ckpt_model_config(loaded, m));
 	if (rc || plan->config->yaml.n_errors != before)
 		return rc;
 	agree_with_file(plan, m);
@@ -142,7 +142,8 @@ static int try_checkpoints(struct pb_plan *plan)
 	return rc;
 }
 
-int pb_plan_make_model(struct pb_plan *plan)
+/* The checkpoint, where there is one, is the caller's. */
+static int make_model(struct pb_plan *plan, struct pb_ckpt *loaded)
 {
 	const struct pb_config_model *given = &plan->config->model;
 	struct pb_model_config m = {.act_fn = (enum pbk_act)given->act_fn, .eps = given->eps};
@@ -152,7 +153,7 @@ int pb_plan_make_model(struct pb_plan *plan)
 	int rc = pb_instance_result(plan->data, "needs",
 				    pb_dataset_ops(plan->data)->needs(plan->data->self, &vocab, &ctx));
 	if (!rc && given->load)
-		rc = from_checkpoint(plan, &m);
+		rc = from_checkpoint(plan, loaded, &m);
 	else if (!rc)
 		from_scratch(plan, vocab, ctx, &m);
 	if (rc || plan->config->yaml.n_errors != before)
@@ -169,6 +170,16 @@ int pb_plan_make_model(struct pb_plan *plan)
 	plan->has_model = true;
 	if (plan->has_loaded)
 		rc = pb_plan_blame(plan, place(plan, "load"), before,
-				   pb_ckpt_check_params(&plan->loaded, &plan->model.table));
-	return rc ? rc : try_checkpoints(plan);
+				   pb_ckpt_check_params(loaded, &plan->model.table));
+	return rc;
+}
+
+int pb_plan_make_model(struct pb_plan *plan)
+{
+	struct pb_ckpt loaded;
+	int rc = make_model(plan, &loaded);
+	/* One file at a time: a run needs each only once, and its weights then lie elsewhere. */
+	if (plan->has_loaded)
+		pb_ckpt_finish(&loaded);
+	return rc || !plan->has_model ? rc : try_checkpoints(plan);
 }

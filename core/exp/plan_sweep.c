@@ -366,7 +366,7 @@ int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe_data *probe)
 	return rc;
 }
 
-int pb_plan_settle(const struct pb_plan *plan, const struct pb_probe_data *probe)
+int pb_plan_settle(const struct pb_plan *plan, const struct pb_probe_data *probe, int64_t *told)
 {
 	bool patches = false;
 	int rc = 0;
@@ -377,7 +377,8 @@ int pb_plan_settle(const struct pb_plan *plan, const struct pb_probe_data *probe
 			       "the chosen unit's examples have %d tokens, those the sweeps were planned for have %lld: "
 			       "choose among units of one length, with `sets` or by name",
 			       probe->clean.n_pos, (long long)plan->n_pos);
-	for (size_t i = 0; !rc && probe->clean.n_examples != plan->n_examples && i < plan->n_sweeps; i++)
+	for (size_t i = 0; !rc && probe->clean.n_examples != *told && i < plan->n_sweeps; i++)
 		rc = prepare_points(plan, &plan->sweeps[i], probe->clean.n_examples);
+	*told = probe->clean.n_examples;
 	return rc;
 }

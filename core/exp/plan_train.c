@@ -1,5 +1,4 @@
-/* plan_train.c: training stages, the probe and its selection: splits, metrics, names of weights. */
-#include <stdlib.h>
+/* plan_train.c: training stages and the selection of a unit: splits, metrics, names of weights. */
 #include <string.h>
 
 #include "base/status.h"
@@ -92,8 +91,7 @@ int pb_plan_make_stages(struct pb_plan *plan)
 	return rc;
 }
 
-/* Do weights of that name come from the start, a stage or a file? */
-static int check_weights_name(struct pb_plan *plan, const char *name, const struct pb_yaml_node *at)
+int pb_plan_check_weights_name(struct pb_plan *plan, const char *name, const struct pb_yaml_node *at)
 {
 	const struct pb_config *c = plan->config;
 	size_t n = 0, most = 1 + c->n_stages + (c->checkpoints ? c->checkpoints->count : 0);
@@ -116,44 +114,6 @@ static int check_weights_name(struct pb_plan *plan, const char *name, const stru
 		      "no weights are called `%s`%s%s%s\nthere are: %s; others come from `save` of a stage, or from "
 		      "`checkpoints`",
 		      name, nearest ? "; did you mean `" : "", nearest ? nearest : "", nearest ? "`?" : "", list);
-	return 0;
-}
-
-/* Numbers by value, in front of words. */
-static int compare_names(const void *a, const void *b)
-{
-	const char *x = *(const char *const *)a, *y = *(const char *const *)b;
-	char *x_end, *y_end;
-	long long i = strtoll(x, &x_end, 10), k = strtoll(y, &y_end, 10);
-	bool x_number = x_end > x && !*x_end, y_number = y_end > y && !*y_end;
-	if (x_number && y_number && i != k)
-		return i < k ? -1 : 1;
-	return x_number != y_number ? y_number - x_number : strcmp(x, y);
-}
-
-int pb_plan_unit(struct pb_plan *plan, const char *name, const struct pb_yaml_node *at, int64_t *ret_unit)
-{
-	int64_t n = pb_dataset_ops(plan->data)->n_units(plan->data->self);
-	const char **names = pb_arena_array(&plan->arena, (size_t)n + 1, sizeof *names);
-	if (!names)
-		return -PB_E_NOMEM;
-	for (int64_t i = 0; i < n; i++) {
-		struct pb_unit unit;
-		int rc = pb_data_unit(plan, i, &unit);
-		if (rc)
-			return rc;
-		names[i] = unit.name;
-		if (!strcmp(unit.name, name)) {
-			*ret_unit = i;
-			return 0;
-		}
-	}
-	qsort(names, (size_t)n, sizeof *names, compare_names);
-	const char *list = pb_plan_list(plan, names, (size_t)n);
-	if (!list)
-		return -PB_E_NOMEM;
-	pb_yaml_error(&plan->config->yaml, at, "the data (%s) have no unit `%s`\n%s%s", pb_plan_data_name(plan), name,
-		      n ? "there are: " : "they have no units at all: remove `probe`", list);
 	return 0;
 }
 
@@ -226,13 +186,13 @@ static int check_questions(struct pb_plan *plan, size_t i, bool *ret_good)
 	return 0;
 }
 
-static int make_selection(struct pb_plan *plan)
+int pb_plan_make_selection(struct pb_plan *plan)
 {
 	const struct pb_config_select *select = &plan->config->probe.select;
 	int64_t n = pb_dataset_ops(plan->data)->n_units(plan->data->self);
-	int rc = check_weights_name(plan, select->before, pb_yaml_get(select->node, "before"));
+	int rc = pb_plan_check_weights_name(plan, select->before, pb_yaml_get(select->node, "before"));
 	if (!rc)
-		rc = check_weights_name(plan, select->after, pb_yaml_get(select->node, "after"));
+		rc = pb_plan_check_weights_name(plan, select->after, pb_yaml_get(select->node, "after"));
 	if (rc)
 		return rc;
 	plan->candidates = pb_arena_array(&plan->arena, (size_t)n, sizeof *plan->candidates);
@@ -264,44 +224,5 @@ static int make_selection(struct pb_plan *plan)
 	}
 	for (size_t i = 0; !rc && good && i < plan->n_candidates; i++)
 		rc = check_questions(plan, i, &good);
-	return rc;
-}
-
-/* Without a name, the only unit there is. */
-static void default_unit(struct pb_plan *plan)
-{
-	int64_t n = pb_dataset_ops(plan->data)->n_units(plan->data->self);
-	struct pb_unit first = {.name = "NAME"};
-	if (n == 1)
-		plan->unit = 0;
-	else if (n && !pb_data_unit(plan, 0, &first))
-		pb_yaml_error(
-			&plan->config->yaml, plan->config->probe.node,
-			"which of the data's %lld units? Write e.g. `probe: {unit: %s}`, or let `select` choose one",
-			(long long)n, first.name);
-	else
-		pb_yaml_error(&plan->config->yaml, plan->config->probe.node,
-			      "the data (%s) have no units to probe: they are for training only",
-			      pb_plan_data_name(plan));
-}
-
-int pb_plan_make_probe(struct pb_plan *plan)
-{
-	struct pb_config *c = plan->config;
-	const struct pb_config_probe *probe = &c->probe;
-	int rc = 0;
-	plan->has_probe = probe->node || c->n_sweeps || c->n_similarity;
-	plan->update = pb_config_optim(&c->update);
-	if (!plan->has_probe)
-		return 0;
-	plan->probe_weights = probe->model;
-	if (probe->model)
-		rc = check_weights_name(plan, probe->model, pb_yaml_get(probe->node, "model"));
-	if (!rc && probe->select.node)
-		rc = make_selection(plan);
-	if (!rc && probe->unit)
-		rc = pb_plan_unit(plan, probe->unit, pb_yaml_get(probe->node, "unit"), &plan->unit);
-	else if (!rc && !probe->select.node)
-		default_unit(plan);
 	return rc;
 }

@@ -129,11 +129,15 @@ static struct pb_yaml_node *probe(struct resolver *r)
 	const struct pb_plan *plan = r->plan;
 	struct pb_config_probe values = plan->config->probe;
 	struct pb_unit unit;
-	if (plan->unit >= 0 && !pb_data_unit(plan, plan->unit, &unit))
+	const char *weights = values.model.count ? values.model.items[0] : default_weights(plan);
+	if (plan->n_units == 1 && !pb_data_unit(plan, plan->unit, &unit))
 		values.unit = unit.name;
-	if (!values.model)
-		values.model = default_weights(plan);
-	struct pb_yaml_node *map = encode(r, &pb_config_tables.probe, NULL, &values);
+	struct pb_yaml_node *map = encode(r, &pb_config_tables.probe,
+					  plan->n_units > 1 ? NAMES("unit", "model") : NAMES("units", "model"), &values);
+	if (values.model.count > 1)
+		put_written(r, map, "model", pb_yaml_get(values.node, "model"));
+	else if (weights)
+		put_text(r, map, "model", weights);
 	if (plan->select_metric) {
 		struct pb_yaml_node *select = encode(r, &pb_config_tables.select, NULL, &values.select);
 		put(r, select, "metric", plugin(r, plan->select_metric->instance));

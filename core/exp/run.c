@@ -9,14 +9,11 @@
 #include "base/status.h"
 #include "exp/clock.h"
 #include "exp/environment.h"
-#include "exp/folder.h"
-#include "exp/parts.h"
+#include "exp/probe.h"
 #include "exp/resolve.h"
 #include "exp/similarity.h"
-#include "exp/sweep.h"
 #include "exp/train.h"
 #include "exp/units.h"
-#include "exp/wants.h"
 #include "exp/weights.h"
 
 struct run {
@@ -28,8 +25,7 @@ struct run {
 	struct pb_params params; /* where training stands */
 	struct pb_result_run result;
 	struct pb_result_stage *stages;
-	struct pb_result_sweep *sweeps;
-	struct pb_result_probe probe;
+	struct pb_probed probed;
 	struct pb_result_units units;
 	struct pb_result_similarity similarity;
 };
@@ -39,10 +35,28 @@ static const char *start_name(const struct pb_plan *plan)
 	return plan->has_loaded ? "loaded" : "init";
 }
 
+/* Is a copy of these weights worth its memory? */
+static bool is_wanted(const struct run *r, const char *name)
+{
+	const struct pb_config_probe *probe = &r->plan->config->probe;
+	bool wanted = probe->select.node && (!strcmp(name, probe->select.before) || !strcmp(name, probe->select.after));
+	for (size_t i = 0; i < probe->model.count; i++)
+		wanted |= !strcmp(name, probe->model.items[i]);
+	return wanted && !r->options->train_only;
+}
+
+/* Where nothing is trained, nobody changes the weights, and one copy will do. */
 static int start(struct run *r)
 {
+	const char *name = start_name(r->plan);
 	int rc = pb_weights_start(r->plan, &r->params);
-	return rc ? rc : pb_weights_keep(&r->weights, start_name(r->plan), &r->params);
+	if (rc)
+		return rc;
+	if (r->plan->n_stages)
+		return is_wanted(r, name) ? pb_weights_keep(&r->weights, name, &r->params) : 0;
+	r->weights.start_name = name;
+	r->weights.start = &r->params;
+	return 0;
 }
 
 static int keep_stage(struct run *r, const struct pb_plan_stage *stage)
@@ -50,7 +64,7 @@ static int keep_stage(struct run *r, const struct pb_plan_stage *stage)
 	const char *name = stage->config->save;
 	if (!name)
 		return 0;
-	int rc = pb_weights_keep(&r->weights, name, &r->params);
+	int rc = is_wanted(r, name) ? pb_weights_keep(&r->weights, name, &r->params) : 0;
 	return rc ? rc : pb_folder_save(&r->folder, name, &r->params);
 }
 
@@ -101,40 +115,7 @@ static int select_unit(struct run *r, int64_t *ret_unit)
 	return pb_report_write_units(r->folder.path, &r->units, "units");
 }
 
-static const char *examples_text(struct run *r, const struct pb_examples *x)
-{
-	const char *first = pb_data_tokens_text(r->plan, x->tokens, x->n_pos, &r->arena);
-	if (!first || x->n_examples == 1)
-		return first;
-	return pb_arena_printf(&r->arena, "%s (+%lld)", first, (long long)x->n_examples - 1);
-}
-
-static int describe_probe(struct run *r, const struct pb_engine *e, int64_t number)
-{
-	const struct pb_probe_ends *ends = &e->ends[0];
-	struct pb_unit unit;
-	int rc = pb_data_unit(r->plan, number, &unit);
-	if (rc)
-		return rc;
-	r->probe = (struct pb_result_probe){
-		.unit = unit.name,
-		.clean = examples_text(r, &e->probes[0].clean),
-		.corrupted = examples_text(r, &e->probes[0].corrupted),
-		.metric_before = ends->metric_before,
-		.metric_clean = ends->runs[0].metric_updated,
-		.metric_corrupted = ends->runs[1].metric_updated,
-		.loss_clean = ends->runs[0].loss,
-		.loss_corrupted = ends->runs[1].loss,
-		.grad_norm_clean = ends->runs[0].grad_norm,
-		.grad_norm_corrupted = ends->runs[1].grad_norm,
-	};
-	r->result.probe = &r->probe;
-	if (pb_wants_updates(r->plan))
-		pb_folder_log(&r->folder, "probe %s: metric %.9g, after the clean update %.9g, after the corrupted one %.9g",
-			      unit.name, r->probe.metric_before, r->probe.metric_clean, r->probe.metric_corrupted);
-	return 0;
-}
-
+/* Of several units the first, of several sets of weights too: the experiment names examples of others. */
 static int compare_examples(struct run *r, const struct pb_params *weights, int64_t unit)
 {
 	if (!r->plan->n_similarity)
@@ -149,71 +130,48 @@ static int compare_examples(struct run *r, const struct pb_params *weights, int6
 	return pb_report_write_similarity(r->folder.path, &r->similarity);
 }
 
-static int sweep(struct run *r, struct pb_engine *engine)
+/* The sweeps under one set of weights after the other. */
+static int probe_and_sweep(struct run *r)
 {
-	int rc = 0;
-	for (size_t i = 0; !rc && i < r->plan->n_sweeps; i++) {
-		size_t done;
-		rc = pb_sweep_run(engine, &r->plan->sweeps[i], r->options->terminal, &r->arena, &r->sweeps[i], &done);
-		if (!done)
-			break;
-		r->result.n_sweeps = i + 1;
-		pb_folder_log(&r->folder, "sweep %s: %zu of %zu cells, %.2f s", r->sweeps[i].name, done,
-			      r->sweeps[i].n_cells, r->sweeps[i].seconds);
-		if (r->sweeps[i].estimate)
-			pb_folder_log(&r->folder, "estimate %s: correlation %.6g, ends estimated %.9g and %.9g",
-				      r->sweeps[i].name, r->sweeps[i].estimate->correlation,
-				      r->sweeps[i].estimate->clean, r->sweeps[i].estimate->corrupted);
-		for (size_t k = 0; k < r->sweeps[i].n_notes; k++)
-			pb_folder_log(&r->folder, "audit %s: %s", r->sweeps[i].name, r->sweeps[i].notes[k]);
-		int write_rc = pb_report_write_sweep(r->folder.path, &r->sweeps[i]);
-		rc = rc ? rc : write_rc;
-		if (r->options->terminal)
-			pb_terminal_sweep(r->options->terminal, &r->sweeps[i]);
+	const struct pb_string_list *names = &r->plan->config->probe.model;
+	int64_t selected;
+	if (!r->plan->has_probe || r->options->train_only)
+		return 0;
+	int rc = select_unit(r, &selected);
+	bool by_selection = !r->plan->n_units;
+	const struct pb_probing probing = {
+		.plan = r->plan, .engine = &r->options->engine, .folder = &r->folder, .terminal = r->options->terminal,
+		.arena = &r->arena, .n_units = by_selection ? 1 : r->plan->n_units,
+		.units = by_selection ? &selected : r->plan->units};
+	if (!rc && !r->options->engine.kind && pb_engine_why_reference(r->plan))
+		pb_folder_log(&r->folder, "engine: reference, because %s", pb_engine_why_reference(r->plan));
+	for (size_t i = 0; !rc && i < (names->count ? names->count : 1); i++) {
+		const struct pb_params *weights = &r->params;
+		pb_weights_forget_files(&r->weights);
+		if (names->count)
+			rc = pb_weights_get(&r->weights, names->items[i], &weights);
+		if (!rc && !i)
+			rc = compare_examples(r, weights, probing.units[0]);
+		if (!rc)
+			rc = pb_probe_units(&probing, names->count > 1 ? names->items[i] : NULL, weights, &r->probed);
 	}
 	return rc;
 }
 
-static int probe_and_sweep(struct run *r)
+/* What the report says of the probes: the one, or all. */
+static int set_probes(struct run *r)
 {
-	struct pb_engine engine;
-	struct pb_means means;
-	struct pb_probe_data probe;
-	int64_t unit;
-	const struct pb_params *weights = &r->params;
-	if (!r->plan->has_probe || r->options->train_only)
-		return 0;
-	int rc = select_unit(r, &unit);
-	if (!rc && r->plan->probe_weights)
-		rc = pb_weights_get(&r->weights, r->plan->probe_weights, &weights);
-	if (!rc)
-		rc = compare_examples(r, weights, unit);
-	if (!rc)
-		rc = pb_data_probe(r->plan, unit, &probe);
-	if (!rc)
-		rc = pb_plan_settle(r->plan, &probe);
-	if (rc)
-		return rc;
-	rc = pb_means_make(r->plan, weights, &means);
-	if (rc)
-		return rc;
-	if (!r->options->engine.kind && pb_engine_why_reference(r->plan))
-		pb_folder_log(&r->folder, "engine: reference, because %s", pb_engine_why_reference(r->plan));
-	rc = pb_engine_open(&engine, r->plan, weights, &means, &probe, 1, &r->options->engine);
-	if (rc) {
-		pb_means_finish(&means);
-		return pb_fail_in(rc, "the probe's runs without a patch");
-	}
-	rc = describe_probe(r, &engine, unit);
-	if (!rc)
-		rc = pb_parts_add(&engine, 0, r->probe.unit, &r->arena, &r->result);
-	if (!rc && r->result.n_parts)
-		rc = pb_report_write_parts(r->folder.path, r->result.parts, r->result.n_parts);
-	if (!rc)
-		rc = sweep(r, &engine);
-	pb_engine_close(&engine);
-	pb_means_finish(&means);
-	return rc;
+	struct pb_probed *p = &r->probed;
+	bool one = p->n_probes == 1 && !p->probes[0].weights && r->plan->n_units <= 1;
+	r->result.n_sweeps = p->n_sweeps;
+	r->result.sweeps = p->sweeps;
+	r->result.probe = one ? p->probes : NULL;
+	r->result.n_probes = one ? 0 : p->n_probes;
+	r->result.probes = p->probes;
+	r->result.n_parts = p->parts.n;
+	r->result.parts = p->parts.items;
+	int rc = p->parts.n ? pb_report_write_parts(r->folder.path, p->parts.items, p->parts.n) : 0;
+	return rc || one || !p->n_probes ? rc : pb_report_write_probes(r->folder.path, &r->result);
 }
 
 /* The report of what there is, also after a failure. */
@@ -230,12 +188,13 @@ static int report(struct run *r, int rc, double seconds)
 		r->result.config = pb_arena_strdup(&r->arena, config.data);
 	r->result.notes = notes;
 	r->result.stages = r->stages;
-	r->result.sweeps = r->sweeps;
 	r->result.seconds = seconds;
 	pb_text_finish(&config);
 	int report_rc = pb_environment(r->plan, pb_engine_name(r->plan, &r->options->engine), &r->arena, &r->result);
 	if (!report_rc && (!notes || !html || !r->result.config))
 		report_rc = -PB_E_NOMEM;
+	if (!report_rc)
+		report_rc = set_probes(r);
 	if (!report_rc)
 		report_rc = pb_report_write_run(r->folder.path, &r->result);
 	if (!report_rc)
@@ -248,8 +207,11 @@ static int report(struct run *r, int rc, double seconds)
 static int allocate(struct run *r)
 {
 	r->stages = pb_arena_array(&r->arena, r->plan->n_stages, sizeof *r->stages);
-	r->sweeps = pb_arena_array(&r->arena, r->plan->n_sweeps, sizeof *r->sweeps);
-	return r->stages && r->sweeps ? 0 : -PB_E_NOMEM;
+	size_t weights = r->plan->config->probe.model.count, units = r->plan->n_units;
+	weights = weights ? weights : 1;
+	r->probed.probes = pb_arena_array(&r->arena, weights * (units ? units : 1), sizeof *r->probed.probes);
+	r->probed.sweeps = pb_arena_array(&r->arena, weights * r->plan->n_sweeps, sizeof *r->probed.sweeps);
+	return r->stages && r->probed.probes && r->probed.sweeps ? 0 : -PB_E_NOMEM;
 }
 
 int pb_run(const struct pb_plan *plan, const struct pb_run_options *options)

@@ -131,14 +131,13 @@ static void fill_jobs(const struct pb_plan_sweep *s, const struct table *tables,
 	}
 }
 
-static int run_cells(struct pb_engine *e, const struct pb_plan_sweep *s, struct pb_terminal *terminal,
+static int run_cells(struct pb_engine *e, const struct pb_plan_sweep *s, struct pb_progress *progress,
 		     struct pb_arena *arena, struct table *tables, size_t *ret_done)
 {
-	struct pb_progress progress;
+	int64_t before = progress ? progress->done : 0;
 	size_t total = s->n_cells * e->n_probes, most = pb_engine_batch(e, s);
 	struct pb_cell_job *jobs = pb_arena_array(arena, most, sizeof *jobs);
 	int rc = jobs ? 0 : -PB_E_NOMEM;
-	pb_progress_begin(&progress, terminal, s->config->name, (int64_t)total);
 	while (!rc && *ret_done < total) {
 		size_t n = total - *ret_done < most ? total - *ret_done : most, done = 0, first = *ret_done;
 		rc = pb_interrupted();
@@ -155,9 +154,9 @@ static int run_cells(struct pb_engine *e, const struct pb_plan_sweep *s, struct 
 			rc = rc ? rc : take_rc;
 		}
 		*ret_done += done;
-		pb_progress_at(&progress, (int64_t)*ret_done, NULL);
+		if (progress)
+			pb_progress_at(progress, before + (int64_t)*ret_done, NULL);
 	}
-	pb_progress_end(&progress, rc ? "stopped" : NULL);
 	return rc;
 }
 
@@ -206,7 +205,7 @@ static int judge_estimates(const struct pb_engine *e, size_t probe, const struct
 	return 0;
 }
 
-int pb_sweep_run(struct pb_engine *engine, const struct pb_plan_sweep *sweep, struct pb_terminal *terminal,
+int pb_sweep_run(struct pb_engine *engine, const struct pb_plan_sweep *sweep, struct pb_progress *progress,
 		 struct pb_arena *arena, struct pb_result_sweep *ret_results, size_t *ret_done)
 {
 	struct table *tables = pb_arena_array(arena, engine->n_probes, sizeof *tables);
@@ -221,7 +220,7 @@ int pb_sweep_run(struct pb_engine *engine, const struct pb_plan_sweep *sweep, st
 	}
 	if (rc)
 		return rc;
-	rc = run_cells(engine, sweep, terminal, arena, tables, &done);
+	rc = run_cells(engine, sweep, progress, arena, tables, &done);
 	double seconds = (pb_clock() - started) / (double)engine->n_probes;
 	for (size_t i = 0; i < engine->n_probes; i++) {
 		size_t before = i * sweep->n_cells, mine = done > before ? done - before : 0;

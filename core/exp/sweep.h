@@ -8,8 +8,9 @@
 /* Evaluates every cell for every probe of the engine's group, cells of different probes in the same passes. Everything
  * in the results comes from the arena or the plan; ret_results [n_probes]. A cell whose patched model gives no finite metric
  * is NaN, and a note says why. When interrupted or failing after some cells, the rest are NaN, the results are there and
- * the failure is returned; ret_done [n_probes] tells how many cells of each are valid. */
-int pb_sweep_run(struct pb_engine *engine, const struct pb_plan_sweep *sweep, struct pb_terminal *terminal,
+ * the failure is returned; ret_done [n_probes] tells how many cells of each are valid. `progress` (NULL: none) goes on by
+ * as many. */
+int pb_sweep_run(struct pb_engine *engine, const struct pb_plan_sweep *sweep, struct pb_progress *progress,
 		 struct pb_arena *arena, struct pb_result_sweep *ret_results, size_t *ret_done);
 
 #endif

@@ -12,27 +12,35 @@ void pb_weights_init(struct pb_weights_store *store, const struct pb_plan *plan)
 	*store = (struct pb_weights_store){.plan = plan};
 }
 
-static void drop_last(struct pb_weights_store *store)
+static void drop(struct pb_weights_store *store, size_t i)
 {
-	struct pb_named_weights *last = store->items[--store->n];
-	pb_params_finish(&last->params);
-	free(last);
+	struct pb_named_weights *item = store->items[i];
+	store->items[i] = store->items[--store->n];
+	pb_params_finish(&item->params);
+	free(item);
 }
 
 void pb_weights_finish(struct pb_weights_store *store)
 {
 	while (store->n > 0)
-		drop_last(store);
+		drop(store, store->n - 1);
 	free(store->items);
 	store->items = NULL;
 	store->room = 0;
 }
 
-static struct pb_params *find(struct pb_weights_store *store, const char *name)
+void pb_weights_forget_files(struct pb_weights_store *store)
+{
+	for (size_t i = store->n; i-- > 0;)
+		if (store->items[i]->from_file)
+			drop(store, i);
+}
+
+static struct pb_named_weights *find(struct pb_weights_store *store, const char *name)
 {
 	for (size_t i = 0; i < store->n; i++)
 		if (!strcmp(store->items[i]->name, name))
-			return &store->items[i]->params;
+			return store->items[i];
 	return NULL;
 }
 
@@ -49,7 +57,7 @@ static int make_room(struct pb_weights_store *store)
 	return 0;
 }
 
-static int add(struct pb_weights_store *store, const char *name, struct pb_params **ret_params)
+static int add(struct pb_weights_store *store, const char *name, struct pb_named_weights **ret_item)
 {
 	const struct pb_plan *plan = store->plan;
 	int rc = make_room(store);
@@ -64,43 +72,54 @@ static int add(struct pb_weights_store *store, const char *name, struct pb_param
 		return rc;
 	}
 	mine->name = name;
+	mine->from_file = false;
 	store->items[store->n++] = mine;
-	*ret_params = &mine->params;
+	*ret_item = mine;
 	return 0;
 }
 
 int pb_weights_keep(struct pb_weights_store *store, const char *name, const struct pb_params *params)
 {
-	struct pb_params *mine = find(store, name);
+	struct pb_named_weights *mine = find(store, name);
 	int rc = mine ? 0 : add(store, name, &mine);
 	if (!rc)
-		pb_params_copy(mine, params);
+		pb_params_copy(&mine->params, params);
+	return rc;
+}
+
+static int load(const char *path, struct pb_params *params)
+{
+	struct pb_ckpt ckpt;
+	int rc = pb_ckpt_read(path, &ckpt);
+	if (rc)
+		return rc;
+	rc = pb_ckpt_load_params(&ckpt, params);
+	pb_ckpt_finish(&ckpt);
 	return rc;
 }
 
 static int read_checkpoint(struct pb_weights_store *store, const char *name, const char *path,
 			   const struct pb_params **ret_params)
 {
-	struct pb_ckpt ckpt;
-	struct pb_params *mine = NULL;
-	int rc = pb_ckpt_read(path, &ckpt);
+	struct pb_named_weights *mine;
+	int rc = add(store, name, &mine);
 	if (rc)
 		return rc;
-	rc = add(store, name, &mine);
-	if (!rc && (rc = pb_ckpt_load_params(&ckpt, mine)))
-		drop_last(store);
-	pb_ckpt_finish(&ckpt);
-	if (!rc)
-		*ret_params = mine;
+	mine->from_file = true;
+	rc = load(path, &mine->params);
+	if (rc)
+		drop(store, store->n - 1);
+	else
+		*ret_params = &mine->params;
 	return rc;
 }
 
 int pb_weights_get(struct pb_weights_store *store, const char *name, const struct pb_params **ret_params)
 {
-	const struct pb_params *mine = find(store, name);
+	const struct pb_named_weights *mine = find(store, name);
 	const struct pb_yaml_node *files = store->plan->config->checkpoints;
-	if (mine) {
-		*ret_params = mine;
+	if (mine || (store->start && !strcmp(name, store->start_name))) {
+		*ret_params = mine ? &mine->params : store->start;
 		return 0;
 	}
 	struct pb_yaml_node *file = files ? pb_yaml_get(files, name) : NULL;
@@ -115,7 +134,7 @@ int pb_weights_start(const struct pb_plan *plan, struct pb_params *ret_params)
 	if (rc)
 		return rc;
 	if (plan->has_loaded)
-		rc = pb_ckpt_load_params(&plan->loaded, ret_params);
+		rc = load(plan->config->model.load, ret_params);
 	else
 		rc = pb_params_initialise(ret_params, &plan->model.config, (uint64_t)plan->config->seed);
 	if (rc)

@@ -212,6 +212,8 @@ static void draw_ends(struct pb_text *out, const struct pb_terminal *terminal, c
 	const struct pb_result_sweep *sweep = scale->sweep;
 	bool update = strcmp(sweep->kind, "activation") != 0;
 	struct pb_text words = {0};
+	if (sweep->over)
+		pb_text_add(&words, "mean of %zu %s%s: ", sweep->over->n, sweep->over->what, sweep->over->n == 1 ? "" : "s");
 	if (sweep->score_defined) {
 		pb_text_add(&words, "score 0 = %s (%s ", update ? "after the corrupted update" : "the corrupted run",
 		            sweep->metric);

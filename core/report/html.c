@@ -10,9 +10,6 @@
 /* Made by the build from page/; ends with a NUL. */
 extern const unsigned char pb_report_page[];
 
-/* More points than pixels only make the page heavy; curves/ has them all. */
-enum { MAX_POINTS = 1000 };
-
 /* Inside <script>, no text may look like its end or like a comment; < occurs in JSON's strings only. */
 static void add_script_text(struct pb_text *page, const struct pb_text *json)
 {
@@ -57,7 +54,7 @@ static void add_data(struct pb_text *page, const struct pb_result_run *run)
 	struct pb_json json = {0};
 	pb_json_open(&json, NULL, '{');
 	add_colors(&json);
-	pb_table_add_run(&json, "run", run, MAX_POINTS);
+	pb_table_add_run(&json, "run", run, PB_TABLE_PAGE);
 	pb_json_close(&json, '}');
 	page->failed |= json.text.failed;
 	add_script_text(page, &json.text);

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "report/column.h"
 #include "report/report.h"
+#include "report/table.h"
 
 static const size_t max_size = (size_t)1 << 30;
 
@@ -167,7 +168,8 @@ static void set_index(const struct pb_result_sweep *sweep, size_t cell, int64_t 
 }
 
 /* How many cells there are is what the first column says; that it fits the axes is checked at the end. */
-static void read_cells(struct reader *r, const json_t *object, struct pb_result_sweep *sweep)
+static const struct pb_result_cell *read_cells(struct reader *r, const json_t *object,
+					       const struct pb_result_sweep *sweep, size_t *ret_count)
 {
 	const json_t *columns = json_object_get(object, "cells");
 	size_t count, n;
@@ -189,8 +191,56 @@ static void read_cells(struct reader *r, const json_t *object, struct pb_result_
 		if (index)
 			set_index(sweep, c, index);
 	}
-	sweep->cells = cells;
-	sweep->n_cells = r->rc ? 0 : count;
+	*ret_count = r->rc ? 0 : count;
+	return cells;
+}
+
+static const struct pb_result_spread *read_spreads(struct reader *r, const json_t *object, const char *key, size_t n)
+{
+	const json_t *spreads = json_object_get(object, key);
+	struct pb_result_spread *items = take(r, n, sizeof *items);
+	for (size_t i = 0; i < pb_members_n_numbers && !r->rc; i++) {
+		const struct pb_members_number *what = &pb_members_numbers[i];
+		bool count = !strcmp(what->name, "count");
+		const double *values = read_reals(r, spreads, what->name, n);
+		for (size_t c = 0; c < n && !r->rc; c++) {
+			if (count)
+				items[c].count = (int64_t)values[c];
+			else
+				*(double *)((char *)&items[c] + what->offset) = values[c];
+		}
+	}
+	return items;
+}
+
+/* Nothing where the sweep is of one unit. */
+static const struct pb_result_members *read_members(struct reader *r, const json_t *object,
+						    const struct pb_result_sweep *sweep)
+{
+	size_t n_cells;
+	if (!object)
+		return NULL;
+	struct pb_result_members *over = take(r, 1, sizeof *over);
+	if (!over)
+		return NULL;
+	over->what = read_name(r, object, "what");
+	over->metric = read_spreads(r, object, "metric", sweep->n_cells);
+	over->score = read_spreads(r, object, "score", sweep->n_cells);
+	const json_t *list = read_list(r, object, "members", &over->n);
+	struct pb_result_member *items = take(r, over->n, sizeof *items);
+	for (size_t i = 0; i < over->n && !r->rc; i++) {
+		const json_t *item = json_array_get(list, i);
+		items[i] = (struct pb_result_member){.name = read_name(r, item, "name"),
+						     .set = read_text(r, item, "set"),
+						     .metric_clean = read_real(r, item, "metric_clean"),
+						     .metric_corrupted = read_real(r, item, "metric_corrupted"),
+						     .score_defined = read_bool(r, item, "score_defined"),
+						     .cells = read_cells(r, item, sweep, &n_cells)};
+		if (!r->rc && n_cells != sweep->n_cells)
+			fail(r, "cells", "as many as the sweep's");
+	}
+	over->items = items;
+	return over;
 }
 
 /* Absent where none was asked for. */
@@ -210,6 +260,7 @@ static void read_sweep(struct reader *r, const json_t *object, struct pb_result_
 {
 	*sweep = (struct pb_result_sweep){
 	        .name = read_name(r, object, "name"),
+	        .weights = json_object_get(object, "weights") ? read_name(r, object, "weights") : NULL,
 	        .file = read_name(r, object, "file"),
 	        .kind = read_name(r, object, "kind"),
 	        .hook = read_text(r, object, "hook"),
@@ -229,7 +280,8 @@ static void read_sweep(struct reader *r, const json_t *object, struct pb_result_
 	};
 	sweep->notes = read_texts(r, object, "notes", &sweep->n_notes);
 	read_axes(r, object, sweep);
-	read_cells(r, object, sweep);
+	sweep->cells = read_cells(r, object, sweep, &sweep->n_cells);
+	sweep->over = read_members(r, json_object_get(object, "over"), sweep);
 	if (!r->rc)
 		r->rc = pb_column_check(sweep);
 	if (r->rc == -PB_E_SHAPE)
@@ -272,25 +324,37 @@ static void read_units(struct reader *r, const json_t *object, struct pb_result_
 	table->units = units;
 }
 
-static const struct pb_result_probe *read_probe(struct reader *r, const json_t *object)
+static void read_probe(struct reader *r, const json_t *object, bool one_of_several, struct pb_result_probe *probe)
 {
-	if (!object || json_is_null(object))
-		return NULL;
-	struct pb_result_probe *probe = take(r, 1, sizeof *probe);
-	if (probe)
-		*probe = (struct pb_result_probe){
-		        .unit = read_name(r, object, "unit"),
-		        .clean = read_name(r, object, "clean"),
-		        .corrupted = read_name(r, object, "corrupted"),
-		        .metric_before = read_real(r, object, "metric_before"),
-		        .metric_clean = read_real(r, object, "metric_clean"),
-		        .metric_corrupted = read_real(r, object, "metric_corrupted"),
-		        .loss_clean = read_real(r, object, "loss_clean"),
-		        .loss_corrupted = read_real(r, object, "loss_corrupted"),
-		        .grad_norm_clean = read_real(r, object, "grad_norm_clean"),
-		        .grad_norm_corrupted = read_real(r, object, "grad_norm_corrupted"),
-		};
-	return probe;
+	*probe = (struct pb_result_probe){
+	        .unit = read_name(r, object, "unit"),
+	        .clean = read_name(r, object, "clean"),
+	        .corrupted = read_name(r, object, "corrupted"),
+	        .metric_before = read_real(r, object, "metric_before"),
+	        .metric_clean = read_real(r, object, "metric_clean"),
+	        .metric_corrupted = read_real(r, object, "metric_corrupted"),
+	        .loss_clean = read_real(r, object, "loss_clean"),
+	        .loss_corrupted = read_real(r, object, "loss_corrupted"),
+	        .grad_norm_clean = read_real(r, object, "grad_norm_clean"),
+	        .grad_norm_corrupted = read_real(r, object, "grad_norm_corrupted"),
+	        .weights = one_of_several ? read_text(r, object, "weights") : NULL,
+	        .set = one_of_several ? read_text(r, object, "set") : NULL,
+	};
+}
+
+/* The one, or all. */
+static void read_probes(struct reader *r, const json_t *object, struct pb_result_run *run)
+{
+	const json_t *one = json_object_get(object, "probe");
+	bool is_one = one && !json_is_null(one);
+	const json_t *list = json_object_get(object, "probes") ? read_list(r, object, "probes", &run->n_probes) : NULL;
+	struct pb_result_probe *probes = take(r, run->n_probes + 1, sizeof *probes);
+	if (is_one && !r->rc)
+		read_probe(r, one, false, probes);
+	for (size_t i = 0; i < run->n_probes && !r->rc; i++)
+		read_probe(r, json_array_get(list, i), true, &probes[i]);
+	run->probe = is_one ? probes : NULL;
+	run->probes = probes;
 }
 
 static void read_environment(struct reader *r, const json_t *object, struct pb_result_run *run)
@@ -404,8 +468,8 @@ static void read_run(struct reader *r, const json_t *object, struct pb_result_ru
 	        .date = read_text(r, object, "date"),
 	        .config = read_text(r, object, "config"),
 	        .seconds = read_real(r, object, "seconds"),
-	        .probe = read_probe(r, json_object_get(object, "probe")),
 	};
+	read_probes(r, object, run);
 	run->notes = read_texts(r, object, "notes", &run->n_notes);
 	run->similarity = read_similarity(r, json_object_get(object, "similarity"));
 	read_parts(r, object, run);

@@ -49,8 +49,31 @@ struct pb_result_estimate {
 	double correlation;      /* Pearson's, of estimate and metric over the cells; NaN: there is none */
 };
 
+/* What several values of one number say; NaN where there are too few of them. */
+struct pb_result_spread {
+	int64_t count;    /* of the values; those that are not finite are none */
+	double mean, std; /* std: of a sample, by count - 1 */
+	double low, high; /* 95 % interval of the mean: percentile bootstrap */
+};
+
+/* One of the units, or seeds, that a sweep was made over: its own table. */
+struct pb_result_member {
+	const char *name, *set; /* set NULL: none */
+	double metric_clean, metric_corrupted;
+	bool score_defined;
+	const struct pb_result_cell *cells; /* [n_cells] of the sweep */
+};
+
+struct pb_result_members {
+	const char *what; /* "unit" or "seed" */
+	size_t n;
+	const struct pb_result_member *items;
+	const struct pb_result_spread *metric, *score; /* [n_cells]; of the estimates, where there is nothing else */
+};
+
 struct pb_result_sweep {
-	const char *name;    /* as the user wrote it */
+	const char *name;    /* as the user wrote it; under several sets of weights, with theirs */
+	const char *weights; /* NULL: under one set only */
 	const char *file;    /* name made fit for a file name: [a-z0-9_-] */
 	const char *kind;    /* "gradient", "activation" or "params" */
 	const char *hook;    /* "z", or NULL for params */
@@ -61,6 +84,7 @@ struct pb_result_sweep {
 	size_t n_axes;
 	const struct pb_result_axis *axes;
 	size_t n_cells;
+	const struct pb_result_members *over; /* NULL: of one unit; else all numbers here are means, audits sums and maxima */
 	const struct pb_result_cell *cells; /* row-major over the axes, each index once */
 	double metric_clean, metric_corrupted; /* the two ends of the score */
 	double neutral;                        /* the score that means "nothing happened": the middle of the colour scale */
@@ -113,6 +137,8 @@ struct pb_result_probe {
 	double metric_clean, metric_corrupted;
 	double loss_clean, loss_corrupted;
 	double grad_norm_clean, grad_norm_corrupted;
+	const char *set;     /* of the unit; NULL: none */
+	const char *weights; /* NULL: under one set only */
 };
 
 /* An example and its gradient. */
@@ -150,7 +176,9 @@ struct pb_result_run {
 	const struct pb_result_stage *stages;
 	size_t n_units;
 	const struct pb_result_units *units;
-	const struct pb_result_probe *probe; /* NULL: no probe */
+	const struct pb_result_probe *probe; /* NULL: none, or several */
+	size_t n_probes;                     /* several units, or sets of weights; else 0 */
+	const struct pb_result_probe *probes;
 	const struct pb_result_similarity *similarity; /* NULL: none was asked for */
 	size_t n_parts;
 	const struct pb_result_part *parts; /* unit after unit */

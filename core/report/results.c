@@ -5,6 +5,9 @@
 #include "report/report.h"
 #include "report/table.h"
 
+/* More points than pixels only make a page heavy; curves/ has them all. */
+enum { MAX_POINTS = 1000 };
+
 int pb_report_write_stage(const char *dir, const struct pb_result_stage *stage)
 {
 	struct pb_csv csv = {0};
@@ -63,6 +66,31 @@ int pb_report_write_parts(const char *dir, const struct pb_result_part *parts, s
 	return rc;
 }
 
+int pb_report_write_probes(const char *dir, const struct pb_result_run *run)
+{
+	static const char *const header[] = {"weights", "unit", "set", "clean", "corrupted", "metric_before",
+					     "metric_clean", "metric_corrupted", "loss_clean", "loss_corrupted",
+					     "grad_norm_clean", "grad_norm_corrupted"};
+	struct pb_csv csv = {0};
+	for (size_t i = 0; i < sizeof header / sizeof *header; i++)
+		pb_csv_string(&csv, header[i]);
+	pb_csv_end_row(&csv);
+	for (size_t i = 0; i < run->n_probes; i++) {
+		const struct pb_result_probe *p = &run->probes[i];
+		const char *const texts[] = {p->weights, p->unit, p->set, p->clean, p->corrupted};
+		const double values[] = {p->metric_before, p->metric_clean,    p->metric_corrupted,   p->loss_clean,
+					 p->loss_corrupted, p->grad_norm_clean, p->grad_norm_corrupted};
+		for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
+			pb_csv_string(&csv, texts[k]);
+		for (size_t k = 0; k < sizeof values / sizeof *values; k++)
+			pb_csv_real(&csv, values[k]);
+		pb_csv_end_row(&csv);
+	}
+	int rc = pb_output_save(&csv.text, dir, NULL, "probes", "csv");
+	pb_text_finish(&csv.text);
+	return rc;
+}
+
 /* Every stride-th value and the last. */
 static void add_reals(struct pb_json *json, const char *key, const double *values, size_t count, size_t stride)
 {
@@ -116,13 +144,17 @@ static void add_units(struct pb_json *json, const struct pb_result_units *units)
 	pb_json_close(json, '}');
 }
 
-static void add_probe(struct pb_json *json, const struct pb_result_probe *probe)
+static void add_probe(struct pb_json *json, const char *key, const struct pb_result_probe *probe)
 {
 	if (!probe) {
-		pb_json_string(json, "probe", NULL);
+		pb_json_string(json, key, NULL);
 		return;
 	}
-	pb_json_open(json, "probe", '{');
+	pb_json_open(json, key, '{');
+	if (!key) {
+		pb_json_string(json, "weights", probe->weights);
+		pb_json_string(json, "set", probe->set);
+	}
 	pb_json_string(json, "unit", probe->unit);
 	pb_json_string(json, "clean", probe->clean);
 	pb_json_string(json, "corrupted", probe->corrupted);
@@ -162,7 +194,8 @@ static void add_environment(struct pb_json *json, const struct pb_result_run *ru
 	pb_json_close(json, ']');
 }
 
-void pb_table_add_run(struct pb_json *json, const char *key, const struct pb_result_run *run, size_t max_points)
+void pb_table_add_run(struct pb_json *json, const char *key, const struct pb_result_run *run,
+		      enum pb_table_extent extent)
 {
 	pb_json_open(json, key, '{');
 	pb_json_string(json, "name", run->name);
@@ -171,18 +204,24 @@ void pb_table_add_run(struct pb_json *json, const char *key, const struct pb_res
 	pb_json_string(json, "date", run->date);
 	pb_json_real(json, "seconds", run->seconds);
 	pb_table_add_strings(json, "notes", run->notes, run->n_notes);
-	add_probe(json, run->probe);
+	add_probe(json, "probe", run->probe);
+	if (run->n_probes)
+		pb_json_open(json, "probes", '[');
+	for (size_t i = 0; i < run->n_probes; i++)
+		add_probe(json, NULL, &run->probes[i]);
+	if (run->n_probes)
+		pb_json_close(json, ']');
 	if (run->similarity)
 		pb_similarity_add(json, "similarity", run->similarity);
 	if (run->n_parts)
 		add_parts(json, run);
 	pb_json_open(json, "sweeps", '[');
 	for (size_t i = 0; i < run->n_sweeps; i++)
-		pb_table_add_sweep(json, NULL, &run->sweeps[i]);
+		pb_table_add_sweep(json, NULL, &run->sweeps[i], extent);
 	pb_json_close(json, ']');
 	pb_json_open(json, "stages", '[');
 	for (size_t i = 0; i < run->n_stages; i++)
-		add_stage(json, &run->stages[i], max_points);
+		add_stage(json, &run->stages[i], extent == PB_TABLE_ALL ? SIZE_MAX : MAX_POINTS);
 	pb_json_close(json, ']');
 	pb_json_open(json, "units", '[');
 	for (size_t i = 0; i < run->n_units; i++)
@@ -199,7 +238,7 @@ int pb_report_write_run(const char *dir, const struct pb_result_run *run)
 	for (size_t i = 0; !rc && i < run->n_sweeps; i++)
 		rc = pb_column_check(&run->sweeps[i]);
 	struct pb_json json = {0};
-	pb_table_add_run(&json, NULL, run, SIZE_MAX);
+	pb_table_add_run(&json, NULL, run, PB_TABLE_ALL);
 	pb_text_add(&json.text, "\n");
 	if (!rc)
 		rc = pb_output_save(&json.text, dir, NULL, "results", "json");

@@ -41,6 +41,26 @@ static void draw_probe(struct pb_text *out, const struct pb_terminal *terminal, 
 	pb_text_finish(&words);
 }
 
+/* "30 units: 34, 71, ..." */
+static void draw_probes(struct pb_text *out, const struct pb_terminal *terminal, const struct pb_result_run *run)
+{
+	enum { SHOWN = 10 };
+	struct pb_text words = {0};
+	size_t n = 0;
+	while (n < run->n_probes && run->probes[n].weights == run->probes[0].weights)
+		n++;
+	pb_text_add(&words, "%zu unit%s: ", n, n == 1 ? "" : "s");
+	for (size_t i = 0; i < n && i < SHOWN; i++)
+		pb_text_add(&words, "%s%s", i ? ", " : "", run->probes[i].unit);
+	pb_text_add(&words, n > SHOWN ? ", ..." : "");
+	for (size_t i = 0; i < run->n_probes; i += n)
+		if (run->probes[i].weights)
+			pb_text_add(&words, "%s%s", i ? ", " : "; under ", run->probes[i].weights);
+	if (!words.failed)
+		pb_draw_words(out, terminal, "  ", words.data);
+	pb_text_finish(&words);
+}
+
 /* The cells farthest from where nothing happens, farthest first; returns how many there are. */
 static size_t find_strongest(const struct pb_scale *scale, size_t ret_cells[STRONGEST])
 {
@@ -139,6 +159,8 @@ void pb_terminal_summary(struct pb_terminal *terminal, const struct pb_result_ru
 		pb_draw_words(&out, terminal, "  ", run->question);
 	if (run->probe)
 		draw_probe(&out, terminal, run);
+	if (run->n_probes)
+		draw_probes(&out, terminal, run);
 	if (run->n_stages)
 		draw_heading(&out, terminal, "Training");
 	for (size_t i = 0; i < run->n_stages; i++)

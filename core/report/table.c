@@ -27,30 +27,49 @@ static bool needs_index(const struct pb_result_axis *axis)
 	return false;
 }
 
+void pb_table_add_axis_names(struct pb_csv *csv, const struct pb_result_sweep *sweep)
+{
+	for (size_t a = 0; a < sweep->n_axes; a++) {
+		struct pb_text index = {0};
+		pb_csv_string(csv, sweep->axes[a].name);
+		pb_text_add(&index, "%s_index", sweep->axes[a].name);
+		if (needs_index(&sweep->axes[a]))
+			pb_csv_string(csv, index.data);
+		csv->text.failed |= index.failed;
+		pb_text_finish(&index);
+	}
+}
+
+void pb_table_add_place(struct pb_csv *csv, const struct pb_result_sweep *sweep, const struct pb_result_cell *cell)
+{
+	for (size_t a = 0; a < sweep->n_axes; a++) {
+		pb_csv_string(csv, sweep->axes[a].labels[cell->index[a]]);
+		if (needs_index(&sweep->axes[a]))
+			pb_csv_int(csv, cell->index[a]);
+	}
+}
+
+void pb_table_add_row(struct pb_csv *csv, const struct pb_result_sweep *sweep, const struct pb_result_cell *cell)
+{
+	for (size_t i = 0; i < pb_n_columns(sweep); i++)
+		add_csv_number(csv, &pb_columns[i], cell);
+}
+
 static int write_csv(const char *dir, const struct pb_result_sweep *sweep)
 {
 	struct pb_csv csv = {0};
-	for (size_t a = 0; a < sweep->n_axes; a++) {
-		struct pb_text index = {0};
-		pb_csv_string(&csv, sweep->axes[a].name);
-		pb_text_add(&index, "%s_index", sweep->axes[a].name);
-		if (needs_index(&sweep->axes[a]))
-			pb_csv_string(&csv, index.data);
-		csv.text.failed |= index.failed;
-		pb_text_finish(&index);
-	}
-	for (size_t i = 0; i < pb_n_columns(sweep); i++)
+	pb_table_add_axis_names(&csv, sweep);
+	for (size_t i = 0; !sweep->over && i < pb_n_columns(sweep); i++)
 		pb_csv_string(&csv, pb_columns[i].name);
+	if (sweep->over)
+		pb_members_add_names(&csv, sweep);
 	pb_csv_end_row(&csv);
 	for (size_t c = 0; c < sweep->n_cells; c++) {
-		const struct pb_result_cell *cell = &sweep->cells[c];
-		for (size_t a = 0; a < sweep->n_axes; a++) {
-			pb_csv_string(&csv, sweep->axes[a].labels[cell->index[a]]);
-			if (needs_index(&sweep->axes[a]))
-				pb_csv_int(&csv, cell->index[a]);
-		}
-		for (size_t i = 0; i < pb_n_columns(sweep); i++)
-			add_csv_number(&csv, &pb_columns[i], cell);
+		pb_table_add_place(&csv, sweep, &sweep->cells[c]);
+		if (sweep->over)
+			pb_members_add_row(&csv, sweep, c);
+		else
+			pb_table_add_row(&csv, sweep, &sweep->cells[c]);
 		pb_csv_end_row(&csv);
 	}
 	int rc = pb_output_save(&csv.text, dir, "sweeps", sweep->file, "csv");
@@ -58,11 +77,12 @@ static int write_csv(const char *dir, const struct pb_result_sweep *sweep)
 	return rc;
 }
 
-static void add_json_column(struct pb_json *json, const struct pb_column *column, const struct pb_result_sweep *sweep)
+static void add_json_column(struct pb_json *json, const struct pb_column *column, const struct pb_result_cell *cells,
+			    size_t n)
 {
 	pb_json_open_row(json, column->name);
-	for (size_t c = 0; c < sweep->n_cells; c++) {
-		void *value = pb_column_of(column, &sweep->cells[c]);
+	for (size_t c = 0; c < n; c++) {
+		void *value = pb_column_of(column, &cells[c]);
 		switch (column->type) {
 		case PB_COLUMN_REAL: pb_json_real(json, NULL, *(double *)value); break;
 		case PB_COLUMN_INT: pb_json_int(json, NULL, *(int64_t *)value); break;
@@ -109,10 +129,29 @@ static void add_estimate(struct pb_json *json, const struct pb_result_estimate *
 	pb_json_close(json, '}');
 }
 
-void pb_table_add_sweep(struct pb_json *json, const char *key, const struct pb_result_sweep *sweep)
+/* Each list is row-major over the axes. */
+void pb_table_add_cells(struct pb_json *json, const char *key, const struct pb_result_sweep *sweep,
+			const struct pb_result_cell *cells, enum pb_table_extent extent)
+{
+	static const char *const on_page[] = {"metric", "score", "estimate", "estimate_score"};
+	pb_json_open(json, key, '{');
+	for (size_t i = 0; i < pb_n_columns(sweep); i++) {
+		bool wanted = extent == PB_TABLE_ALL;
+		for (size_t k = 0; k < sizeof on_page / sizeof *on_page; k++)
+			wanted |= !strcmp(pb_columns[i].name, on_page[k]);
+		if (wanted)
+			add_json_column(json, &pb_columns[i], cells, sweep->n_cells);
+	}
+	pb_json_close(json, '}');
+}
+
+void pb_table_add_sweep(struct pb_json *json, const char *key, const struct pb_result_sweep *sweep,
+			enum pb_table_extent extent)
 {
 	pb_json_open(json, key, '{');
 	pb_json_string(json, "name", sweep->name);
+	if (sweep->weights)
+		pb_json_string(json, "weights", sweep->weights);
 	pb_json_string(json, "file", sweep->file);
 	pb_json_string(json, "kind", sweep->kind);
 	pb_json_string(json, "hook", sweep->hook);
@@ -131,18 +170,16 @@ void pb_table_add_sweep(struct pb_json *json, const char *key, const struct pb_r
 	pb_table_add_strings(json, "notes", sweep->notes, sweep->n_notes);
 	add_estimate(json, sweep->estimate);
 	add_axes(json, sweep);
-	/* Each list is row-major over the axes. */
-	pb_json_open(json, "cells", '{');
-	for (size_t i = 0; i < pb_n_columns(sweep); i++)
-		add_json_column(json, &pb_columns[i], sweep);
-	pb_json_close(json, '}');
+	pb_table_add_cells(json, "cells", sweep, sweep->cells, PB_TABLE_ALL);
+	if (sweep->over)
+		pb_members_add_json(json, sweep, extent);
 	pb_json_close(json, '}');
 }
 
 static int write_json(const char *dir, const struct pb_result_sweep *sweep)
 {
 	struct pb_json json = {0};
-	pb_table_add_sweep(&json, NULL, sweep);
+	pb_table_add_sweep(&json, NULL, sweep, PB_TABLE_ALL);
 	pb_text_add(&json.text, "\n");
 	int rc = pb_output_save(&json.text, dir, "sweeps", sweep->file, "json");
 	pb_text_finish(&json.text);
@@ -158,5 +195,7 @@ int pb_report_write_sweep(const char *dir, const struct pb_result_sweep *sweep)
 		rc = write_json(dir, sweep);
 	if (!rc)
 		rc = pb_table_write_npz(dir, sweep);
+	if (!rc && sweep->over)
+		rc = pb_members_write_csv(dir, sweep);
 	return rc;
 }

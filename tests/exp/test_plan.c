@@ -128,7 +128,7 @@ START_TEST(sweeps_fit_whichever_unit_is_selected)
 	struct pb_probe_data longer;
 	lab_plan(&lab, PAIRS THREE FOUR SELECT "sweeps: [{name: s, setter: params, sets: blocks}]\n", 1);
 	ck_assert_ok(pb_data_probe(&lab.plan, 1, &longer));
-	ck_assert_ok(pb_plan_settle(&lab.plan, &longer));
+	ck_assert_ok(pb_plan_settle(&lab.plan, &longer, &lab.plan.n_examples));
 	lab_close(&lab);
 	accepted(PAIRS THREE FOUR SELECT);
 }

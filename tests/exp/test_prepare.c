@@ -67,15 +67,21 @@ START_TEST(another_unit_than_planned)
 	struct pb_probe_data probe;
 	told(SWEEP("hook: blocks.1.hook_resid_pre, over: [pos], backward: corrupted"),
 	     "blocks.1.hook_resid_pre backward 2 1 8\n");
+	int64_t known = lab.plan.n_examples;
 	*logged = '\0';
 	ck_assert_ok(pb_data_probe(&lab.plan, 2, &probe));
-	ck_assert_ok(pb_plan_settle(&lab.plan, &probe));
+	ck_assert_ok(pb_plan_settle(&lab.plan, &probe, &known));
 	ck_assert_str_eq(logged, "");
 	ck_assert_ok(pb_data_probe(&lab.plan, 0, &probe));
-	ck_assert_ok(pb_plan_settle(&lab.plan, &probe));
+	ck_assert_ok(pb_plan_settle(&lab.plan, &probe, &known));
 	ck_assert_str_eq(logged, "blocks.1.hook_resid_pre backward 1 1 8\n");
+	/* And of the first number again, behind another. */
+	*logged = '\0';
+	ck_assert_ok(pb_data_probe(&lab.plan, 2, &probe));
+	ck_assert_ok(pb_plan_settle(&lab.plan, &probe, &known));
+	ck_assert_str_eq(logged, "blocks.1.hook_resid_pre backward 2 1 8\n");
 	probe.clean.n_pos = 2;
-	ck_assert_int_eq(pb_plan_settle(&lab.plan, &probe), -PB_E_SHAPE);
+	ck_assert_int_eq(pb_plan_settle(&lab.plan, &probe, &known), -PB_E_SHAPE);
 	lab_close(&lab);
 }
 END_TEST

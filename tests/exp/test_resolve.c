@@ -103,7 +103,7 @@ START_TEST(nothing_is_left_to_a_default)
 	check_keys(text, &pb_config_tables.stage, "    ", "name");
 	check_keys(text, &pb_config_tables.optimizer, "      ", "");
 	check_keys(text, &pb_config_tables.update, "  ", "");
-	check_keys(text, &pb_config_tables.probe, "  ", "unit");
+	check_keys(text, &pb_config_tables.probe, "  ", "unit units");
 	check_keys(text, &pb_config_tables.select, "    ", "");
 	for (size_t i = 0; i < sizeof more / sizeof *more; i++)
 		ck_assert_msg(strstr(text, more[i]) != NULL, "no `%s` in:%s", more[i], text);

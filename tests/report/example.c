@@ -219,7 +219,7 @@ static const struct pb_result_pair environment[] = {
 const struct pb_result_run *pb_example_run(struct pb_arena *arena)
 {
 	static const struct pb_result_probe probe = {
-	        "71", "R alias(71) 71 P", "U alias(71) 71 P", 3.909, 6.248, 2.066, 3.91, 4.37, 11.72, 12.4};
+	        "71", "R alias(71) 71 P", "U alias(71) 71 P", 3.909, 6.248, 2.066, 3.91, 4.37, 11.72, 12.4, "Dt3", NULL};
 	static const char *const notes[] = {
 	        "sweep \"resid_pre, backward only\": the backward patch changed nothing in any of its 6 cells"};
 	struct pb_result_run *run = need(pb_arena_alloc(arena, sizeof *run));

@@ -20,7 +20,8 @@ function scaleOf(sweep) {
 	if (greatest > 0 && greatest < 0.1)
 		decimals = greatest < 1e-4 ? -1 : 1 - Math.floor(Math.log10(greatest));
 	const place = (value) => Math.max(-1, Math.min(1, (value - neutral) / half));
-	return { values, neutral, half, decimals, place, flat: half <= rounding, name: (only ? "estimated " : "") + (defined ? "score" : sweep.metric) };
+	return { values, neutral, half, decimals, place, flat: half <= rounding,
+		name: (sweep.spread === "width" ? "width, " : "") + (only ? "estimated " : "") + (defined ? "score" : sweep.metric) };
 }
 
 function sayCell(scale, value) {
@@ -64,18 +65,23 @@ function strongest(scale) {
 }
 
 function tipRows(sweep, cell) {
-	const at = (column) => real(sweep.cells[column][cell]), times = (n) => (n === 1 ? "once" : n ? n + " times" : "never");
+	const at = (column) => (sweep.cells[column] ? real(sweep.cells[column][cell]) : NaN), times = (n) => (n === 1 ? "once" : n ? n + " times" : "never");
 	const rows = [], only = sweep.estimate && sweep.estimate.only;
+	if (sweep.spread === "width")
+		return [["width", say(at(shownColumn(sweep)), 6)], ...spreadRows(sweep, cell)];
 	if (sweep.score_defined && !only)
 		rows.push(["score", say(at("score"), 6)]);
 	if (!only)
 		rows.push([sweep.metric, say(at("metric"), 6) + (sweep.unit ? " " + sweep.unit : "")]);
 	if (sweep.estimate)
 		rows.push(["estimated " + (sweep.score_defined ? "score" : sweep.metric), say(at(sweep.score_defined ? "estimate_score" : "estimate"), 6)]);
+	rows.push(...spreadRows(sweep, cell));
 	if (!Number.isNaN(at("loss")))
 		rows.push(["loss", say(at("loss"), 6)]);
 	if (!Number.isNaN(at("grad_norm")))
 		rows.push(["gradient norm", say(at("grad_norm"), 6)]);
+	if (!sweep.cells.forward_fired)
+		return rows;
 	for (const way of ["forward", "backward"]) {
 		rows.push([way + " hook fired", times(at(way + "_fired"))]);
 		if (at(way + "_fired") > 0)
@@ -172,8 +178,9 @@ function makeFacets(sweep, scale) {
 }
 
 function makeLegend(sweep, scale) {
-	const low = scale.neutral - scale.half, high = scale.neutral + scale.half;
-	const stops = data.colors.map((rgb, i) => css(rgb) + " " + 100 * i / (data.colors.length - 1) + "%");
+	const upward = sweep.spread === "width", low = upward ? 0 : scale.neutral - scale.half, high = scale.neutral + scale.half;
+	const colors = upward ? data.colors.slice((data.colors.length - 1) / 2) : data.colors;
+	const stops = colors.map((rgb, i) => css(rgb) + " " + 100 * i / (colors.length - 1) + "%");
 	const ticks = el("div", { class: "ticks" }), taken = [];
 	const add = (value, name, cls) => {
 		const at = 100 * (value - low) / (high - low);
@@ -183,8 +190,9 @@ function makeLegend(sweep, scale) {
 		const edge = at < 6 ? "first" : at > 94 ? "last" : null;
 		ticks.append(el("span", { class: cls || edge, style: { left: at + "%" } }, sayCell(scale, value), name ? el("br") : null, name));
 	};
-	const ends = sweep.score_defined ? { 0: "corrupted", 1: "clean" } : {};
-	add(scale.neutral, ends[scale.neutral] ? ends[scale.neutral] + ", no change" : "no change");
+	const ends = sweep.score_defined && !upward ? { 0: "corrupted", 1: "clean" } : {};
+	if (!upward)
+		add(scale.neutral, ends[scale.neutral] ? ends[scale.neutral] + ", no change" : "no change");
 	for (const end of Object.keys(ends).map(Number))
 		add(end, ends[end]);
 	add(low, null, "first");
@@ -211,25 +219,32 @@ function describe(sweep) {
 	return parts;
 }
 
-function caption(sweep) {
+/* What 0 and 1 are, or why there is no score. */
+function ends(sweep) {
 	const after = sweep.kind === "activation" ? ["in the corrupted run", "in the clean run"] : ["after the corrupted update", "after the clean update"];
 	if (!sweep.score_defined)
 		return `Both ends give the same ${sweep.metric} (${say(sweep.metric_clean)}), so there is no score. Shown is the ${sweep.metric} itself.`;
 	return `Score 0: ${sweep.metric} ${after[0]}, ${say(sweep.metric_corrupted)}. Score 1: ${after[1]}, ${say(sweep.metric_clean)}.`;
 }
 
+function caption(sweep) {
+	if (!sweep.over)
+		return ends(sweep);
+	const each = sweep.score_defined ? ` Each ${sweep.over.what}\u2019s score is measured between its own ends; on average, ` : " ";
+	return `Mean of ${plural(sweep.over.n, sweep.over.what)} with its 95 % interval (percentile bootstrap).${each}${ends(sweep).replace(/^Score 0/, sweep.score_defined ? "score 0" : "Score 0")}`;
+}
+
 function makeSweep(sweep, i) {
 	const scale = scaleOf(sweep), best = strongest(scale);
 	const known = scale.values.some((value) => !Number.isNaN(value));
 	const far = best < 0 ? (known ? ` No cell differs from ${say(scale.neutral)}, where nothing happens.` : "") : ` Farthest from no change: ${placeName(sweep, best) || "the one cell"}, ${sayCell(scale, scale.values[best])}.`;
-	const time = sayTime(sweep.seconds), cells = plural(scale.values.length, "cell");
+	const time = sayTime(sweep.seconds), cells = plural(scale.values.length, "cell") + (sweep.over ? ` for each of ${plural(sweep.over.n, sweep.over.what)}` : "");
 	const columns = sweep.axes.length ? sweep.axes[sweep.axes.length - 1].labels.length : 1;
-	const wide = sweep.axes.length > 2 || columns > 8 || sweep.axes.some((axis) => axis.labels.some((label) => label.length > 20));
+	const wide = sweep.over || sweep.axes.length > 2 || columns > 8 || sweep.axes.some((axis) => axis.labels.some((label) => label.length > 20));
 	return el("figure", { id: "sweep-" + i, class: wide ? "wide" : null }, el("h3", null, sweep.name),
 		el("p", { class: "about" }, describe(sweep), " " + cells + (time ? " in " + time : "") + "."),
 		sweep.notes.map((note) => el("p", { class: "note" }, note)),
-		scale.values.length ? makeFacets(sweep, scale) : el("p", null, "No cells."),
-		scale.flat ? null : makeLegend(sweep, scale),
+		sweep.over ? makeMembers(sweep) : makePicture(sweep),
 		el("figcaption", null, caption(sweep) + far + (sweep.estimate && sweep.estimate.only ? " " + sayEnds(sweep) : "")),
 		sweep.estimate && !sweep.estimate.only ? makeEstimate(sweep) : null);
 }

@@ -1,0 +1,278 @@
+/* probe.c: groups of units through the engine, tables per unit, and their means. */
+#include "exp/probe.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "exp/merge.h"
+#include "exp/sweep.h"
+#include "exp/wants.h"
+
+/* All units under one set of weights. */
+struct prober {
+	const struct pb_probing *p;
+	const char *name;
+	const struct pb_params *weights;
+	struct pb_means means;
+	struct pb_probed *out;
+	const char **names, **sets;     /* [n_units] of the units */
+	struct pb_result_sweep *tables; /* [n_sweeps, n_units] */
+	size_t *done;                   /* the same: cells of each */
+	int64_t told;                   /* examples that the setters know of */
+	struct pb_progress progress;
+};
+
+static bool several(const struct prober *r)
+{
+	return r->p->n_units > 1;
+}
+
+/* Units [first, first + n) and their examples, copied: the data keep those of one unit only. */
+struct group {
+	struct pb_arena arena;
+	size_t first, n;
+	struct pb_probe_data *probes;
+};
+
+static int copy_examples(struct pb_arena *arena, struct pb_examples *x)
+{
+	size_t tokens = (size_t)x->n_examples * (size_t)x->n_pos, scored = (size_t)x->n_scored;
+	int32_t *t = pb_arena_array(arena, tokens + 1, sizeof *t);
+	struct pb_scored *s = pb_arena_array(arena, scored + 1, sizeof *s);
+	if (!t || !s)
+		return -PB_E_NOMEM;
+	if (tokens)
+		memcpy(t, x->tokens, tokens * sizeof *t);
+	if (scored)
+		memcpy(s, x->scored, scored * sizeof *s);
+	x->tokens = t;
+	x->scored = s;
+	return 0;
+}
+
+static int copy_probe(struct pb_arena *arena, struct pb_probe_data *probe)
+{
+	int rc = copy_examples(arena, &probe->clean);
+	if (!rc)
+		rc = copy_examples(arena, &probe->corrupted);
+	return rc ? rc : copy_examples(arena, &probe->questions);
+}
+
+/* As many units from `first` on as may share an engine. */
+static int open_group(const struct prober *r, size_t first, struct group *g)
+{
+	size_t most = pb_engine_group(r->p->plan, r->p->engine), left = r->p->n_units - first;
+	*g = (struct group){.first = first};
+	most = most < left ? most : left;
+	g->probes = pb_arena_array(&g->arena, most, sizeof *g->probes);
+	int rc = g->probes ? 0 : -PB_E_NOMEM;
+	while (!rc && g->n < most) {
+		struct pb_probe_data *probe = &g->probes[g->n];
+		rc = pb_data_probe(r->p->plan, r->p->units[first + g->n], probe);
+		if (!rc && g->n && !pb_engine_same_shape(&g->probes[0], probe))
+			break;
+		if (!rc)
+			rc = copy_probe(&g->arena, probe);
+		g->n += !rc;
+	}
+	if (rc)
+		pb_arena_finish(&g->arena);
+	return rc;
+}
+
+static const char *examples_text(const struct prober *r, const struct pb_examples *x)
+{
+	const char *first = pb_data_tokens_text(r->p->plan, x->tokens, x->n_pos, r->p->arena);
+	if (!first || x->n_examples == 1)
+		return first;
+	return pb_arena_printf(r->p->arena, "%s (+%lld)", first, (long long)x->n_examples - 1);
+}
+
+static int describe_probe(struct prober *r, const struct group *g, const struct pb_engine *engine, size_t i)
+{
+	const struct pb_probe_ends *ends = &engine->ends[i];
+	struct pb_result_probe *probe = &r->out->probes[r->out->n_probes++];
+	*probe = (struct pb_result_probe){
+		.unit = r->names[g->first + i],
+		.set = r->sets[g->first + i],
+		.weights = r->name,
+		.clean = examples_text(r, &g->probes[i].clean),
+		.corrupted = examples_text(r, &g->probes[i].corrupted),
+		.metric_before = ends->metric_before,
+		.metric_clean = ends->runs[0].metric_updated,
+		.metric_corrupted = ends->runs[1].metric_updated,
+		.loss_clean = ends->runs[0].loss,
+		.loss_corrupted = ends->runs[1].loss,
+		.grad_norm_clean = ends->runs[0].grad_norm,
+		.grad_norm_corrupted = ends->runs[1].grad_norm,
+	};
+	if (pb_wants_updates(r->p->plan))
+		pb_folder_log(r->p->folder,
+			      "probe %s%s%s: metric %.9g, after the clean update %.9g, after the corrupted one %.9g",
+			      probe->unit, r->name ? " under " : "", r->name ? r->name : "", probe->metric_before,
+			      probe->metric_clean, probe->metric_corrupted);
+	const char *of = r->name ? pb_arena_printf(r->p->arena, "%s (%s)", probe->unit, r->name) : probe->unit;
+	return of ? pb_parts_add(engine, i, of, r->p->arena, &r->out->parts) : -PB_E_NOMEM;
+}
+
+/* "z by head", under several sets of weights "z by head (model_1)"; files the same. */
+static int name_table(const struct prober *r, struct pb_result_sweep *table)
+{
+	table->weights = r->name;
+	if (!r->name)
+		return 0;
+	table->name = pb_arena_printf(r->p->arena, "%s (%s)", table->name, r->name);
+	table->file = pb_arena_printf(r->p->arena, "%s.%s", table->file, r->name);
+	return table->name && table->file ? 0 : -PB_E_NOMEM;
+}
+
+/* A finished table, or what there is of it. */
+static int publish(struct prober *r, const struct pb_result_sweep *table, size_t done)
+{
+	size_t units = table->over ? table->over->n : 1;
+	r->out->sweeps[r->out->n_sweeps++] = *table;
+	if (table->over)
+		pb_folder_log(r->p->folder, "sweep %s: %zu of %zu cells of %zu units, %.2f s", table->name, done,
+			      table->n_cells * r->p->n_units, units, table->seconds);
+	else
+		pb_folder_log(r->p->folder, "sweep %s: %zu of %zu cells, %.2f s", table->name, done, table->n_cells,
+			      table->seconds);
+	if (table->estimate)
+		pb_folder_log(r->p->folder, "estimate %s: correlation %.6g, ends estimated %.9g and %.9g", table->name,
+			      table->estimate->correlation, table->estimate->clean, table->estimate->corrupted);
+	for (size_t k = 0; k < table->n_notes; k++)
+		pb_folder_log(r->p->folder, "audit %s: %s", table->name, table->notes[k]);
+	int rc = pb_report_write_sweep(r->p->folder->path, table);
+	if (r->p->terminal)
+		pb_terminal_sweep(r->p->terminal, table);
+	return rc;
+}
+
+static int sweep_group(struct prober *r, const struct group *g, struct pb_engine *engine)
+{
+	const struct pb_plan *plan = r->p->plan;
+	int rc = 0;
+	for (size_t i = 0; !rc && i < plan->n_sweeps; i++) {
+		size_t at = i * r->p->n_units + g->first;
+		if (!several(r))
+			pb_progress_begin(&r->progress, r->p->terminal, plan->sweeps[i].config->name,
+					  (int64_t)plan->sweeps[i].n_cells);
+		rc = pb_sweep_run(engine, &plan->sweeps[i], &r->progress, r->p->arena, &r->tables[at], &r->done[at]);
+		if (!several(r))
+			pb_progress_end(&r->progress, rc ? "stopped" : NULL);
+		for (size_t k = 0; k < g->n; k++) {
+			int name_rc = r->done[at + k] ? name_table(r, &r->tables[at + k]) : 0;
+			rc = rc ? rc : name_rc;
+		}
+		int write_rc = several(r) || !r->done[at] ? 0 : publish(r, &r->tables[at], r->done[at]);
+		rc = rc ? rc : write_rc;
+	}
+	return rc;
+}
+
+static int run_group(struct prober *r, const struct group *g)
+{
+	struct pb_engine engine;
+	int rc = pb_plan_settle(r->p->plan, &g->probes[0], &r->told);
+	if (rc)
+		return rc;
+	rc = pb_engine_open(&engine, r->p->plan, r->weights, &r->means, g->probes, g->n, r->p->engine);
+	if (rc && several(r))
+		return pb_fail_in(rc, "unit%s `%s`%s%s%s, the probe's runs without a patch", g->n > 1 ? "s" : "",
+				  r->names[g->first], g->n > 1 ? " .. `" : "",
+				  g->n > 1 ? r->names[g->first + g->n - 1] : "", g->n > 1 ? "`" : "");
+	if (rc)
+		return pb_fail_in(rc, "the probe's runs without a patch");
+	for (size_t i = 0; !rc && i < g->n; i++)
+		rc = describe_probe(r, g, &engine, i);
+	if (!rc)
+		rc = sweep_group(r, g, &engine);
+	pb_engine_close(&engine);
+	return rc;
+}
+
+/* A sweep's tables of all units as one; units that no cell was finished of are not in it. */
+static int merge_sweep(struct prober *r, size_t i)
+{
+	struct pb_merge_part *parts = pb_arena_array(r->p->arena, r->p->n_units, sizeof *parts);
+	struct pb_result_sweep merged;
+	size_t n = 0, done = 0;
+	if (!parts)
+		return -PB_E_NOMEM;
+	for (size_t k = 0; k < r->p->n_units; k++) {
+		size_t at = i * r->p->n_units + k;
+		done += r->done[at];
+		if (r->done[at])
+			parts[n++] = (struct pb_merge_part){r->names[k], r->sets[k], &r->tables[at]};
+	}
+	int rc = n ? pb_merge_sweeps(parts, n, "unit", (uint64_t)r->p->plan->config->seed, r->p->arena, &merged) : 0;
+	return rc || !n ? rc : publish(r, &merged, done);
+}
+
+static int name_units(struct prober *r)
+{
+	int rc = 0;
+	for (size_t i = 0; !rc && i < r->p->n_units; i++) {
+		struct pb_unit unit;
+		rc = pb_data_unit(r->p->plan, r->p->units[i], &unit);
+		r->names[i] = unit.name;
+		r->sets[i] = unit.set;
+	}
+	return rc;
+}
+
+static int run_groups(struct prober *r)
+{
+	int rc = 0;
+	for (size_t first = 0; !rc && first < r->p->n_units;) {
+		struct group g;
+		rc = open_group(r, first, &g);
+		if (rc)
+			break;
+		rc = run_group(r, &g);
+		first += g.n;
+		pb_arena_finish(&g.arena);
+	}
+	return rc;
+}
+
+static int run_several(struct prober *r)
+{
+	const struct pb_plan *plan = r->p->plan;
+	const char *what = pb_arena_printf(r->p->arena, "%zu units%s%s", r->p->n_units, r->name ? ", " : "",
+					   r->name ? r->name : "");
+	int64_t cells = 0;
+	for (size_t i = 0; i < plan->n_sweeps; i++)
+		cells += (int64_t)(plan->sweeps[i].n_cells * r->p->n_units);
+	pb_progress_begin(&r->progress, r->p->terminal, what ? what : "units", cells);
+	int rc = run_groups(r);
+	pb_progress_end(&r->progress, rc ? "stopped" : NULL);
+	char *why = rc ? pb_arena_strdup(r->p->arena, pb_error_text()) : NULL;
+	int merge_rc = 0;
+	for (size_t i = 0; !merge_rc && i < plan->n_sweeps; i++)
+		merge_rc = merge_sweep(r, i);
+	return rc && why ? pb_fail(-rc, "%s", why) : rc ? rc : merge_rc;
+}
+
+int pb_probe_units(const struct pb_probing *probing, const char *name, const struct pb_params *weights,
+		   struct pb_probed *probed)
+{
+	const struct pb_probing *p = probing;
+	struct pb_arena arena = {0};
+	size_t n = p->n_units, n_tables = p->plan->n_sweeps * n;
+	struct prober r = {.p = p, .name = name, .weights = weights, .out = probed, .told = p->plan->n_examples,
+			   .names = pb_arena_array(&arena, n, sizeof *r.names),
+			   .sets = pb_arena_array(&arena, n, sizeof *r.sets),
+			   .tables = pb_arena_array(&arena, n_tables, sizeof *r.tables),
+			   .done = pb_arena_array(&arena, n_tables, sizeof *r.done)};
+	int rc = r.names && r.sets && r.tables && r.done ? name_units(&r) : -PB_E_NOMEM;
+	if (!rc)
+		rc = pb_means_make(p->plan, weights, &r.means);
+	if (!rc) {
+		rc = several(&r) ? run_several(&r) : run_groups(&r);
+		pb_means_finish(&r.means);
+	}
+	pb_arena_finish(&arena);
+	return rc;
+}

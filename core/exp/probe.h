@@ -1,0 +1,36 @@
+/* probe.h: all sweeps on all units that are probed, under one set of weights. */
+#ifndef PB_EXP_PROBE_H
+#define PB_EXP_PROBE_H
+
+#include "exp/engine.h"
+#include "exp/folder.h"
+#include "exp/parts.h"
+#include "report/report.h"
+
+struct pb_probing {
+	const struct pb_plan *plan;
+	const struct pb_engine_options *engine;
+	struct pb_folder *folder;
+	struct pb_terminal *terminal; /* NULL: quiet */
+	struct pb_arena *arena;       /* of everything in the results */
+	size_t n_units;
+	const int64_t *units; /* the data's numbers */
+};
+
+/* What came out so far; room for as much as the plan has in all. */
+struct pb_probed {
+	size_t n_probes;
+	struct pb_result_probe *probes; /* [sets of weights * units] */
+	size_t n_sweeps;
+	struct pb_result_sweep *sweeps; /* [sets of weights * sweeps] */
+	struct pb_parts parts;
+};
+
+/* Probes every unit under `weights` and writes the tables; `name` is what the weights are called where there are several
+ * sets of them, else NULL. Units of one shape that follow each other share the engine's passes; what a group needs is
+ * given back behind it, so that memory does not grow with the units but by their tables. On failure (or Ctrl-C)
+ * whatever was finished is in *probed and written. */
+int pb_probe_units(const struct pb_probing *probing, const char *name, const struct pb_params *weights,
+		   struct pb_probed *probed);
+
+#endif
