@@ -121,6 +121,48 @@ struct pb_result_sweep *pb_example_strip(struct pb_arena *arena, const char *nam
 	return sweep;
 }
 
+/* Estimates that are near the scores, or stand in their place. */
+static void add_estimates(struct pb_arena *arena, struct pb_result_sweep *sweep, bool only)
+{
+	static const struct pb_result_estimate beside = {false, 3.909, 6.9, 1.8, 0.875}, alone = {true, 3.909, 6.9, 1.8, NAN};
+	struct pb_result_cell *cells = need(pb_arena_array(arena, sweep->n_cells, sizeof *cells));
+	for (size_t c = 0; c < sweep->n_cells; c++) {
+		cells[c] = sweep->cells[c];
+		cells[c].estimate_score = 1.25 * cells[c].score + 0.01 * (double)(c % 5);
+		cells[c].estimate = 2.066 + 4.182 * cells[c].estimate_score;
+		if (only)
+			cells[c].metric = cells[c].score = NAN;
+	}
+	sweep->cells = cells;
+	sweep->estimate = only ? &alone : &beside;
+}
+
+static const struct pb_result_similarity *make_similarity(struct pb_arena *arena)
+{
+	enum { N = 3, PARAMS = 2 };
+	static const struct pb_result_example examples[N] = {{"clean", "R alias(71) 71 P", 3.91, 11.72},
+	                                                     {"corrupted", "U alias(71) 71 P", 4.37, 12.4},
+	                                                     {"question 0 of 34", "2 alias(34) = 68", 0.5, 0}};
+	static const char *const params[PARAMS] = {"embed.W_E", "blocks.0.attn.W_V"};
+	struct pb_result_similarity *s = need(pb_arena_alloc(arena, sizeof *s));
+	double *cosine = need(pb_arena_array(arena, (1 + PARAMS) * N * N, sizeof *cosine));
+	double *dots = need(pb_arena_array(arena, PARAMS * N * N, sizeof *dots));
+	for (size_t i = 0; i < (1 + PARAMS) * N * N; i++) {
+		size_t a = i / N % N, b = i % N;
+		cosine[i] = a == b ? 1 : a == 2 || b == 2 ? -0.25 + 0.125 * (double)(i / (N * N)) : 0.75;
+		if (i >= N * N)
+			dots[i - N * N] = 100 * cosine[i];
+	}
+	cosine[2 * N * N] = NAN; /* no gradient */
+	*s = (struct pb_result_similarity){"cross_entropy", N, examples, PARAMS, params, cosine, dots};
+	return s;
+}
+
+static const struct pb_result_part parts[] = {{"71", "embed.W_E", -0.31, 0.59},
+                                              {"71", "blocks.0.attn.W_V", 2.5, -0.125},
+                                              {"34", "embed.W_E", 0.01, 0.02},
+                                              {"34", "blocks.0.attn.W_V", 1.75, NAN}};
+
 static void add_sweeps(struct pb_arena *arena, struct pb_result_sweep *sweeps)
 {
 	static const double layers[] = {-0.0589, 0.3849, 0.4423, 0.4417, 0.4414, 0.4386}, ones[] = {1, 1, 1, 1, 1, 1};
@@ -144,6 +186,8 @@ static void add_sweeps(struct pb_arena *arena, struct pb_result_sweep *sweeps)
 	sweeps[3].hook = NULL;
 	sweeps[3].setter = "params";
 	sweeps[3].neutral = 0;
+	add_estimates(arena, &sweeps[2], false);
+	add_estimates(arena, &sweeps[1], true);
 	sweeps[4] = *pb_example_strip(arena, "resid_pre, backward only", "layer", 6, NULL, ones);
 	sweeps[4].hook = "resid_pre";
 	sweeps[4].setter = "layer";
@@ -243,6 +287,9 @@ const struct pb_result_run *pb_example_run(struct pb_arena *arena)
 	        .n_units = 1,
 	        .units = make_units(arena, 60),
 	        .probe = &probe,
+	        .similarity = make_similarity(arena),
+	        .n_parts = sizeof parts / sizeof *parts,
+	        .parts = parts,
 	        .n_sweeps = 7,
 	        .sweeps = sweeps,
 	        .n_notes = 1,

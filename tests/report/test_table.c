@@ -119,6 +119,61 @@ START_TEST(csv_has_one_row_per_cell_in_order)
 }
 END_TEST
 
+/* Where estimates were asked for, two columns more. */
+START_TEST(csv_has_estimates)
+{
+	const struct pb_result_run *run = pb_example_run(&arena);
+	const struct pb_result_sweep *beside = &run->sweeps[2], *only = &run->sweeps[1];
+	ck_assert_ok(pb_report_write_sweep(pb_test_dir(), beside));
+	ck_assert_ok(pb_report_write_sweep(pb_test_dir(), only));
+	struct csv *csv = read_csv(pb_arena_printf(&arena, "sweeps/%s.csv", beside->file));
+	ck_assert_uint_eq(csv->columns[0], 14);
+	ck_assert_str_eq(csv->field[0][12], "estimate");
+	ck_assert_str_eq(csv->field[0][13], "estimate_score");
+	ck_assert(strtod(csv->field[5][12], NULL) == beside->cells[4].estimate);
+	ck_assert(strtod(csv->field[5][13], NULL) == beside->cells[4].estimate_score);
+	csv = read_csv(pb_arena_printf(&arena, "sweeps/%s.csv", only->file));
+	ck_assert_str_eq(csv->field[1][3], ""); /* behind `pos` and its index: no metric */
+	ck_assert_str_ne(csv->field[1][13], "");
+	struct pb_ckpt npz;
+	ck_assert_ok(pb_ckpt_read(path_of(pb_arena_printf(&arena, "sweeps/%s.npz", only->file)), &npz));
+	ck_assert(((const double *)pb_ckpt_find(&npz, "estimate")->data)[3] == only->cells[3].estimate);
+	pb_ckpt_finish(&npz);
+}
+END_TEST
+
+START_TEST(parts_and_similarity_are_tables)
+{
+	const struct pb_result_run *run = pb_example_run(&arena);
+	const struct pb_result_similarity *s = run->similarity;
+	struct pb_ckpt npz;
+	ck_assert_ok(pb_report_write_parts(pb_test_dir(), run->parts, run->n_parts));
+	struct csv *csv = read_csv("estimate-parameters.csv");
+	ck_assert_uint_eq(csv->rows, 1 + 4);
+	ck_assert_str_eq(csv->field[2][1], "blocks.0.attn.W_V");
+	ck_assert_str_eq(csv->field[2][2], "2.5");
+	ck_assert_str_eq(csv->field[2][3], "-0.125");
+	ck_assert_ok(pb_report_write_similarity(pb_test_dir(), s));
+	csv = read_csv("similarity.csv");
+	ck_assert_uint_eq(csv->rows, 1 + 3 * 9);
+	ck_assert_str_eq(csv->field[3][0], "all");
+	ck_assert_str_eq(csv->field[3][1], "clean");
+	ck_assert_str_eq(csv->field[3][2], "question 0 of 34");
+	ck_assert_str_eq(csv->field[3][3], "-0.25");
+	ck_assert_str_eq(csv->field[10][0], "embed.W_E");
+	ck_assert_str_eq(csv->field[19][3], "");
+	json_t *json = read_json("similarity.json");
+	ck_assert_uint_eq(json_array_size(json_object_get(json, "cosine_by_parameter")), 2);
+	json_decref(json);
+	ck_assert_ok(pb_ckpt_read(path_of("similarity.npz"), &npz));
+	const struct pb_ckpt_tensor *all = pb_ckpt_find(&npz, "cosine"), *dots = pb_ckpt_find(&npz, "dot_by_parameter");
+	ck_assert(all->rank == 2 && all->shape[0] == 3 && all->shape[1] == 3);
+	ck_assert(dots->rank == 3 && dots->shape[0] == 2 && dots->shape[1] == 3 && dots->shape[2] == 3);
+	ck_assert(((const double *)dots->data)[10] == s->dots[10]);
+	pb_ckpt_finish(&npz);
+}
+END_TEST
+
 START_TEST(csv_quotes_labels_and_leaves_nan_empty)
 {
 	static const char *const labels[] = {"a,b", "say \"hi\"", "two\nlines", "", "plain"};
@@ -318,6 +373,8 @@ int main(void)
 	TCase *files = tcase_create("files");
 	tcase_add_checked_fixture(files, setup, teardown);
 	tcase_add_test(files, csv_has_one_row_per_cell_in_order);
+	tcase_add_test(files, csv_has_estimates);
+	tcase_add_test(files, parts_and_similarity_are_tables);
 	tcase_add_test(files, csv_quotes_labels_and_leaves_nan_empty);
 	tcase_add_test(files, json_holds_axes_cells_and_metadata);
 	tcase_add_test(files, json_survives_what_is_awkward);

@@ -288,6 +288,32 @@ START_TEST(undefined_score_shows_the_metric)
 }
 END_TEST
 
+START_TEST(estimates_are_told)
+{
+	const struct pb_result_run *run = pb_example_run(&arena);
+	const char *text = draw(&run->sweeps[2], 0, 200);
+	ck_assert_ptr_nonnull(strstr(text, "correlation 0.875 with the exact values"));
+	ck_assert_ptr_nonnull(strstr(text, "clean 6.9, corrupted 1.8"));
+	text = draw(&run->sweeps[1], 0, 200);
+	ck_assert_ptr_nonnull(strstr(text, "no cell was measured"));
+	ck_assert_ptr_null(strstr(text, "nan"));
+	ck_assert_ptr_null(strstr(draw(&run->sweeps[0], 0, 200), "estimate"));
+}
+END_TEST
+
+START_TEST(similarity_is_a_table)
+{
+	struct screen screen;
+	open_screen(&screen, 0, 40);
+	pb_terminal_similarity(&screen.terminal, pb_example_run(&arena)->similarity);
+	const char *text = close_screen(&screen);
+	ck_assert_ptr_nonnull(strstr(text, "1 corrupted"));
+	ck_assert_ptr_nonnull(strstr(text, "  0.750  1.000\n"));
+	ck_assert_ptr_nonnull(strstr(text, "further columns"));
+	check_width(text, 40);
+}
+END_TEST
+
 START_TEST(broken_table_is_said_not_drawn)
 {
 	struct pb_result_sweep sweep = *pb_example_strip(&arena, "s", "layer", 5, NULL, six);
@@ -392,6 +418,8 @@ static TCase *terminal_case(void)
 	tcase_add_test(tcase, plain_has_no_control_codes);
 	tcase_add_test(tcase, lines_fit_the_terminal);
 	tcase_add_test(tcase, undefined_score_shows_the_metric);
+	tcase_add_test(tcase, estimates_are_told);
+	tcase_add_test(tcase, similarity_is_a_table);
 	tcase_add_test(tcase, broken_table_is_said_not_drawn);
 	tcase_add_test(tcase, summary_names_the_strongest_cells);
 	tcase_add_test(tcase, no_update_is_no_number);
