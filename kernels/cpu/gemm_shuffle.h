@@ -11,7 +11,8 @@ enum { GROUP = 4 };
 enum { GROUP = 2 };
 #endif
 
-/* a*b + c. Spelled out where there is an instruction for it: what a compiler contracts may differ from loop to loop. */
+/* a*b + c. Spelled out where there is an instruction for it: what a compiler contracts may differ from loop to
+ * loop. */
 static ALWAYS_INLINE vector multiply_add(vector a, vector b, vector c)
 {
 #if defined(__AVX512F__)

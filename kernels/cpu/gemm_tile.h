@@ -85,8 +85,8 @@ static ALWAYS_INLINE void store_tile(const int rows, const int vectors, const st
 }
 
 /* sum[i] += row i of A * x. */
-static ALWAYS_INLINE void add_products(const int rows, const int vectors, const real *a, int64_t step, const vector x[],
-				       vector sum[][MOST_VECTORS])
+static ALWAYS_INLINE void add_products(const int rows, const int vectors, const real *a, int64_t step,
+				       const vector x[], vector sum[][MOST_VECTORS])
 {
 #pragma GCC unroll 12
 	for (int i = 0; i < rows; i++) {
