@@ -197,12 +197,16 @@ static const char estimate[] =
 	"and\n"
 	"all). `estimate_score` lies between the ends as they were measured. `estimate-parameters.csv` has what each "
 	"parameter\n"
-	"of the clean and of the corrupted update contributes. The metric needs a gradient; not for `kind: activation`.\n"
+	"of the clean and of the corrupted update contributes. With `kind: activation`, where there is no\n"
+	"update, it is attribution patching: the patched activations less the base run's, times the metric's gradient there. The\n"
+	"metric needs a gradient.\n"
 	"\n"
 	"```yaml\n"
 	"sweeps:\n"
 	"  - {name: z by head, hook: z, setter: layer_head, over: [layer, head], forward: corrupted, estimate: true}\n"
 	"  - {name: each parameter, setter: params, sets: each, estimate: only}\n"
+	"  - {name: attribution, kind: activation, hook: z, setter: layer_pos_head, over: [layer, pos, head], forward: clean, "
+	"estimate: only}\n"
 	"```\n";
 
 static const char kind[] = "### kind\n";

@@ -1,6 +1,7 @@
 /* engine.c: chooses the engine and speaks for it. */
 #include "exp/engine.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/status.h"
@@ -56,27 +57,98 @@ static void copy_ends(const struct pb_reference *r, struct pb_probe_ends *ends)
 	}
 }
 
+/* The logits that the metric compares a probe's run with; NULL: with none. */
+static const double *reference_of(const struct pb_engine *e, size_t probe, int run)
+{
+	const struct pb_fast_run *fast = &e->fast.runs[run];
+	if (!e->is_fast)
+		return e->reference.runs[run].reference;
+	return fast->reference
+		       ? fast->reference + (int64_t)probe * fast->examples[probe]->n_scored * fast->logits.shape[1]
+		       : NULL;
+}
+
+static int make_attributions(struct pb_engine *e, const struct pb_params *weights)
+{
+	bool wanted[2] = {false, false};
+	int rc = 0;
+	for (size_t i = 0; i < e->plan->n_sweeps; i++)
+		for (int run = 0; run < 2; run++)
+			wanted[run] |= pb_wants_attribution(&e->plan->sweeps[i], PB_FROM_CLEAN + run);
+	if (!wanted[0] && !wanted[1])
+		return 0;
+	e->attributions = calloc(2 * e->n_probes, sizeof *e->attributions);
+	if (!e->attributions)
+		return pb_fail_nomem(2 * e->n_probes * sizeof *e->attributions, "attributions");
+	for (size_t i = 0; !rc && i < 2 * e->n_probes; i++) {
+		int run = (int)(i % 2);
+		const struct pb_probe_data *probe = &e->probes[i / 2];
+		if (wanted[run])
+			rc = pb_attribution_init(e->plan, weights, PB_FROM_CLEAN + run,
+						 run ? &probe->corrupted : &probe->clean, reference_of(e, i / 2, run),
+						 &e->attributions[i]);
+	}
+	return rc;
+}
+
+/* The estimate of an activation sweep's job, and its audit where nothing else was done. */
+static int attribute(struct pb_engine *e, const struct pb_plan_sweep *sweep, const struct pb_cell_job *job)
+{
+	int64_t examples = e->probes[job->probe].clean.n_examples;
+	int run = sweep->config->base == PB_FROM_CORRUPTED;
+	const struct pb_cache *caches[2] = {&e->reference.runs[0].cache, &e->reference.runs[1].cache};
+	for (int i = 0; e->is_fast && i < 2; i++)
+		caches[i] = &e->fast.runs[i].cache;
+	const struct pb_patch_context sources = {.clean = caches[0],
+						 .corrupted = caches[1],
+						 .means = e->is_fast ? e->fast.means : e->reference.means,
+						 .first_source = (int64_t)job->probe * examples,
+						 .sources = examples};
+	struct pb_result_cell cell = *job->out;
+	int rc = pb_attribution_cell(&e->attributions[2 * job->probe + (size_t)run], &sources, sweep, job->cell, &cell);
+	if (sweep->config->estimate == PB_ESTIMATE_ONLY)
+		*job->out = cell;
+	job->out->estimate = cell.estimate;
+	return rc;
+}
+
+/* Of an activation sweep: no cell is evaluated. */
+static int only_attribute(struct pb_engine *e, const struct pb_plan_sweep *sweep, struct pb_cell_job *jobs, size_t n,
+			  size_t *ret_done)
+{
+	int rc = 0;
+	for (*ret_done = 0; !rc && *ret_done < n; *ret_done += !rc) {
+		struct pb_cell_job *job = &jobs[*ret_done];
+		*job->out = PB_EMPTY_CELL;
+		job->out->index = job->cell->index;
+		job->rc = 0;
+		rc = attribute(e, sweep, job);
+	}
+	return rc;
+}
+
 int pb_engine_open(struct pb_engine *engine, const struct pb_plan *plan, const struct pb_params *weights,
 		   const struct pb_means *means, const struct pb_probe_data *probes, size_t n_probes,
 		   const struct pb_engine_options *options)
 {
 	*engine = (struct pb_engine){.plan = plan, .probes = probes, .n_probes = n_probes};
 	engine->is_fast = !takes_reference(plan, options);
-	if (engine->is_fast) {
-		int rc = pb_fast_open(&engine->fast, plan, weights, means, probes, n_probes, memory_limit(options),
-				      options->batch);
-		engine->ends = engine->fast.ends;
-		return rc;
-	}
-	int rc = pb_reference_init(&engine->reference, plan, weights, means, probes);
-	if (!rc)
+	int rc = engine->is_fast ? pb_fast_open(&engine->fast, plan, weights, means, probes, n_probes,
+						memory_limit(options), options->batch)
+				 : pb_reference_init(&engine->reference, plan, weights, means, probes);
+	if (!rc && !engine->is_fast)
 		copy_ends(&engine->reference, &engine->reference_ends);
-	engine->ends = &engine->reference_ends;
+	engine->ends = engine->is_fast ? engine->fast.ends : &engine->reference_ends;
+	if (!rc && (rc = make_attributions(engine, weights)))
+		pb_engine_close(engine);
 	return rc;
 }
 
 void pb_engine_close(struct pb_engine *engine)
 {
+	for (size_t i = 0; engine->attributions && i < 2 * engine->n_probes; i++)
+		pb_attribution_finish(&engine->attributions[i]);
+	free(engine->attributions);
 	if (engine->is_fast)
 		pb_fast_close(&engine->fast);
 	else if (engine->plan)
@@ -116,7 +188,7 @@ static int fast_cells(struct pb_engine *e, const struct pb_plan_sweep *sweep, st
 	return pb_fail(-rc, "%s", why ? why : pb_status_text(rc));
 }
 
-int pb_engine_cells(struct pb_engine *engine, const struct pb_plan_sweep *sweep, struct pb_cell_job *jobs, size_t n,
+static int evaluate(struct pb_engine *engine, const struct pb_plan_sweep *sweep, struct pb_cell_job *jobs, size_t n,
 		    struct pb_arena *arena, size_t *ret_done)
 {
 	int rc = 0;
@@ -133,5 +205,18 @@ int pb_engine_cells(struct pb_engine *engine, const struct pb_plan_sweep *sweep,
 				     : reference_cell(engine, sweep, job, arena);
 		*ret_done += !rc;
 	}
+	return rc;
+}
+
+int pb_engine_cells(struct pb_engine *engine, const struct pb_plan_sweep *sweep, struct pb_cell_job *jobs, size_t n,
+		    struct pb_arena *arena, size_t *ret_done)
+{
+	bool attributes = sweep->config->kind == PB_SWEEP_ACTIVATION && sweep->config->estimate;
+	if (attributes && sweep->config->estimate == PB_ESTIMATE_ONLY)
+		return only_attribute(engine, sweep, jobs, n, ret_done);
+	int rc = evaluate(engine, sweep, jobs, n, arena, ret_done);
+	for (size_t i = 0; !rc && attributes && i < n; i++)
+		if (!jobs[i].rc)
+			rc = attribute(engine, sweep, &jobs[i]);
 	return rc;
 }

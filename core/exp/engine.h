@@ -6,6 +6,7 @@
 #ifndef PB_EXP_ENGINE_H
 #define PB_EXP_ENGINE_H
 
+#include "exp/attribution.h"
 #include "exp/fast.h"
 #include "exp/reference.h"
 
@@ -30,6 +31,7 @@ struct pb_engine {
 	struct pb_fast fast;
 	struct pb_reference reference;
 	struct pb_probe_ends reference_ends;
+	struct pb_attribution *attributions; /* [n_probes][clean, corrupted]; NULL: no sweep wants them */
 };
 
 /* Why the plan needs the reference engine on this device; NULL: the fast one can do it. */

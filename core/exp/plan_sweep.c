@@ -325,21 +325,16 @@ static const char *file_name(struct pb_plan *plan, size_t i)
 		     : pb_arena_strdup(&plan->arena, name);
 }
 
-/* An estimate needs the metric's gradient, and an update to estimate. */
+/* An estimate needs the metric's gradient. */
 static void check_estimate(struct pb_plan *plan, const struct pb_config_sweep *c)
 {
 	const struct pb_yaml_node *at = pb_yaml_get(c->node, "estimate");
 	if (c->estimate == PB_ESTIMATE_NO || !plan->metric)
 		return;
-	if (c->kind == PB_SWEEP_ACTIVATION)
-		pb_yaml_error(&plan->config->yaml, at,
-			      "`estimate` is the first order of what an update does, and `kind: activation` makes "
-			      "none; remove it");
-	else if (!pb_scorer_has_gradient(plan->metric))
+	if (!pb_scorer_has_gradient(plan->metric))
 		pb_yaml_error(&plan->config->yaml, at,
 			      "metric `%s` has no gradient to estimate by; correct_logit and cross_entropy have one, "
-			      "or remove "
-			      "`estimate`",
+			      "or remove `estimate`",
 			      pb_scorer_name(plan->metric));
 }
 

@@ -139,8 +139,8 @@ static int publish(struct prober *r, const struct pb_result_sweep *table, size_t
 		pb_folder_log(r->p->folder, "sweep %s: %zu of %zu cells, %.2f s", table->name, done, table->n_cells,
 			      table->seconds);
 	if (table->estimate)
-		pb_folder_log(r->p->folder, "estimate %s: correlation %.6g, ends estimated %.9g and %.9g", table->name,
-			      table->estimate->correlation, table->estimate->clean, table->estimate->corrupted);
+		pb_folder_log(r->p->folder, "estimate %s: from %.9g, correlation %.6g", table->name,
+			      table->estimate->before, table->estimate->correlation);
 	for (size_t k = 0; k < table->n_notes; k++)
 		pb_folder_log(r->p->folder, "audit %s: %s", table->name, table->notes[k]);
 	int rc = pb_report_write_sweep(r->p->folder->path, table);

@@ -151,15 +151,13 @@ static struct pb_yaml_node *sweep(struct resolver *r, const struct pb_plan_sweep
 {
 	static const char *const foreign[] = {"hook", "over", "together", "forward", "backward", "gradient"};
 	const struct pb_config_sweep *c = s->config;
-	const char *skip[9] = {NULL};
+	const char *skip[8] = {NULL};
 	size_t n = 0;
 	for (size_t i = 0; i < PB_COUNT_OF(foreign); i++)
 		if (c->kind == PB_SWEEP_PARAMS || (c->kind == PB_SWEEP_ACTIVATION && i > 3))
 			skip[n++] = foreign[i];
 	if (isnan(c->neutral))
 		skip[n++] = "neutral";
-	if (c->kind == PB_SWEEP_ACTIVATION)
-		skip[n++] = "estimate";
 	struct pb_yaml_node *map = encode(r, &pb_config_tables.sweep, skip, c);
 	if (s->setter)
 		put(r, map, "setter", plugin(r, s->setter));

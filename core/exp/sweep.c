@@ -186,6 +186,8 @@ static int start_table(const struct pb_engine *e, size_t probe, const struct pb_
 static int judge_estimates(const struct pb_engine *e, size_t probe, const struct pb_plan_sweep *s,
 			   struct pb_arena *arena, struct pb_result_sweep *r)
 {
+	bool logits = s->config->kind == PB_SWEEP_ACTIVATION;
+	const struct pb_run_ends *base = &e->ends[probe].runs[s->config->base == PB_FROM_CORRUPTED];
 	struct pb_result_estimate *out = pb_arena_alloc(arena, sizeof *out);
 	double *values = pb_arena_array(arena, 2 * r->n_cells, sizeof *values);
 	if (!out || !values)
@@ -196,9 +198,9 @@ static int judge_estimates(const struct pb_engine *e, size_t probe, const struct
 	}
 	*out = (struct pb_result_estimate){
 		.only = s->config->estimate == PB_ESTIMATE_ONLY,
-		.before = e->ends[probe].metric_before,
-		.clean = e->ends[probe].runs[0].estimate,
-		.corrupted = e->ends[probe].runs[1].estimate,
+		.before = logits ? base->metric_logits : e->ends[probe].metric_before,
+		.clean = logits ? NAN : e->ends[probe].runs[0].estimate,
+		.corrupted = logits ? NAN : e->ends[probe].runs[1].estimate,
 		.correlation = pb_correlation(r->n_cells, values, values + r->n_cells),
 	};
 	r->estimate = out;

@@ -28,6 +28,12 @@ bool pb_wants_estimates(const struct pb_plan *plan)
 	return false;
 }
 
+bool pb_wants_attribution(const struct pb_plan_sweep *sweep, enum pb_patch_from base)
+{
+	return sweep->config->kind == PB_SWEEP_ACTIVATION && sweep->config->estimate &&
+	       sweep->config->base == (int32_t)base;
+}
+
 bool pb_wants_reference(const struct pb_plan *plan)
 {
 	return plan->metric->ops->flags & PB_METRIC_NEEDS_REFERENCE;

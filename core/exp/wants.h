@@ -12,6 +12,8 @@ bool pb_wants_updates(const struct pb_plan *plan);
 bool pb_wants_questions(const struct pb_plan *plan, const struct pb_probe_data *probe);
 /* Does a sweep with an update want its first-order estimate? */
 bool pb_wants_estimates(const struct pb_plan *plan);
+/* Does the sweep want first-order estimates of patches of this run's activations? */
+bool pb_wants_attribution(const struct pb_plan_sweep *sweep, enum pb_patch_from base);
 /* Does the metric compare with the logits of the model without a patch? */
 bool pb_wants_reference(const struct pb_plan *plan);
 /* Asks the cache for the points that sweeps take from run `from` (enum pb_patch_from). */

@@ -235,16 +235,16 @@ static void draw_estimate(struct pb_text *out, const struct pb_terminal *termina
 {
 	const struct pb_result_estimate *e = sweep->estimate;
 	struct pb_text words = {0};
-	if (e->only)
-		pb_text_add(&words, "first-order estimates: no cell was measured, only the ends; these are estimated as ");
-	else
-		pb_text_add(&words, "first-order estimate: ");
-	if (!e->only && !isnan(e->correlation))
-		pb_text_add(&words, "correlation %.3f with the exact values; ", e->correlation);
-	pb_text_add(&words, e->only ? "clean " : "the ends are estimated as clean ");
-	pb_draw_number(&words, e->clean);
-	pb_text_add(&words, ", corrupted ");
-	pb_draw_number(&words, e->corrupted);
+	pb_text_add(&words, e->only ? "first-order estimates: no cell was measured, only the ends"
+				    : "first-order estimate beside the exact values");
+	if (!isnan(e->correlation))
+		pb_text_add(&words, ": correlation %.3f", e->correlation);
+	if (!isnan(e->clean)) {
+		pb_text_add(&words, "; the ends are estimated as clean ");
+		pb_draw_number(&words, e->clean);
+		pb_text_add(&words, ", corrupted ");
+		pb_draw_number(&words, e->corrupted);
+	}
 	pb_draw_words(out, terminal, "  ", words.data ? words.data : "");
 	pb_text_finish(&words);
 }

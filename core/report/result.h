@@ -44,8 +44,8 @@ struct pb_result_cell {
 /* How first-order estimates of a sweep's cells compare with the exact values. */
 struct pb_result_estimate {
 	bool only;               /* there are no exact values of the cells */
-	double before;           /* the metric before any update, from which the estimates go out */
-	double clean, corrupted; /* the two ends of the score, as estimated */
+	double before;           /* the metric before any update (or patch), from which the estimates go out */
+	double clean, corrupted; /* the two ends of the score, as estimated; NaN: patches of activations alone */
 	double correlation;      /* Pearson's, of estimate and metric over the cells; NaN: there is none */
 };
 

@@ -251,6 +251,49 @@ START_TEST(only_estimates)
 }
 END_TEST
 
+/* Behind the last block a logit of a model without norms is linear in the stream: the estimate is exact there.
+ * Elsewhere it is not; and the hooks are audited whether a cell is evaluated or not. */
+START_TEST(attribution)
+{
+	static const char yaml[] =
+		"seed: 4\nprecision: f64\n"
+		"model: {n_layers: 2, d_model: 24, n_heads: 3, normalization_type: none}\n" DATA "sweeps:\n"
+		"  - {name: last, kind: activation, hook: blocks.1.hook_resid_post, setter: layer_pos, over: [pos], "
+		"forward: "
+		"clean, estimate: true}\n"
+		"  - {name: first, kind: activation, base: clean, hook: [resid_pre, z], setter: layer, over: [layer], "
+		"forward: "
+		"corrupted, estimate: true}\n";
+	double estimates[4];
+	lab_plan(&lab, yaml, 1);
+	lab_weights(&lab, 9);
+	lab_engine(&lab);
+	struct pb_result_sweep r = lab_run(&lab, "last");
+	ck_assert(isnan(r.estimate->clean) && isnan(r.estimate->corrupted));
+	lab_near(r.estimate->before, r.metric_corrupted, 1e-12, "where estimates go out from");
+	for (size_t i = 0; i < r.n_cells; i++)
+		lab_near(r.cells[i].estimate, r.cells[i].metric, 1e-10, "position %zu", i);
+	lab_near(r.cells[1].estimate_score, 1.0, 1e-10, "score at the scored position");
+	r = lab_run(&lab, "first");
+	ck_assert_uint_eq(r.n_cells, 4);
+	ck_assert(fabs(r.cells[0].estimate - r.cells[0].metric) > 1e-6);
+	for (size_t i = 0; i < r.n_cells; i++)
+		estimates[i] = r.cells[i].estimate;
+	double change = r.cells[2].forward.max_change;
+	lab_close(&lab);
+	lab_plan_with(&lab, yaml, "sweeps.1.estimate=only", 1);
+	lab_weights(&lab, 9);
+	lab_engine(&lab);
+	r = lab_run(&lab, "first");
+	for (size_t i = 0; i < r.n_cells; i++) {
+		ck_assert(r.cells[i].estimate == estimates[i] && isnan(r.cells[i].metric));
+		ck_assert_int_eq(r.cells[i].forward.fired, 1);
+	}
+	lab_near(r.cells[2].forward.max_change, change, 1e-12, "largest change");
+	lab_close(&lab);
+}
+END_TEST
+
 START_TEST(not_asked_for)
 {
 	lab_plan_with(&lab, text_of(0, 0), "sweeps.0.estimate=false", 1);
@@ -282,6 +325,7 @@ int main(void)
 	tcase_add_test(tc, parts_add_up);
 	tcase_add_test(tc, scores_and_correlation);
 	tcase_add_test(tc, only_estimates);
+	tcase_add_test(tc, attribution);
 	tcase_add_test(tc, not_asked_for);
 	tcase_add_test(tc, correlation);
 	suite_add_tcase(suite, tc);

@@ -1,4 +1,5 @@
-/* test_estimate.c: as the learning rate goes to zero, what an update does to the metric is the first-order estimate. */
+/* test_estimate.c: as the learning rate goes to zero, what an update does to the metric is the first-order
+ * estimate; and so for patches of activations, as they become small. */
 #include <math.h>
 #include <stdio.h>
 
@@ -46,11 +47,46 @@ START_TEST(small_steps_do_as_estimated)
 }
 END_TEST
 
+/* Added to an activation, at every position or at some, together or one by one. */
+START_TEST(small_patches_do_as_estimated)
+{
+	static const char *const over[][2] = {{"layer", "pos"}, {"layer, pos", ""}, {"layer", "head"}, {"layer", ""}};
+	static struct world w;
+	static struct lab lab;
+	char name[8];
+	world_make(&w, _i, WORLD_F64);
+	for (int i = 0; i < 4; i++)
+		world_sweep(&w,
+			    "name: \"%d\", kind: activation, hook: %s, setter: {plugin: noise, mode: add, std: 1e-7}, "
+			    "over: "
+			    "[%s], together: [%s], base: %s, estimate: true",
+			    i,
+			    world_hook(&w, i < 2    ? "pos"
+					   : i == 2 ? "head"
+						    : ""),
+			    over[i][0], over[i][1], sources[1 + world_draw(&w, 2)]);
+	world_open(&w, &lab, NULL, 1);
+	for (int i = 0; i < 4; i++) {
+		snprintf(name, sizeof name, "%d", i);
+		struct pb_result_sweep r = lab_run(&lab, name);
+		for (size_t k = 0; k < r.n_cells; k++) {
+			double change = r.cells[k].metric - r.estimate->before;
+			double estimate = r.cells[k].estimate - r.estimate->before;
+			ck_assert_msg(fabs(change - estimate) <= 1e-3 * fabs(change) + 1e-12,
+				      "sweep %d, cell %zu: %g, estimated %g", i, k, change, estimate);
+		}
+	}
+	lab_close(&lab);
+	world_end(&w);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("estimate");
 	TCase *tc = tcase_create("estimate");
 	tcase_add_loop_test(tc, small_steps_do_as_estimated, 0, WORLDS);
+	tcase_add_loop_test(tc, small_patches_do_as_estimated, 0, WORLDS);
 	suite_add_tcase(suite, tc);
 	return pb_test_run(suite, NULL);
 }

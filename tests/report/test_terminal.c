@@ -292,7 +292,7 @@ START_TEST(estimates_are_told)
 {
 	const struct pb_result_run *run = pb_example_run(&arena);
 	const char *text = draw(&run->sweeps[2], 0, 200);
-	ck_assert_ptr_nonnull(strstr(text, "correlation 0.875 with the exact values"));
+	ck_assert_ptr_nonnull(strstr(text, "beside the exact values: correlation 0.875; the ends"));
 	ck_assert_ptr_nonnull(strstr(text, "clean 6.9, corrupted 1.8"));
 	text = draw(&run->sweeps[1], 0, 200);
 	ck_assert_ptr_nonnull(strstr(text, "no cell was measured"));

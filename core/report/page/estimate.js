@@ -36,7 +36,10 @@ function makeEstimate(sweep) {
 /* How far the ends are from their own estimates tells how far an update is from a small one. */
 function sayEnds(sweep) {
 	const e = sweep.estimate, one = (name, exact, guess) => `${name} ${say(guess)} (exact ${say(exact)})`;
-	return `${e.only ? "First-order estimates: no cell was measured. " : ""}Before an update the ${sweep.metric} is ${say(e.before)}; estimated after it: ` +
+	const measured = e.only ? "First-order estimates: no cell was measured. " : "";
+	if (Number.isNaN(real(e.clean)))
+		return `${measured}Estimates go out from the base run's ${sweep.metric}, ${say(e.before)}.`;
+	return `${measured}Before an update the ${sweep.metric} is ${say(e.before)}; estimated after it: ` +
 		one("clean", sweep.metric_clean, e.clean) + ", " + one("corrupted", sweep.metric_corrupted, e.corrupted) + ".";
 }
 
