@@ -174,7 +174,7 @@ static void params_notes(const struct pb_plan *plan, const struct pb_plan_sweep 
 	size_t empty = 0;
 	for (size_t i = 0; i < n_done; i++) {
 		int held = 0;
-		for (int k = 0; k < plan->model.table.n; k++)
+		for (int k = 0; k < plan->model.table.n_parts; k++)
 			held += s->cells[i].set[k];
 		empty += held == 0;
 	}

@@ -1,6 +1,7 @@
 /* fast_cells.c: a batch of jobs: patches on the bus, the pass, scores. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/status.h"
 #include "exp/fast.h"
@@ -72,17 +73,37 @@ static int patched_pass(struct pb_fast *e, const struct pb_plan_sweep *s, struct
 	return rc;
 }
 
+/* One parameter's: whole where all its heads are of one run. NULL: out of memory. */
+static const struct pb_cell_gradient *mix_gradient(struct pb_fast *e, const struct pb_param_info *info,
+						   const bool *set, const struct pb_cell_gradient *own,
+						   const struct pb_cell_gradient *other)
+{
+	const bool *mine = set + info->first_part;
+	if (!memchr(mine, !mine[0], (size_t)info->n_parts))
+		return mine[0] ? other : own;
+	struct pb_cell_gradient *mixed = pb_arena_alloc(&e->lists, sizeof *mixed);
+	struct pbk_gradient *each = pb_arena_array(&e->lists, (size_t)info->n_parts, sizeof *each);
+	if (!mixed || !each)
+		return NULL;
+	*mixed = pb_gradient_mix(own, other, mine, info->n_parts, each);
+	return mixed;
+}
+
 /* Gradients of the set from the other run, all others from the base run. */
 static int mix_gradients(struct pb_fast *e, const struct pb_plan_sweep *s, struct pb_fast_cell *cell)
 {
 	const struct pb_cell_job *job = cell->job;
 	int base = s->config->base == PB_FROM_CORRUPTED;
-	size_t n_params = (size_t)e->plan->model.table.n;
-	cell->gradients = pb_arena_array(&e->lists, n_params, sizeof *cell->gradients);
+	const struct pb_param_table *table = &e->plan->model.table;
+	const struct pb_cell_gradient *own = pb_factors_cell(&e->runs[base].factors, (int64_t)cell->probe);
+	const struct pb_cell_gradient *other = pb_factors_cell(&e->runs[!base].factors, (int64_t)cell->probe);
+	cell->gradients = pb_arena_array(&e->lists, (size_t)table->n, sizeof *cell->gradients);
 	cell->loss = e->ends[cell->probe].runs[base].loss;
-	for (size_t i = 0; cell->gradients && i < n_params; i++)
-		cell->gradients[i] =
-			&pb_factors_cell(&e->runs[job->cell->set[i] ? !base : base].factors, (int64_t)cell->probe)[i];
+	for (int i = 0; cell->gradients && i < table->n; i++) {
+		cell->gradients[i] = mix_gradient(e, &table->items[i], job->cell->set, &own[i], &other[i]);
+		if (!cell->gradients[i])
+			return -PB_E_NOMEM;
+	}
 	return cell->gradients ? 0 : -PB_E_NOMEM;
 }
 

@@ -41,7 +41,7 @@ struct pb_plan_cell {
 	const int64_t *index; /* [n_axes] position on each result axis */
 	size_t n_patches;
 	const struct pb_plan_patch *patches;
-	const bool *set; /* PARAMS: [table.n] whose gradients come from the other run */
+	const bool *set; /* PARAMS: [table.n_parts] whose gradients come from the other run */
 };
 
 struct pb_plan_sweep {

@@ -8,7 +8,7 @@
 static int make_set(struct pb_plan *plan, struct pb_plan_sweep *s, size_t i, const char *expression,
 		    const struct pb_yaml_node *at)
 {
-	bool *set = pb_arena_array(&plan->arena, (size_t)plan->model.table.n, sizeof *set);
+	bool *set = pb_arena_array(&plan->arena, (size_t)plan->model.table.n_parts, sizeof *set);
 	int64_t *index = pb_arena_alloc(&plan->arena, sizeof *index);
 	if (!set || !index)
 		return -PB_E_NOMEM;

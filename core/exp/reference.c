@@ -273,6 +273,28 @@ static int patched_cell(struct pb_reference *e, const struct pb_plan_sweep *s, c
 	return measure_cell(e, s, out);
 }
 
+/* One parameter's gradient, head by head. */
+static int mix_gradient(struct pb_reference *e, int id, const bool *set, const struct pb_reference_run *base,
+			const struct pb_reference_run *other)
+{
+	const struct pb_param_info *info = &e->plan->model.table.items[id];
+	int64_t rows = info->shape[0] / info->n_parts;
+	struct pb_view to, value;
+	int rc = 0;
+	e->present[id] = false;
+	for (int k = 0; !rc && k < info->n_parts; k++) {
+		const struct pb_reference_run *from = set[info->first_part + k] ? other : base;
+		e->present[id] |= from->present[id];
+		rc = pb_view_slice(&e->grads.views[id], 0, k * rows, rows, &to);
+		if (!rc)
+			rc = pb_view_slice(&from->grads.views[id], 0, k * rows, rows, &value);
+		if (!rc)
+			rc = from->present[id] ? pb_view_copy(e->plan->device, &to, &value)
+					       : pb_view_fill(e->plan->device, &to, 0.0);
+	}
+	return rc;
+}
+
 /* Gradients of the set from the other run, all others from the base run. */
 static int params_cell(struct pb_reference *e, const struct pb_plan_sweep *s, const struct pb_plan_cell *cell,
 		       struct pb_result_cell *out)
@@ -282,11 +304,8 @@ static int params_cell(struct pb_reference *e, const struct pb_plan_sweep *s, co
 	out->loss = base->loss;
 	int rc = 0;
 	for (int i = 0; !rc && i < e->plan->model.table.n; i++) {
-		const struct pb_reference_run *from = cell->set[i] ? other : base;
-		e->present[i] = from->present[i];
-		out->params_without_grad += !from->present[i];
-		if (from->present[i])
-			rc = pb_view_copy(e->plan->device, &e->grads.views[i], &from->grads.views[i]);
+		rc = mix_gradient(e, i, cell->set, base, other);
+		out->params_without_grad += !e->present[i];
 	}
 	return rc ? rc : measure_cell(e, s, out);
 }

@@ -41,6 +41,8 @@ struct pb_param_info {
 	int64_t shape[PB_PARAM_MAX_RANK];
 	int64_t offset, count; /* in the flat buffer, in elements */
 	int layer;             /* -1 outside the blocks */
+	bool heads;              /* its first axis is the heads */
+	int first_part, n_parts; /* the heads; otherwise itself */
 };
 
 /* The parameters a model has; order as in TransformerLens' state_dict. */
@@ -50,6 +52,7 @@ struct pb_param_table {
 	int n;
 	int first_block, per_block; /* block L's parameters are items[first_block + L*per_block ...] */
 	int n_layers;
+	int n_parts;   /* what sets are made of: heads, and parameters without heads */
 	int64_t count; /* of all elements */
 };
 
@@ -59,10 +62,16 @@ int pb_param_find(const struct pb_param_table *table, const char *name); /* -1: 
 /* By block (-1: outside) and leaf, without looking at other blocks; -1: none. */
 int pb_param_id(const struct pb_param_table *table, int layer, const char *leaf);
 /* Sets of parameters: globs of whole names or of dotted parts of them ("blocks.0.attn", "attn", "W_Q", "blocks.<=2"),
- * joined by + (or), - (without), & (both), ! (all others) and parentheses; - and & bind as +, from the left.
- * ret_set [n]. A part that matches nothing is -PB_E_NOTFOUND; a bad expression is -PB_E_CONFIG. The empty text is the
- * empty set. */
+ * joined by + (or), - (without), & (both), ! (all others) and parentheses; - and & bind as +, from the left. A head
+ * is a last dotted part of W_Q, W_K, W_V, W_O, b_Q, b_K and b_V: "blocks.0.attn.W_V.h2", "W_Q.h<=1", "blocks.0 & h2".
+ * ret_set [n_parts]. A part that matches nothing is -PB_E_NOTFOUND; a bad expression is -PB_E_CONFIG. The empty text
+ * is the empty set. */
 int pb_param_select(const struct pb_param_table *table, const char *expression, bool *ret_set);
+
+enum { PB_PARAM_PART_NAME = 80 };
+/* "blocks.0.attn.W_V.h2"; without heads the parameter's own name. Fills `room` [PB_PARAM_PART_NAME] and returns
+ * it. */
+const char *pb_param_part_name(const struct pb_param_info *info, int part, char *room);
 
 /* Where the forward pass gets its weights. */
 struct pb_weights {

@@ -1,4 +1,5 @@
 /* params.c: which parameters a model has, and flat buffers of them. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,10 @@ static void add(struct builder *b, const char *name, int rank, int64_t s0, int64
 	if (!full)
 		b->rc = -PB_E_NOMEM;
 	int64_t count = s0 * (rank > 1 ? s1 : 1) * (rank > 2 ? s2 : 1);
-	*p = (struct pb_param_info){full, name, rank, {s0, s1, s2}, b->table->count, count, b->layer};
+	bool heads = rank > 1 && !strncmp(name, "attn.", 5);
+	*p = (struct pb_param_info){full,     name,          rank, {s0, s1, s2}, b->table->count, count,
+				    b->layer, heads, b->table->n_parts, heads ? (int)s0 : 1};
+	b->table->n_parts += p->n_parts;
 	/* Each parameter starts on a cache line of the flat buffer. */
 	b->table->count += (count + 15) / 16 * 16;
 	b->table->n++;
@@ -107,6 +111,15 @@ int pb_param_id(const struct pb_param_table *table, int layer, const char *leaf)
 			return i;
 	}
 	return -1;
+}
+
+const char *pb_param_part_name(const struct pb_param_info *info, int part, char *room)
+{
+	if (!info->heads)
+		snprintf(room, PB_PARAM_PART_NAME, "%s", info->name);
+	else
+		snprintf(room, PB_PARAM_PART_NAME, "%s.h%d", info->name, part);
+	return room;
 }
 
 static int get_view(const struct pb_weights *weights, int id, struct pb_view *ret_view)

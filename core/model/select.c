@@ -48,6 +48,16 @@ static bool matches(const char *glob, const char *name)
 	return false;
 }
 
+/* A parameter's name stands for all its heads. */
+static bool match_parts(const char *glob, const struct pb_param_info *info, bool *set)
+{
+	char name[PB_PARAM_PART_NAME];
+	bool whole = matches(glob, info->name), any = false;
+	for (int k = 0; k < info->n_parts; k++)
+		any |= set[k] = whole || matches(glob, pb_param_part_name(info, k, name));
+	return any;
+}
+
 /* What the user may have meant: a whole name, its last part, or one of the modules. */
 static const char *nearest_of(const struct pb_param_table *table, const char *term)
 {
@@ -83,11 +93,23 @@ static int last_block(const struct pb_param_table *table)
 	return last;
 }
 
+static int most_heads(const struct pb_param_table *table)
+{
+	int most = 1;
+	for (int i = 0; i < table->n; i++)
+		most = table->items[i].n_parts > most ? table->items[i].n_parts : most;
+	return most;
+}
+
 static int fail_no_match(const struct parser *p, const char *term)
 {
 	int block, last = last_block(p->table);
 	if (sscanf(term, "blocks.%d", &block) == 1 && block > last)
 		return pb_fail(PB_E_NOTFOUND, "`%s` matches no parameter: this model's blocks are 0 .. %d", term, last);
+	int head, heads = most_heads(p->table);
+	const char *part = strrchr(term, '.') ? strrchr(term, '.') + 1 : term;
+	if (sscanf(part, "h%d", &head) == 1 && head >= heads)
+		return pb_fail(PB_E_NOTFOUND, "`%s` matches no parameter: this model's heads are h0 .. h%d", term, heads - 1);
 	const char *nearest = nearest_of(p->table, term);
 	if (nearest)
 		return pb_fail(PB_E_NOTFOUND, "`%s` matches no parameter; did you mean `%s`?", term, nearest);
@@ -116,7 +138,7 @@ static int parse_glob(struct parser *p, bool *set)
 		return fail_syntax(p, "a parameter's name or a pattern");
 	bool any = false;
 	for (int i = 0; i < p->table->n; i++)
-		any |= set[i] = matches(term, p->table->items[i].name);
+		any |= match_parts(term, &p->table->items[i], set + p->table->items[i].first_part);
 	return any ? 0 : fail_no_match(p, term);
 }
 
@@ -132,7 +154,7 @@ static int parse_term(struct parser *p, bool *set)
 	if (*p->at == '!') {
 		p->at++;
 		rc = parse_term(p, set);
-		for (int i = 0; !rc && i < p->table->n; i++)
+		for (int i = 0; !rc && i < p->table->n_parts; i++)
 			set[i] = !set[i];
 	} else if (*p->at == '(') {
 		p->at++;
@@ -151,13 +173,13 @@ static int parse_term(struct parser *p, bool *set)
 static int parse_sum(struct parser *p, bool *set)
 {
 	int rc = parse_term(p, set);
-	bool *right = rc ? NULL : calloc((size_t)p->table->n, sizeof *right);
+	bool *right = rc ? NULL : calloc((size_t)p->table->n_parts, sizeof *right);
 	if (!rc && !right)
-		rc = pb_fail_nomem((size_t)p->table->n, "a parameter set");
+		rc = pb_fail_nomem((size_t)p->table->n_parts, "a parameter set");
 	for (skip_space(p); !rc && *p->at && strchr("+-&", *p->at); skip_space(p)) {
 		char op = *p->at++;
 		rc = parse_term(p, right);
-		for (int i = 0; !rc && i < p->table->n; i++)
+		for (int i = 0; !rc && i < p->table->n_parts; i++)
 			set[i] = op == '+' ? set[i] || right[i] : op == '-' ? set[i] && !right[i] : set[i] && right[i];
 	}
 	free(right);
@@ -167,9 +189,9 @@ static int parse_sum(struct parser *p, bool *set)
 int pb_param_select(const struct pb_param_table *table, const char *expression, bool *ret_set)
 {
 	struct parser p = {table, expression, expression, 0};
-	bool *set = calloc((size_t)table->n, sizeof *set);
+	bool *set = calloc((size_t)table->n_parts, sizeof *set);
 	if (!set)
-		return pb_fail_nomem((size_t)table->n, "a parameter set");
+		return pb_fail_nomem((size_t)table->n_parts, "a parameter set");
 	int rc = 0;
 	skip_space(&p);
 	if (*p.at)
@@ -177,7 +199,7 @@ int pb_param_select(const struct pb_param_table *table, const char *expression, 
 	if (!rc && *p.at)
 		rc = fail_syntax(&p, "`+`, `-`, `&` or the end");
 	if (!rc)
-		memcpy(ret_set, set, (size_t)table->n * sizeof *set);
+		memcpy(ret_set, set, (size_t)table->n_parts * sizeof *set);
 	free(set);
 	return rc;
 }

@@ -67,9 +67,13 @@ static struct pb_view vectors(struct pass *p, const char *leaf)
 	struct pb_view all = matrix(p, p->n_cells, pb_view_count(base));
 	for (int64_t c = 0; !p->rc && c < p->n_cells; c++) {
 		struct change change = change_of(p, c, id);
-		p->k->step_rows(p->context, &p->rule->step, change.scale, change.gradient != NULL, 1, all.shape[1],
-				base->data, (int32_t[]){0}, change.gradient ? change.gradient->dy.data : NULL,
-				(int32_t[]){0}, false, pb_view_at(&all, c * all.shape[1]));
+		int64_t groups = change.gradient ? change.gradient->groups : 1, n = all.shape[1] / groups;
+		for (int64_t g = 0; g < groups; g++) {
+			const void *mine = change.gradient ? pb_gradient_group(change.gradient, g).dense : NULL;
+			p->k->step_rows(p->context, &p->rule->step, change.scale, change.gradient != NULL, 1, n,
+					pb_view_at(base, g * n), (int32_t[]){0}, mine, (int32_t[]){mine ? 0 : -1},
+					false, pb_view_at(&all, c * all.shape[1] + g * n));
+		}
 	}
 	return all;
 }
@@ -83,16 +87,20 @@ struct product {
 	int64_t a_begin, a_step, c_step;           /* columns at which group g reads and writes: begin + g*step */
 	const struct pb_view *bias;                /* [n_cells, ..], column c_step*g; NULL: none */
 	bool add;
+	const bool *cells; /* [n_cells] only these; NULL: all */
 };
 
 static void multiply(struct pass *p, const struct product *x)
 {
 	const struct pb_view *w = &p->weights->views[x->id];
 	struct pbk_stepped *items = list(p, (size_t)(x->groups * p->n_cells), sizeof *items);
+	int64_t n = 0;
 	for (int64_t i = 0; !p->rc && i < x->groups * p->n_cells; i++) {
 		int64_t g = i / p->n_cells, c = i % p->n_cells;
 		struct change change = change_of(p, c, x->id);
-		items[i] = (struct pbk_stepped){
+		if (x->cells && !x->cells[c])
+			continue;
+		items[n++] = (struct pbk_stepped){
 			.m = p->first[c + 1] - p->first[c],
 			.lda = x->a->shape[1],
 			.ldc = x->c->shape[1],
@@ -105,23 +113,41 @@ static void multiply(struct pass *p, const struct product *x)
 			.c = pb_view_at(x->c, p->first[c] * x->c->shape[1] + g * x->c_step),
 		};
 		if (change.gradient)
-			items[i].gradient = pb_gradient_group(change.gradient, x->first_gradient + g);
+			items[n - 1].gradient = pb_gradient_group(change.gradient, x->first_gradient + g);
 	}
-	if (!p->rc)
-		p->k->gemm_stepped(p->context, &p->rule->step, x->n, x->k, x->n, x->groups * p->n_cells, items);
+	if (!p->rc && n)
+		p->k->gemm_stepped(p->context, &p->rule->step, x->n, x->k, x->n, n, items);
 }
 
-/* out = (or +=) x W + bias, summed up in `parts` groups of W's rows, as its gradients come */
+/* Which cells sum their product up in that many groups of W's rows: those whose gradient comes so, or have none and
+ * do as the others. NULL: no cell. */
+static const bool *cells_by(struct pass *p, int id, int64_t parts, int64_t usual)
+{
+	bool *cells = list(p, (size_t)p->n_cells, sizeof *cells), any = false;
+	for (int64_t c = 0; !p->rc && c < p->n_cells; c++) {
+		const struct pb_cell_gradient *g = change_of(p, c, id).gradient;
+		any |= cells[c] = (g ? g->groups : usual) == parts;
+	}
+	return any ? cells : NULL;
+}
+
+/* out = (or +=) x W + bias, summed up in groups of W's rows, as its gradients come: usually in `parts`, or, where some
+ * heads' gradients are of another run, in one for each head. */
 static void linear(struct pass *p, const struct pb_view *x, const char *leaf, const char *bias_leaf,
 		   const struct pb_view *out, int64_t parts, bool add)
 {
 	int id = pb_param_id(&p->model->table, p->layer, leaf);
 	struct pb_view bias = vectors(p, bias_leaf);
-	for (int64_t g = 0; g < parts; g++) {
-		struct product product = {.id = id, .groups = 1, .k = x->shape[1] / parts, .n = out->shape[1],
-					  .first_gradient = g, .a = x, .c = out, .a_begin = g * x->shape[1] / parts,
-					  .bias = g ? NULL : &bias, .add = add || g};
-		multiply(p, &product);
+	int64_t ways[] = {parts, p->model->table.items[id].n_parts};
+	for (int i = 0; i < 1 + (ways[1] != parts); i++) {
+		const bool *cells = cells_by(p, id, ways[i], parts);
+		for (int64_t g = 0; cells && g < ways[i]; g++) {
+			struct product product = {.id = id, .groups = 1, .k = x->shape[1] / ways[i], .n = out->shape[1],
+						  .first_gradient = g, .a = x, .c = out,
+						  .a_begin = g * x->shape[1] / ways[i], .bias = g ? NULL : &bias,
+						  .add = add || g, .cells = cells};
+			multiply(p, &product);
+		}
 	}
 }
 

@@ -12,7 +12,7 @@ enum pb_gradient_form {
 	PB_GRADIENT_NONE = 0, /* no gradient arrived: not the same as zero */
 	PB_GRADIENT_MATRIX,   /* [groups] of k x n */
 	PB_GRADIENT_ROWS,     /* rows `ids` of a table [.., n]; the others are zero */
-	PB_GRADIENT_VECTOR,   /* [n] */
+	PB_GRADIENT_VECTOR,   /* [groups] of n */
 };
 
 /* One cell's gradient of one parameter. Memory belongs to the tape, until its reset. */
@@ -20,10 +20,11 @@ struct pb_cell_gradient {
 	enum pb_gradient_form form;
 	int64_t groups, rank, k, n;
 	/* MATRIX: group g's factors are at x + g*stride_x [rank, k] and dy + g*stride_dy [rank, n], or `dense` [groups,
-	 * k, n]. ROWS: dy [rank, n], contiguous, no id twice. VECTOR: dy [n]. */
+	 * k, n]. ROWS: dy [rank, n], contiguous, no id twice. VECTOR: dy [groups, n]. */
 	int64_t ldx, lddy, stride_x, stride_dy;
 	struct pb_view x, dy, dense; /* views for their address and dtype only */
 	const int32_t *ids;          /* [rank], host memory */
+	const struct pbk_gradient *each; /* [groups], in place of x, dy and dense: groups of several gradients; or NULL */
 };
 
 struct pb_factors {
@@ -42,8 +43,13 @@ static inline const struct pb_cell_gradient *pb_factors_cell(const struct pb_fac
 	return factors->items + cell * factors->n_params;
 }
 
-/* What the kernels take: group g of a MATRIX; a VECTOR or ROWS as one dense matrix. */
+/* What the kernels take: group g of a MATRIX or VECTOR; ROWS as one dense matrix. */
 struct pbk_gradient pb_gradient_group(const struct pb_cell_gradient *gradient, int64_t group);
+/* A gradient in n groups, group i from a, or from b where `second` says so; a MATRIX in one group is cut into rows, a
+ * VECTOR into runs. a and b are gradients of one parameter, in 1 or n groups, and stay as long as the result; it keeps
+ * `each` [n]. */
+struct pb_cell_gradient pb_gradient_mix(const struct pb_cell_gradient *a, const struct pb_cell_gradient *b,
+					const bool *second, int64_t n, struct pbk_gradient *each);
 /* ret_dots[i] = the inner product of a[i] and b[i], gradients of one parameter each; 0 where one is NONE. */
 int pb_gradient_dots(struct pb_device *device, uint32_t dtype, size_t count, const struct pb_cell_gradient *const *a,
 		     const struct pb_cell_gradient *const *b, double *ret_dots);

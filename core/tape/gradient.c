@@ -9,8 +9,10 @@ struct pbk_gradient pb_gradient_group(const struct pb_cell_gradient *g, int64_t 
 	struct pbk_gradient k = {0};
 	if (g->form == PB_GRADIENT_NONE)
 		return k;
+	if (g->each)
+		return g->each[group];
 	if (g->form != PB_GRADIENT_MATRIX) {
-		k.dense = g->dy.data;
+		k.dense = pb_view_at(&g->dy, group * g->n);
 		return k;
 	}
 	if (g->dense.data) {
@@ -23,6 +25,33 @@ struct pbk_gradient pb_gradient_group(const struct pb_cell_gradient *g, int64_t 
 	k.x = pb_view_at(&g->x, group * g->stride_x);
 	k.dy = pb_view_at(&g->dy, group * g->stride_dy);
 	return k;
+}
+
+/* The same gradient in n groups. */
+static struct pb_cell_gradient split(const struct pb_cell_gradient *g, int64_t n)
+{
+	struct pb_cell_gradient parts = *g;
+	if (g->form == PB_GRADIENT_NONE || g->groups == n)
+		return parts;
+	parts.groups = n;
+	if (g->form == PB_GRADIENT_VECTOR) {
+		parts.n = g->n / n;
+	} else {
+		parts.k = parts.stride_x = g->k / n;
+		parts.stride_dy = 0;
+	}
+	return parts;
+}
+
+struct pb_cell_gradient pb_gradient_mix(const struct pb_cell_gradient *a, const struct pb_cell_gradient *b,
+					const bool *second, int64_t n, struct pbk_gradient *each)
+{
+	struct pb_cell_gradient from[2] = {split(a, n), split(b, n)};
+	struct pb_cell_gradient mixed = from[from[0].form == PB_GRADIENT_NONE];
+	for (int64_t i = 0; i < n; i++)
+		each[i] = pb_gradient_group(&from[second[i]], i);
+	mixed.each = each;
+	return mixed;
 }
 
 /* A growing list of pairs, each of which counts for one of the sums. */

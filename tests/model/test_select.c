@@ -5,7 +5,7 @@
 #include "model/model.h"
 #include "support/support.h"
 
-enum { N_PARAMS = 38 }; /* 2 blocks of 16, and 6 */
+enum { N_PARAMS = 38, N_PARTS = 52 }; /* 2 blocks of 16, and 6; 7 of a block's have 2 heads */
 
 static struct pb_param_table table;
 
@@ -15,6 +15,7 @@ static void open_table(void)
 	        .n_layers = 2, .d_model = 4, .d_head = 3, .n_heads = 2, .d_mlp = 5, .n_ctx = 6, .d_vocab = 7};
 	ck_assert_ok(pb_param_table_init(&table, &config));
 	ck_assert_int_eq(table.n, N_PARAMS);
+	ck_assert_int_eq(table.n_parts, N_PARTS);
 }
 
 static void close_table(void)
@@ -27,6 +28,9 @@ static void close_table(void)
 	".attn.W_K blocks." L ".attn.W_V blocks." L ".attn.b_K blocks." L ".attn.b_V "
 #define MLP(L)   "blocks." L ".mlp.W_in blocks." L ".mlp.b_in blocks." L ".mlp.W_out blocks." L ".mlp.b_out "
 #define NORMS(L) "blocks." L ".ln1.w blocks." L ".ln1.b blocks." L ".ln2.w blocks." L ".ln2.b "
+#define HEAD(L, H)                                                                                                     \
+	"blocks." L ".attn.W_Q.h" H " blocks." L ".attn.W_O.h" H " blocks." L ".attn.b_Q.h" H " blocks." L            \
+	".attn.W_K.h" H " blocks." L ".attn.W_V.h" H " blocks." L ".attn.b_K.h" H " blocks." L ".attn.b_V.h" H " "
 #define BLOCK(L) NORMS(L) ATTN(L) MLP(L)
 #define ENDS     "ln_final.w ln_final.b unembed.W_U unembed.b_U "
 #define EMBEDS   "embed.W_E pos_embed.W_pos "
@@ -74,19 +78,38 @@ static const struct {
         {"! ( blocks + ln_final + unembed )", EMBEDS},
         {"!*", ""},
         {"((W_U))", "unembed.W_U "},
+        {"blocks.0.attn.W_V.h1", "blocks.0.attn.W_V.h1 "},
+        {"W_Q.h0 & blocks.1", "blocks.1.attn.W_Q.h0 "},
+        {"W_Q.h<=1", "blocks.0.attn.W_Q blocks.1.attn.W_Q "},
+        {"blocks.1 & h1", HEAD("1", "1")},
+        {"blocks.0.attn.*.h0", HEAD("0", "0")},
+        {"attn.{W,b}_[VO].h1 - blocks.1", "blocks.0.attn.W_O.h1 blocks.0.attn.W_V.h1 blocks.0.attn.b_V.h1 "},
+        {"blocks.0.attn - h0 - h1", "blocks.0.attn.b_O "},
+        {"b_K - b_K.h0 + (b_K.h0 & blocks.1)", "blocks.0.attn.b_K.h1 blocks.1.attn.b_K "},
+        {"h0 & !h0", ""},
 };
+
+/* A parameter whose heads are all in the set by its own name. */
+static void write_param(const struct pb_param_info *info, const bool *set, struct pb_text *names)
+{
+	char name[PB_PARAM_PART_NAME];
+	if (!memchr(set, false, (size_t)info->n_parts))
+		pb_text_add(names, "%s ", info->name);
+	for (int k = 0; memchr(set, false, (size_t)info->n_parts) && k < info->n_parts; k++)
+		if (set[k])
+			pb_text_add(names, "%s ", pb_param_part_name(info, k, name));
+}
 
 START_TEST(an_expression_is_a_set)
 {
-	bool set[N_PARAMS];
+	bool set[N_PARTS];
 	struct pb_text names = {0};
 	pb_text_add(&names, "%s", "");
 	memset(set, true, sizeof set);
 	int rc = pb_param_select(&table, sets[_i].expression, set);
 	ck_assert_msg(rc == 0, "%s: %s", sets[_i].expression, pb_error_text());
 	for (int i = 0; i < table.n; i++)
-		if (set[i])
-			pb_text_add(&names, "%s ", table.items[i].name);
+		write_param(&table.items[i], set + table.items[i].first_part, &names);
 	ck_assert_msg(!strcmp(names.data, sets[_i].names), "`%s` is %s", sets[_i].expression, names.data);
 	pb_text_finish(&names);
 }
@@ -120,15 +143,17 @@ static const struct {
         {"zzzzzzzzzzzzzzzzz", PB_E_NOTFOUND, "they are named as `blocks."},
         {"{W_Q + W_K", PB_E_NOTFOUND, "matches no parameter"},
         {"W_Q]", PB_E_NOTFOUND, "matches no parameter"},
+        {"W_Q.h2", PB_E_NOTFOUND, "this model's heads are h0 .. h1"},
+        {"b_O.h0", PB_E_NOTFOUND, "matches no parameter"},
 };
 
 START_TEST(a_mistake_is_told_and_changes_nothing)
 {
-	bool set[N_PARAMS] = {[3] = true};
+	bool set[N_PARTS] = {[3] = true};
 	int rc = pb_param_select(&table, mistakes[_i].expression, set);
 	ck_assert_msg(rc == -mistakes[_i].status, "%s: %d, not %d", mistakes[_i].expression, rc, -mistakes[_i].status);
 	ck_assert_msg(strstr(pb_error_text(), mistakes[_i].told) != NULL, "%s", pb_error_text());
-	for (int i = 0; i < table.n; i++)
+	for (int i = 0; i < table.n_parts; i++)
 		ck_assert_int_eq(set[i], i == 3);
 }
 END_TEST

@@ -68,12 +68,13 @@ static double step_without(struct lab *lab, const struct pb_reference_run *run, 
 	struct pb_optim_slot slots[128];
 	struct pb_params weights;
 	struct pb_tape tape;
-	bool present[128];
+	bool present[128], parts[512];
 	double metric;
 	ck_assert_int_le(table->n, 128);
-	ck_assert_ok(pb_param_select(table, left_out, present));
+	ck_assert_int_le(table->n_parts, 512);
+	ck_assert_ok(pb_param_select(table, left_out, parts));
 	for (int i = 0; i < table->n; i++) {
-		present[i] = !present[i];
+		present[i] = !parts[table->items[i].first_part];
 		slots[i] = (struct pb_optim_slot){table->items[i].offset, table->items[i].count};
 	}
 	ck_assert_ok(pb_params_init(&weights, table, &lab->device, lab->config.dtype));
@@ -128,7 +129,8 @@ END_TEST
 static const char *atom(struct world *w)
 {
 	static const char *const atoms[] = {"embed",   "pos_embed",         "blocks.0", "blocks.<=0.*", "attn", "W_Q",
-					    "unembed", "blocks.*.attn.b_?", "W_*",      "*.{W,b}_[OV]", NULL};
+					    "unembed", "blocks.*.attn.b_?", "W_*",      "*.{W,b}_[OV]",
+					    "h0",      "attn.*.h0",         "W_O.h<=1", "{W,b}_[KV].h0", NULL};
 	return world_pick(w, atoms);
 }
 
@@ -190,6 +192,31 @@ START_TEST(sets_follow_their_algebra)
 }
 END_TEST
 
+/* Some heads' gradients from one run, the other heads' from the other run. */
+START_TEST(both_engines_mix_heads_alike)
+{
+	static struct world w;
+	static struct lab lab;
+	world_make(&w, _i, 0);
+	const char *base = runs[world_draw(&w, 2)];
+	int last = (int)world_draw(&w, w.n_heads);
+	world_sweep(&w, "name: heads, setter: params, base: %s, sets: {V: W_V.h%d, O: W_O.h%d, bias: \"b_?.h%d\", "
+		    "head: h%d, others: \"blocks.0 - h%d\", W_O: W_O, first: h0, all: \"*\", two: W_O.h0 + W_Q.h%d}",
+		    base, last, last, last, last, last, last);
+	double tolerance = world_tolerance(&w);
+	world_open(&w, &lab, NULL, 1);
+	struct pb_result_sweep mine = lab_run(&lab, "heads");
+	pb_engine_close(&lab.engine);
+	lab.options.kind = lab.options.kind == PB_ENGINE_REFERENCE ? PB_ENGINE_AUTO : PB_ENGINE_REFERENCE;
+	ck_assert_ok(pb_engine_open(&lab.engine, &lab.plan, &lab.weights, &lab.means, &lab.probe, 1, &lab.options));
+	struct pb_result_sweep others = lab_run(&lab, "heads");
+	for (size_t i = 0; i < mine.n_cells; i++)
+		same_cells(&mine, i, &others, i, tolerance);
+	lab_close(&lab);
+	world_end(&w);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("parameters");
@@ -197,6 +224,7 @@ int main(void)
 	tcase_add_loop_test(tc, whole_stream_is_a_parameter_patch, 0, WORLDS);
 	tcase_add_loop_test(tc, cut_parameters_are_skipped, 0, WORLDS);
 	tcase_add_loop_test(tc, sets_follow_their_algebra, 0, WORLDS);
+	tcase_add_loop_test(tc, both_engines_mix_heads_alike, 0, WORLDS);
 	suite_add_tcase(suite, tc);
 	return pb_test_run(suite, NULL);
 }
