@@ -25,6 +25,9 @@ static const struct pb_keys_entry entries[] = {
 	 "whose gradients are compared, each with each; see `similarity`"},
 	{"an experiment", "sweeps", "list of mappings; optional", "what is patched, cell by cell; see `sweeps`"},
 
+	{"an experiment", "drilldown", "mapping; optional",
+	 "searches for the smallest set of parameters that carries a share of the score; see `drilldown`"},
+
 	{"a training stage", "loss", PLUGIN "; default: the experiment's", "the loss of this stage"},
 	{"a training stage", "evaluate", "mapping of metric to split or list of splits; optional",
 	 "curves to keep, e.g. `{accuracy: [Dt3, Df4], cross_entropy: arithmetic_validation}`"},
@@ -317,6 +320,27 @@ static const char sets[] = "### sets\n"
 			   "      all else: \"!(embed + pos_embed + blocks)\"\n"
 			   "```\n";
 
+static const char drilldown[] =
+	"## drilldown\n"
+	"\n"
+	"From the whole model down (embeddings and blocks; attention, MLP, norms; Q, K, V, O; heads; single matrices) to\n"
+	"the smallest set of parameters whose gradients, all others being of the run `base`, bring about `share` of the\n"
+	"score. At each level every part is left out, and alone kept; the set with the fewest parameters that still reaches\n"
+	"the share goes on to the next level (above the last one a reserve is kept for what finer parts cost). Scores are\n"
+	"measured, never added up; over several `units` they are means.\n"
+	"\n"
+	"What is found reaches the share; without any one of its parts, or reduced to one of them, it does not. A smaller\n"
+	"set of quite other parts may exist: not all sets are tried.\n"
+	"\n"
+	"The report shows the path; its sets are written as `sets` takes them. `drilldown.csv` has a row for each step.\n"
+	"\n"
+	"```yaml\n"
+	"model: {load: model_1.pt}\n"
+	"data: {plugin: oocl, mod: 30}\n"
+	"probe: {unit: 7}\n"
+	"drilldown: {share: [0.9, 0.5]}\n"
+	"```\n";
+
 const struct pb_keys_section pb_keys_sections[] = {
 	{head, .table = &pb_config_tables.top},
 	{model, .table = &pb_config_tables.model},
@@ -336,6 +360,7 @@ const struct pb_keys_section pb_keys_sections[] = {
 	{axes, .table = NULL},
 	{cells, .table = NULL},
 	{sets, .table = NULL},
+	{drilldown, .table = &pb_config_tables.drilldown},
 };
 
 const size_t pb_keys_n_sections = PB_COUNT_OF(pb_keys_sections);

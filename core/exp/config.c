@@ -12,6 +12,7 @@ const char *const pb_patch_from_names[] = {"none", "clean", "corrupted", "ablate
 const char *const pb_gradient_mode_names[] = {"pass", "torch", NULL};
 const char *const pb_sweep_kind_names[] = {"gradient", "activation", "params", NULL};
 const char *const pb_estimate_mode_names[] = {"false", "true", "only", NULL};
+const char *const pb_drill_end_names[] = {"heads", "parameters", NULL};
 static const char *const optimizer_names[] = {"adamw", "adam", "sgd", NULL};
 static const char *const precision_names[] = {"f32", "f64", NULL};
 static const char *const yes_no_auto[] = {"auto", "no", "yes", NULL};
@@ -190,9 +191,23 @@ static const struct pb_param sweep_table[] = {
 		"values, or only"},
 };
 
+static const struct pb_param drilldown_table[] = {
+	{"share", PB_TYPE_REAL_LIST, AT(pb_config_drilldown, share), .min = 0.01, .max = 1, .default_text = "[0.9]",
+	 .doc = "the part of the score that the set must reach, e.g. 0.9; of several, each is searched for"},
+	{"ends_at", PB_TYPE_ENUM, AT(pb_config_drilldown, ends_at), .default_text = "heads",
+	 .choices = pb_drill_end_names,
+	 .doc = "the smallest parts: heads of W_Q, W_K, W_V, W_O and their biases, or whole parameters"},
+	{"base", PB_TYPE_ENUM, AT(pb_config_drilldown, base), .default_text = "corrupted",
+	 .choices = pb_patch_from_names,
+	 .doc = "the run that gradients outside the set come from; with clean, the set is what must be corrupted to take "
+		"that share of the score away"},
+	{"max_cells", PB_TYPE_INT, AT(pb_config_drilldown, max_cells), .min = 1, .max = 1e12, .default_text = "20000",
+	 .unit = "cells", .doc = "ends the search, which then tells how far it came; a set costs a cell for each unit"},
+};
+
 static const char *const
 	top_others[] = {"model", "data", "train", "checkpoints", "probe", "update", "loss", "metric",
-			"similarity", "sweeps", NULL},
+			"similarity", "sweeps", "drilldown", NULL},
 	*const stage_others[] = {"loss", "evaluate", "optimizer", "stop", NULL},
 	*const stop_others[] = {"metric", NULL}, *const select_others[] = {"metric", NULL},
 	*const probe_others[] = {"select", NULL}, *const sweep_others[] = {"setter", "cells", "sets", NULL};
@@ -213,6 +228,7 @@ const struct pb_config_tables pb_config_tables = {
 	.probe = TABLE("`probe`", probe, probe_others),
 	.example = TABLE("an example", example, NULL),
 	.sweep = TABLE("a sweep", sweep, sweep_others),
+	.drilldown = TABLE("`drilldown`", drilldown, NULL),
 };
 
 const char *const pb_config_normalization_names[] = {"auto", "LN", "LNPre", "none", NULL};

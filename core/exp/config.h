@@ -102,6 +102,19 @@ struct pb_config_sweep {
 	int32_t estimate;                  /* enum pb_estimate_mode */
 };
 
+enum pb_drill_end {
+	PB_DRILL_HEADS = 0,
+	PB_DRILL_PARAMETERS,
+};
+
+struct pb_config_drilldown {
+	const struct pb_yaml_node *node; /* NULL: absent */
+	struct pb_real_list share;
+	int64_t max_cells;
+	int32_t ends_at; /* enum pb_drill_end */
+	int32_t base;    /* enum pb_patch_from: CLEAN or CORRUPTED */
+};
+
 struct pb_config {
 	struct pb_yaml yaml;  /* owns everything below */
 	const char *base_dir; /* where plugins' files are looked for */
@@ -119,6 +132,7 @@ struct pb_config {
 	const struct pb_yaml_node *similarity_node; /* NULL: absent */
 	size_t n_sweeps;
 	struct pb_config_sweep *sweeps;
+	struct pb_config_drilldown drilldown;
 };
 
 /* Reads FILE, applies each of `sets` ("path=value", ended by NULL), decodes. A file that cannot be read or is not YAML
@@ -134,5 +148,6 @@ extern const char *const pb_patch_from_names[];
 extern const char *const pb_gradient_mode_names[];
 extern const char *const pb_sweep_kind_names[];
 extern const char *const pb_estimate_mode_names[];
+extern const char *const pb_drill_end_names[];
 
 #endif

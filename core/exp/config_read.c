@@ -169,6 +169,23 @@ static void read_example(struct pb_config_reader *r, const struct pb_yaml_node *
 	}
 }
 
+static void read_drilldown(struct pb_config_reader *r, const struct pb_yaml_node *root,
+			   struct pb_config_drilldown *drill)
+{
+	drill->node = expect(r, root, "drilldown", PB_YAML_MAP, "a mapping, e.g. {share: 0.9}");
+	if (!drill->node)
+		return;
+	size_t before = r->yaml->n_errors;
+	decode(r, drill->node, &pb_config_tables.drilldown, drill);
+	if (r->yaml->n_errors != before)
+		return;
+	if (!drill->share.count)
+		pb_yaml_error(r->yaml, pb_yaml_get(drill->node, "share"),
+			      "`share` is empty; write e.g. `share: 0.9`, or leave it out");
+	if (drill->base != PB_FROM_CLEAN && drill->base != PB_FROM_CORRUPTED)
+		pb_yaml_error(r->yaml, pb_yaml_get(drill->node, "base"), "`base` must be clean or corrupted");
+}
+
 static void *list_of(struct pb_config_reader *r, const struct pb_yaml_node *list, size_t size)
 {
 	void *items = list ? pb_arena_array(&r->yaml->arena, list->count, size) : NULL;
@@ -234,6 +251,7 @@ static void read_root(struct pb_config_reader *r)
 	read_probe(r, root, &c->probe);
 	read_optimizer(r, pb_yaml_get(root, "update"), &pb_config_tables.update, &c->update);
 	read_lists(r, root);
+	read_drilldown(r, root, &c->drilldown);
 	pb_config_check_names(r);
 }
 

@@ -22,7 +22,7 @@ struct pb_config_table {
 };
 
 struct pb_config_tables {
-	struct pb_config_table top, model, optimizer, update, stage, stop, select, probe, example, sweep;
+	struct pb_config_table top, model, optimizer, update, stage, stop, select, probe, example, sweep, drilldown;
 };
 
 extern const struct pb_config_tables pb_config_tables;

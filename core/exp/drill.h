@@ -1,15 +1,16 @@
 /* drill.h: the search for the smallest set of parameters that still has a chosen share of the effect.
  *
  * The effect of a set is the score that its gradients bring about, all others being of the other run: 1 for the whole
- * model, 0 for nothing. It is neither additive nor monotone: clipping couples all parameters, and leaving a part out may
- * raise it above 1. So the search measures and never adds up.
+ * model, 0 for nothing. It is neither additive nor monotone: clipping couples all parameters, and leaving a part out
+ * may raise it above 1. So the search measures and never adds up.
  *
- * It goes down the tree level by level, the whole model first. At each level, rounds: with S the set so far, every node v
- * of this level or above is tried by leaving it out (S - v) and by keeping nothing else (S & v). Where leaving out
- * reaches the share, these nodes are also left out together, the cheapest first (effect lost per element). Of everything
- * that reaches it the set with the fewest elements is taken, then the greater effect, then the first in the tree's order;
- * rounds end when nothing does. Levels above the last keep a reserve: they ask for half of the way from the share to 1,
- * half of that one level further down and so on, so that a coarse part is not paid for with what finer parts could save.
+ * It goes down the tree level by level, the whole model first. At each level, rounds: with S the set so far, every
+ * node v of this level or above is tried by leaving it out (S - v) and by keeping nothing else (S & v). Where leaving
+ * out reaches the share, these nodes are also left out together, the cheapest first (effect lost per element). Of
+ * everything that reaches it the set with the fewest elements is taken, then the greater effect, then the first in
+ * the tree's order; rounds end when nothing does. Levels above the last keep a reserve: they ask for half of the way
+ * from the share to 1, half of that one level further down and so on, so that a coarse part is not paid for with what
+ * finer parts could save.
  *
  * What is guaranteed: the set found reaches the share; leaving out any one node of the tree (a leaf, a head, a matrix
  * with its bias, a block, ...) makes it fall short, and so does keeping one node only. What is not: that no other set

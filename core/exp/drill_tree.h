@@ -2,7 +2,7 @@
  *
  *   model -> embeddings, each block, final norm, unembedding
  *   block -> attention, MLP, norms; attention -> Q, K, V, O
- *   and from there to single parameters; of Q, K, V and O first to heads, where there are several and they are asked for.
+ *   and from there to single parameters; of Q, K, V and O first to heads, where there are several that are asked for.
  *
  * A node is a run of leaves, since leaves are numbered as they are met.
  */

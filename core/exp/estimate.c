@@ -49,19 +49,7 @@ static void add(const struct work *w, size_t cell, double dot)
 	w->parts[cell * (size_t)w->n_params + (size_t)w->id] += w->estimate->sign * dot;
 }
 
-/* Block `part` of `parts` along the rows of all groups: W_O's gradient comes head by head in some passes. */
-static struct pbk_gradient part_of(const struct pb_cell_gradient *g, int64_t part, int64_t parts)
-{
-	int64_t per_group = parts / g->groups, group = part / per_group;
-	int64_t row = part % per_group * (g->k / per_group);
-	struct pbk_gradient k = pb_gradient_group(g, group);
-	if (k.dense)
-		k.dense = pb_view_at(&g->dense, (group * g->k + row) * g->n);
-	else
-		k.x = pb_view_at(&g->x, group * g->stride_x + row);
-	return k;
-}
-
+/* W_O's gradient comes head by head in some cells. */
 static int matrix(const struct work *w)
 {
 	const struct pb_cell_gradient *m = w->metric;
@@ -73,13 +61,13 @@ static int matrix(const struct work *w)
 		parts = gradient_of(w, i)->groups > parts ? gradient_of(w, i)->groups : parts;
 	int64_t rows = m->groups * m->k / parts;
 	for (int64_t part = 0; items && dots && part < parts; part++) {
-		const struct pbk_gradient of_metric = part_of(m, part, parts);
+		const struct pbk_gradient of_metric = pb_gradient_part(m, part, parts);
 		for (size_t i = 0; i < w->n; i++) {
 			const struct pb_cell_gradient *g = gradient_of(w, i);
 			items[i].present = g->form != PB_GRADIENT_NONE;
 			items[i].grad_scale = w->cells[i].grad_scale;
 			if (items[i].present)
-				items[i].gradient = part_of(g, part, parts);
+				items[i].gradient = pb_gradient_part(g, part, parts);
 		}
 		w->k->step_dots(w->context, &w->estimate->step, m->n, rows, pb_view_at(value, part * rows * m->n), m->n,
 				&of_metric, (int64_t)w->n, items, dots);
@@ -128,8 +116,12 @@ static int rows(const struct work *w)
 			ids[r] = table ? m->ids[r] : 0;
 			grads[r] = find_row(g, ids[r]);
 		}
-		w->k->step_rows(w->context, &step, w->cells[i].grad_scale, true, n_rows, m->n, value->data, ids,
-				g->dy.data, grads, false, change.data);
+		for (int64_t part = 0, width = m->n / g->groups; part < g->groups; part++) {
+			const void *mine = pb_gradient_group(g, part).dense;
+			w->k->step_rows(w->context, &step, w->cells[i].grad_scale, true, n_rows, width,
+					pb_view_at(value, part * width), ids, mine, mine ? grads : (int32_t[]){-1},
+					false, pb_view_at(&change, part * width));
+		}
 		const struct pbk_gradient_pair pair = {n_rows, m->n, {.dense = change.data}, {.dense = m->dy.data}};
 		w->k->gradient_dots(w->context, 1, &pair, &dot);
 		add(w, i, dot);

@@ -320,6 +320,15 @@ static void describe_sweeps(const struct pb_plan *plan, struct pb_text *out)
 	}
 }
 
+static void describe_drill(const struct pb_plan *plan, struct pb_text *out)
+{
+	const struct pb_config_drilldown *c = &plan->config->drilldown;
+	pb_text_add(out, "drill-down: to %s, for ", pb_drill_end_names[c->ends_at]);
+	for (size_t i = 0; i < c->share.count; i++)
+		pb_text_add(out, "%s%g", i ? ", " : "", c->share.items[i]);
+	pb_text_add(out, " of the score, at most %lld cells\n", (long long)c->max_cells);
+}
+
 static void describe_units(const struct pb_plan *plan, struct pb_text *out)
 {
 	enum { SHOWN = 10 };
@@ -360,6 +369,8 @@ void pb_plan_describe(const struct pb_plan *plan, struct pb_text *out)
 		pb_text_add(out, "probe: the unit with the largest improvement among %zu\n", plan->n_candidates);
 	if (!pb_plan_asks(plan))
 		pb_text_add(out, "nothing to run: neither `train` nor `sweeps`\n");
-	else
+	else if (plan->n_sweeps || !plan->drill)
 		describe_sweeps(plan, out);
+	if (plan->drill)
+		describe_drill(plan, out);
 }

@@ -76,6 +76,12 @@ struct pb_plan_example {
 	int64_t question;
 };
 
+/* A search through sets of parameters: a sweep's cells without a list of them. */
+struct pb_plan_drill {
+	struct pb_config_sweep config; /* kind and base */
+	struct pb_plan_sweep sweep;    /* no cells, no axes */
+};
+
 /* Weights by name: "loaded" or "init" first, then stages' `save`, then `checkpoints`. */
 struct pb_plan {
 	struct pb_arena arena;
@@ -104,6 +110,7 @@ struct pb_plan {
 	int64_t n_examples, n_pos; /* of the probe that the sweeps are made for */
 	size_t n_sweeps;
 	struct pb_plan_sweep *sweeps;
+	struct pb_plan_drill *drill; /* NULL: none */
 };
 
 /* `config` and `device` must outlive the plan. All mistakes, those that pb_config_open found too, at once as the error

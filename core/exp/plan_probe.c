@@ -84,7 +84,7 @@ bool pb_plan_check_probe(struct pb_plan *plan, const struct pb_probe_data *probe
 {
 	const struct pb_config *config = plan->config;
 	struct checker c = {plan, &plan->config->yaml, probe, unit ? unit : "the unit", unit != NULL};
-	const struct pb_yaml_node *update = config->n_sweeps ? NULL : config->probe.node;
+	const struct pb_yaml_node *drill = config->drilldown.node, *update = config->n_sweeps ? NULL : config->probe.node;
 	bool good = true;
 	for (size_t i = 0; good && i < config->n_sweeps; i++) {
 		const struct pb_config_sweep *sweep = &config->sweeps[i];
@@ -93,7 +93,10 @@ bool pb_plan_check_probe(struct pb_plan *plan, const struct pb_probe_data *probe
 		if (!logits && !update)
 			update = sweep->node;
 	}
-	if (good && !config->n_sweeps && probe->questions.n_scored)
+	update = update ? update : drill;
+	if (good && drill)
+		good = check_questions(&c, drill);
+	else if (good && !config->n_sweeps && probe->questions.n_scored)
 		good = check_questions(&c, update);
 	return (!update || check_loss(&c, update)) && good;
 }

@@ -338,6 +338,19 @@ static void check_estimate(struct pb_plan *plan, const struct pb_config_sweep *c
 			      pb_scorer_name(plan->metric));
 }
 
+static int make_drill(struct pb_plan *plan)
+{
+	const struct pb_config_drilldown *c = &plan->config->drilldown;
+	struct pb_plan_drill *drill = c->node ? pb_arena_alloc(&plan->arena, sizeof *drill) : NULL;
+	if (!drill)
+		return c->node ? -PB_E_NOMEM : 0;
+	drill->config = (struct pb_config_sweep){
+		.node = c->node, .name = "drill-down", .kind = PB_SWEEP_PARAMS, .base = c->base, .neutral = NAN};
+	drill->sweep = (struct pb_plan_sweep){.config = &drill->config, .file = "drilldown", .mean_split = -1};
+	plan->drill = drill;
+	return 0;
+}
+
 int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe_data *probe)
 {
 	struct pb_config *c = plan->config;
@@ -345,7 +358,7 @@ int pb_plan_make_sweeps(struct pb_plan *plan, const struct pb_probe_data *probe)
 	plan->n_examples = probe->clean.n_examples;
 	plan->n_pos = probe->clean.n_pos;
 	plan->sweeps = pb_arena_array(&plan->arena, n_sweeps, sizeof *plan->sweeps);
-	int rc = plan->sweeps ? 0 : -PB_E_NOMEM;
+	int rc = plan->sweeps ? make_drill(plan) : -PB_E_NOMEM;
 	for (size_t i = 0; !rc && i < n_sweeps; i++) {
 		struct pb_plan_sweep *s = &plan->sweeps[i];
 		struct maker m = {.plan = plan, .yaml = &c->yaml, .sweep = s, .config = &c->sweeps[i]};

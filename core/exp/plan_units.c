@@ -193,7 +193,8 @@ int pb_plan_make_probe(struct pb_plan *plan)
 {
 	const struct pb_config_probe *probe = &plan->config->probe;
 	struct names m;
-	plan->has_probe = probe->node || plan->config->n_sweeps || plan->config->n_similarity;
+	plan->has_probe = probe->node || plan->config->n_sweeps || plan->config->n_similarity ||
+			  plan->config->drilldown.node;
 	plan->update = pb_config_optim(&plan->config->update);
 	if (!plan->has_probe)
 		return 0;

@@ -28,13 +28,6 @@ static bool several(const struct prober *r)
 	return r->p->n_units > 1;
 }
 
-/* Units [first, first + n) and their examples, copied: the data keep those of one unit only. */
-struct group {
-	struct pb_arena arena;
-	size_t first, n;
-	struct pb_probe_data *probes;
-};
-
 static int copy_examples(struct pb_arena *arena, struct pb_examples *x)
 {
 	size_t tokens = (size_t)x->n_examples * (size_t)x->n_pos, scored = (size_t)x->n_scored;
@@ -59,26 +52,33 @@ static int copy_probe(struct pb_arena *arena, struct pb_probe_data *probe)
 	return rc ? rc : copy_examples(arena, &probe->questions);
 }
 
-/* As many units from `first` on as may share an engine. */
-static int open_group(const struct prober *r, size_t first, struct group *g)
+int pb_probe_group_open(const struct pb_probing *probing, size_t first, struct pb_probe_group *ret_group)
 {
-	size_t most = pb_engine_group(r->p->plan, r->p->engine), left = r->p->n_units - first;
-	*g = (struct group){.first = first};
+	const struct pb_probing *p = probing;
+	struct pb_probe_group g = {.first = first};
+	size_t most = pb_engine_group(p->plan, p->engine), left = p->n_units - first;
 	most = most < left ? most : left;
-	g->probes = pb_arena_array(&g->arena, most, sizeof *g->probes);
-	int rc = g->probes ? 0 : -PB_E_NOMEM;
-	while (!rc && g->n < most) {
-		struct pb_probe_data *probe = &g->probes[g->n];
-		rc = pb_data_probe(r->p->plan, r->p->units[first + g->n], probe);
-		if (!rc && g->n && !pb_engine_same_shape(&g->probes[0], probe))
+	g.probes = pb_arena_array(&g.arena, most, sizeof *g.probes);
+	int rc = g.probes ? 0 : -PB_E_NOMEM;
+	while (!rc && g.n < most) {
+		struct pb_probe_data *probe = &g.probes[g.n];
+		rc = pb_data_probe(p->plan, p->units[first + g.n], probe);
+		if (!rc && g.n && !pb_engine_same_shape(&g.probes[0], probe))
 			break;
 		if (!rc)
-			rc = copy_probe(&g->arena, probe);
-		g->n += !rc;
+			rc = copy_probe(&g.arena, probe);
+		g.n += !rc;
 	}
 	if (rc)
-		pb_arena_finish(&g->arena);
+		pb_arena_finish(&g.arena);
+	else
+		*ret_group = g;
 	return rc;
+}
+
+void pb_probe_group_close(struct pb_probe_group *group)
+{
+	pb_arena_finish(&group->arena);
 }
 
 static const char *examples_text(const struct prober *r, const struct pb_examples *x)
@@ -89,7 +89,7 @@ static const char *examples_text(const struct prober *r, const struct pb_example
 	return pb_arena_printf(r->p->arena, "%s (+%lld)", first, (long long)x->n_examples - 1);
 }
 
-static int describe_probe(struct prober *r, const struct group *g, const struct pb_engine *engine, size_t i)
+static int describe_probe(struct prober *r, const struct pb_probe_group *g, const struct pb_engine *engine, size_t i)
 {
 	const struct pb_probe_ends *ends = &engine->ends[i];
 	struct pb_result_probe *probe = &r->out->probes[r->out->n_probes++];
@@ -149,7 +149,7 @@ static int publish(struct prober *r, const struct pb_result_sweep *table, size_t
 	return rc;
 }
 
-static int sweep_group(struct prober *r, const struct group *g, struct pb_engine *engine)
+static int sweep_group(struct prober *r, const struct pb_probe_group *g, struct pb_engine *engine)
 {
 	const struct pb_plan *plan = r->p->plan;
 	int rc = 0;
@@ -171,7 +171,7 @@ static int sweep_group(struct prober *r, const struct group *g, struct pb_engine
 	return rc;
 }
 
-static int run_group(struct prober *r, const struct group *g)
+static int run_group(struct prober *r, const struct pb_probe_group *g)
 {
 	struct pb_engine engine;
 	int rc = pb_plan_settle(r->p->plan, &g->probes[0], &r->told);
@@ -226,13 +226,13 @@ static int run_groups(struct prober *r)
 {
 	int rc = 0;
 	for (size_t first = 0; !rc && first < r->p->n_units;) {
-		struct group g;
-		rc = open_group(r, first, &g);
+		struct pb_probe_group g;
+		rc = pb_probe_group_open(r->p, first, &g);
 		if (rc)
 			break;
 		rc = run_group(r, &g);
 		first += g.n;
-		pb_arena_finish(&g.arena);
+		pb_probe_group_close(&g);
 	}
 	return rc;
 }

@@ -26,6 +26,17 @@ struct pb_probed {
 	struct pb_parts parts;
 };
 
+/* Units [first, first + n) and their examples, copied: the data keep those of one unit only. */
+struct pb_probe_group {
+	struct pb_arena arena;
+	size_t first, n;
+	struct pb_probe_data *probes;
+};
+
+/* As many units from `first` on as may share an engine. */
+int pb_probe_group_open(const struct pb_probing *probing, size_t first, struct pb_probe_group *ret_group);
+void pb_probe_group_close(struct pb_probe_group *group);
+
 /* Probes every unit under `weights` and writes the tables; `name` is what the weights are called where there are several
  * sets of them, else NULL. Units of one shape that follow each other share the engine's passes; what a group needs is
  * given back behind it, so that memory does not grow with the units but by their tables. On failure (or Ctrl-C)

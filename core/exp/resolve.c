@@ -186,6 +186,8 @@ static void put_lists(struct resolver *r, struct pb_yaml_node *root)
 	put_written(r, root, "similarity", plan->config->similarity_node);
 	if (plan->n_sweeps)
 		put(r, root, "sweeps", sweeps);
+	if (plan->drill)
+		put(r, root, "drilldown", encode(r, &pb_config_tables.drilldown, NULL, &plan->config->drilldown));
 }
 
 int pb_resolve(const struct pb_plan *plan, struct pb_text *out)

@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "exp/clock.h"
+#include "exp/drilldown.h"
 #include "exp/environment.h"
 #include "exp/probe.h"
 #include "exp/resolve.h"
@@ -28,6 +29,7 @@ struct run {
 	struct pb_probed probed;
 	struct pb_result_units units;
 	struct pb_result_similarity similarity;
+	struct pb_result_drill *drills; /* [sets of weights * shares] */
 };
 
 static const char *start_name(const struct pb_plan *plan)
@@ -130,6 +132,15 @@ static int compare_examples(struct run *r, const struct pb_params *weights, int6
 	return pb_report_write_similarity(r->folder.path, &r->similarity);
 }
 
+static int drill_down(struct run *r, const struct pb_probing *probing, const char *name,
+		      const struct pb_params *weights)
+{
+	size_t done = 0;
+	int rc = pb_drilldown_run(probing, name, weights, r->drills + r->result.n_drills, &done);
+	r->result.n_drills += done;
+	return rc;
+}
+
 /* The sweeps under one set of weights after the other. */
 static int probe_and_sweep(struct run *r)
 {
@@ -154,6 +165,8 @@ static int probe_and_sweep(struct run *r)
 			rc = compare_examples(r, weights, probing.units[0]);
 		if (!rc)
 			rc = pb_probe_units(&probing, names->count > 1 ? names->items[i] : NULL, weights, &r->probed);
+		if (!rc && r->plan->drill)
+			rc = drill_down(r, &probing, names->count > 1 ? names->items[i] : NULL, weights);
 	}
 	return rc;
 }
@@ -165,12 +178,15 @@ static int set_probes(struct run *r)
 	bool one = p->n_probes == 1 && !p->probes[0].weights && r->plan->n_units <= 1;
 	r->result.n_sweeps = p->n_sweeps;
 	r->result.sweeps = p->sweeps;
+	r->result.drills = r->drills;
 	r->result.probe = one ? p->probes : NULL;
 	r->result.n_probes = one ? 0 : p->n_probes;
 	r->result.probes = p->probes;
 	r->result.n_parts = p->parts.n;
 	r->result.parts = p->parts.items;
 	int rc = p->parts.n ? pb_report_write_parts(r->folder.path, p->parts.items, p->parts.n) : 0;
+	if (!rc && r->result.n_drills)
+		rc = pb_report_write_drills(r->folder.path, &r->result);
 	return rc || one || !p->n_probes ? rc : pb_report_write_probes(r->folder.path, &r->result);
 }
 
@@ -211,7 +227,8 @@ static int allocate(struct run *r)
 	weights = weights ? weights : 1;
 	r->probed.probes = pb_arena_array(&r->arena, weights * (units ? units : 1), sizeof *r->probed.probes);
 	r->probed.sweeps = pb_arena_array(&r->arena, weights * r->plan->n_sweeps, sizeof *r->probed.sweeps);
-	return r->stages && r->probed.probes && r->probed.sweeps ? 0 : -PB_E_NOMEM;
+	r->drills = pb_arena_array(&r->arena, weights * r->plan->config->drilldown.share.count, sizeof *r->drills);
+	return r->stages && r->probed.probes && r->probed.sweeps && r->drills ? 0 : -PB_E_NOMEM;
 }
 
 int pb_run(const struct pb_plan *plan, const struct pb_run_options *options)

@@ -9,6 +9,14 @@
 #include "exp/clock.h"
 #include "exp/interrupt.h"
 
+bool pb_sweep_has_score(const struct pb_plan *plan, double metric_clean, double metric_corrupted)
+{
+	double width = fabs(metric_clean - metric_corrupted);
+	double size = fmax(fabs(metric_clean), fabs(metric_corrupted));
+	double epsilon = plan->config->dtype == PB_F64 ? 1e-12 : 1e-5;
+	return width > epsilon * fmax(size, 1.0);
+}
+
 /* The two ends of the score: the unpatched clean and corrupted runs, measured as the sweep measures. */
 static void set_ends(const struct pb_engine *e, size_t probe, const struct pb_plan_sweep *s, struct pb_result_sweep *r)
 {
@@ -21,11 +29,7 @@ static void set_ends(const struct pb_engine *e, size_t probe, const struct pb_pl
 		r->metric_clean = clean_base ? clean->metric_logits : clean->metric_as_base;
 		r->metric_corrupted = clean_base ? corrupted->metric_as_base : corrupted->metric_logits;
 	}
-	double width = fabs(r->metric_clean - r->metric_corrupted);
-	double size = fmax(fabs(r->metric_clean), fabs(r->metric_corrupted));
-	/* A difference within rounding of its terms carries no digits. */
-	double epsilon = e->plan->config->dtype == PB_F64 ? 1e-12 : 1e-5;
-	r->score_defined = width > epsilon * fmax(size, 1.0);
+	r->score_defined = pb_sweep_has_score(e->plan, r->metric_clean, r->metric_corrupted);
 	r->neutral = s->config->neutral;
 	if (isnan(r->neutral))
 		r->neutral = s->config->base == PB_FROM_CLEAN ? 1.0 : 0.0;

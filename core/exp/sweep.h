@@ -5,6 +5,9 @@
 #include "exp/engine.h"
 #include "report/report.h"
 
+/* Is there a score between these ends? A difference within rounding of its terms carries no digits. */
+bool pb_sweep_has_score(const struct pb_plan *plan, double metric_clean, double metric_corrupted);
+
 /* Evaluates every cell for every probe of the engine's group, cells of different probes in the same passes. Everything
  * in the results comes from the arena or the plan; ret_results [n_probes]. A cell whose patched model gives no finite metric
  * is NaN, and a note says why. When interrupted or failing after some cells, the rest are NaN, the results are there and

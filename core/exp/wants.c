@@ -6,7 +6,7 @@ bool pb_wants_kind(const struct pb_plan *plan, enum pb_sweep_kind kind)
 	for (size_t i = 0; i < plan->n_sweeps; i++)
 		if (plan->sweeps[i].config->kind == (int32_t)kind)
 			return true;
-	return false;
+	return kind == PB_SWEEP_PARAMS && plan->drill;
 }
 
 bool pb_wants_updates(const struct pb_plan *plan)

@@ -131,8 +131,8 @@ static const bool *cells_by(struct pass *p, int id, int64_t parts, int64_t usual
 	return any ? cells : NULL;
 }
 
-/* out = (or +=) x W + bias, summed up in groups of W's rows, as its gradients come: usually in `parts`, or, where some
- * heads' gradients are of another run, in one for each head. */
+/* out = (or +=) x W + bias, summed up in groups of W's rows, as its gradients come: usually in `parts`, or, where
+ * some heads' gradients are of another run, in one for each head. */
 static void linear(struct pass *p, const struct pb_view *x, const char *leaf, const char *bias_leaf,
 		   const struct pb_view *out, int64_t parts, bool add)
 {

@@ -378,6 +378,55 @@ static void read_sweeps(struct reader *r, const json_t *object, struct pb_result
 	run->sweeps = sweeps;
 }
 
+static void read_drill(struct reader *r, const json_t *item, struct pb_result_drill *drill)
+{
+	size_t n_steps, n_parts;
+	const json_t *step_list = read_list(r, item, "steps", &n_steps), *part_list = read_list(r, item, "parts", &n_parts);
+	struct pb_result_drill_step *steps = take(r, n_steps, sizeof *steps);
+	struct pb_result_drill_part *parts = take(r, n_parts, sizeof *parts);
+	for (size_t i = 0; i < n_steps && !r->rc; i++) {
+		const json_t *step = json_array_get(step_list, i);
+		steps[i] = (struct pb_result_drill_step){
+		        .level = int_of(r, "level", json_object_get(step, "level")),
+		        .set = read_name(r, step, "set"),
+		        .score = read_real(r, step, "score"),
+		        .parameters = int_of(r, "parameters", json_object_get(step, "parameters")),
+		        .cells = int_of(r, "cells", json_object_get(step, "cells")),
+		};
+	}
+	for (size_t i = 0; i < n_parts && !r->rc; i++) {
+		const json_t *part = json_array_get(part_list, i);
+		parts[i] = (struct pb_result_drill_part){read_name(r, part, "name"),
+		                                         int_of(r, "parameters", json_object_get(part, "parameters")),
+		                                         read_real(r, part, "without")};
+	}
+	*drill = (struct pb_result_drill){
+	        .weights = read_text(r, item, "weights"),
+	        .share = read_real(r, item, "share"),
+	        .base = read_name(r, item, "base"),
+	        .n_units = int_of(r, "units", json_object_get(item, "units")),
+	        .parameters = int_of(r, "parameters", json_object_get(item, "parameters")),
+	        .n_steps = n_steps,
+	        .steps = steps,
+	        .n_parts = n_parts,
+	        .parts = parts,
+	        .note = read_text(r, item, "note"),
+	        .cells = int_of(r, "cells", json_object_get(item, "cells")),
+	        .seconds = read_real(r, item, "seconds"),
+	};
+}
+
+static void read_drills(struct reader *r, const json_t *object, struct pb_result_run *run)
+{
+	if (!json_object_get(object, "drilldown"))
+		return;
+	const json_t *list = read_list(r, object, "drilldown", &run->n_drills);
+	struct pb_result_drill *drills = take(r, run->n_drills, sizeof *drills);
+	for (size_t i = 0; i < run->n_drills && !r->rc; i++)
+		read_drill(r, json_array_get(list, i), &drills[i]);
+	run->drills = drills;
+}
+
 static void read_stages(struct reader *r, const json_t *object, struct pb_result_run *run)
 {
 	const json_t *list = read_list(r, object, "stages", &run->n_stages);
@@ -474,6 +523,7 @@ static void read_run(struct reader *r, const json_t *object, struct pb_result_ru
 	run->similarity = read_similarity(r, json_object_get(object, "similarity"));
 	read_parts(r, object, run);
 	read_sweeps(r, object, run);
+	read_drills(r, object, run);
 	read_stages(r, object, run);
 	read_tables(r, object, run);
 	read_environment(r, object, run);

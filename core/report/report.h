@@ -15,6 +15,7 @@ int pb_report_write_units(const char *dir, const struct pb_result_units *units, 
 int pb_report_write_parts(const char *dir, const struct pb_result_part *parts, size_t n); /* estimate-parameters.csv */
 int pb_report_write_similarity(const char *dir, const struct pb_result_similarity *similarity); /* .csv, .json, .npz */
 int pb_report_write_probes(const char *dir, const struct pb_result_run *run); /* probes.csv: a row for each of several */
+int pb_report_write_drills(const char *dir, const struct pb_result_run *run); /* drilldown.csv: a row for each step */
 int pb_report_write_run(const char *dir, const struct pb_result_run *run); /* results.json: everything */
 /* results.json back, as pb_report_write_run wrote it; everything is in the arena, on failure too. */
 int pb_report_read_run(const char *path, struct pb_arena *arena, struct pb_result_run *ret_run);

@@ -166,6 +166,37 @@ struct pb_result_part {
 	double clean, corrupted;
 };
 
+/* A smaller and smaller set of parameters that still carries a share of the score. */
+struct pb_result_drill_step {
+	int64_t level;   /* how far down the tree: 0 the whole model, 1 blocks, ... */
+	const char *set; /* as `sets` takes it */
+	double score;    /* mean over the units */
+	int64_t parameters;
+	int64_t cells;   /* spent up to here */
+};
+
+/* One of the smallest parts of the set that was found. */
+struct pb_result_drill_part {
+	const char *name;
+	int64_t parameters;
+	double without; /* the score of the set without it; NaN: not known */
+};
+
+struct pb_result_drill {
+	const char *weights; /* NULL: under one set only */
+	double share;
+	const char *base;    /* the run that gradients outside the set come from */
+	int64_t n_units;     /* that have a score */
+	int64_t parameters;  /* of the whole model */
+	size_t n_steps;
+	const struct pb_result_drill_step *steps; /* the last is what was found; none: no unit has a score */
+	size_t n_parts;
+	const struct pb_result_drill_part *parts;
+	const char *note; /* what is wrong with it; NULL: nothing */
+	int64_t cells;    /* spent on it in all; sets that a search before it had judged cost nothing */
+	double seconds;
+};
+
 struct pb_result_run {
 	const char *name, *question;
 	const char *version, *date; /* ISO 8601 */
@@ -184,6 +215,8 @@ struct pb_result_run {
 	const struct pb_result_part *parts; /* unit after unit */
 	size_t n_sweeps;
 	const struct pb_result_sweep *sweeps;
+	size_t n_drills;
+	const struct pb_result_drill *drills; /* of each share, under each set of weights */
 	size_t n_notes;
 	const char *const *notes; /* of the run as a whole */
 	double seconds;

@@ -1,4 +1,5 @@
 /* summary.c: what a run found, in a screenful. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -143,6 +144,37 @@ static void draw_stage(struct pb_text *out, const struct pb_terminal *terminal, 
 	pb_text_finish(&words);
 }
 
+/* "  1.048  17.7 %  embed + pos_embed + blocks.0", further in the further down the tree. */
+static void draw_step(struct pb_text *out, const struct pb_terminal *terminal, const struct pb_result_drill *drill,
+                      const struct pb_result_drill_step *step)
+{
+	struct pb_text lead = {0};
+	pb_text_add(&lead, "    %*s%.3f  %.3g %%  ", (int)(2 * step->level), "", step->score,
+	            100.0 * (double)step->parameters / (double)drill->parameters);
+	if (!lead.failed)
+		pb_draw_words(out, terminal, lead.data, step->level ? step->set : "the whole model");
+	pb_text_finish(&lead);
+}
+
+static void draw_drill(struct pb_text *out, const struct pb_terminal *terminal, const struct pb_result_drill *drill)
+{
+	struct pb_text words = {0}, lead = {0};
+	pb_text_add(&lead, "  %g %% of the score%s%s: ", 100.0 * drill->share, drill->weights ? " under " : "",
+	            drill->weights ? drill->weights : "");
+	if (drill->n_steps) {
+		const struct pb_result_drill_step *last = &drill->steps[drill->n_steps - 1];
+		pb_text_add(&words, "%" PRId64 " of %" PRId64 " parameters, %" PRId64 " cells%s", last->parameters,
+		            drill->parameters, drill->cells, drill->note ? "; " : "");
+	}
+	pb_text_add(&words, "%s", drill->note ? drill->note : "");
+	if (!words.failed && !lead.failed)
+		pb_draw_words(out, terminal, lead.data, words.data);
+	for (size_t i = 0; i < drill->n_steps; i++)
+		draw_step(out, terminal, drill, &drill->steps[i]);
+	pb_text_finish(&lead);
+	pb_text_finish(&words);
+}
+
 static void draw_notes(struct pb_text *out, const struct pb_terminal *terminal, const struct pb_result_run *run)
 {
 	if (run->n_notes)
@@ -169,6 +201,10 @@ void pb_terminal_summary(struct pb_terminal *terminal, const struct pb_result_ru
 		draw_heading(&out, terminal, "Strongest cells");
 	for (size_t i = 0; i < run->n_sweeps; i++)
 		draw_sweep(&out, terminal, &run->sweeps[i]);
+	if (run->n_drills)
+		draw_heading(&out, terminal, "Drill-down");
+	for (size_t i = 0; i < run->n_drills; i++)
+		draw_drill(&out, terminal, &run->drills[i]);
 	draw_notes(&out, terminal, run);
 	struct pb_text place = {0};
 	pb_text_add(&place, "%s/report.html", dir);

@@ -39,6 +39,8 @@ extern const struct pb_members_number {
 extern const size_t pb_members_n_numbers;
 /* The columns that the two spreads are of: metric and score, or their estimates where there is nothing else. */
 const char *const *pb_members_columns(const struct pb_result_sweep *sweep);
+/* drill.c */
+void pb_table_add_drills(struct pb_json *json, const char *key, const struct pb_result_run *run);
 void pb_table_add_strings(struct pb_json *json, const char *key, const char *const *strings, size_t count);
 void pb_similarity_add(struct pb_json *json, const char *key, const struct pb_result_similarity *similarity);
 int pb_table_write_npz(const char *dir, const struct pb_result_sweep *sweep);

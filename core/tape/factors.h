@@ -45,9 +45,11 @@ static inline const struct pb_cell_gradient *pb_factors_cell(const struct pb_fac
 
 /* What the kernels take: group g of a MATRIX or VECTOR; ROWS as one dense matrix. */
 struct pbk_gradient pb_gradient_group(const struct pb_cell_gradient *gradient, int64_t group);
-/* A gradient in n groups, group i from a, or from b where `second` says so; a MATRIX in one group is cut into rows, a
- * VECTOR into runs. a and b are gradients of one parameter, in 1 or n groups, and stay as long as the result; it keeps
- * `each` [n]. */
+/* Block `part` of `parts`, a multiple of the groups: along the rows of all groups of a MATRIX, along a VECTOR. */
+struct pbk_gradient pb_gradient_part(const struct pb_cell_gradient *gradient, int64_t part, int64_t parts);
+/* A gradient in n groups, group i from a, or from b where `second` says so; a MATRIX in one group is cut into rows,
+ * a VECTOR into runs. a and b are gradients of one parameter, in 1 or n groups, and stay as long as the result; it
+ * keeps `each` [n]. */
 struct pb_cell_gradient pb_gradient_mix(const struct pb_cell_gradient *a, const struct pb_cell_gradient *b,
 					const bool *second, int64_t n, struct pbk_gradient *each);
 /* ret_dots[i] = the inner product of a[i] and b[i], gradients of one parameter each; 0 where one is NONE. */

@@ -27,29 +27,35 @@ struct pbk_gradient pb_gradient_group(const struct pb_cell_gradient *g, int64_t 
 	return k;
 }
 
-/* The same gradient in n groups. */
-static struct pb_cell_gradient split(const struct pb_cell_gradient *g, int64_t n)
+struct pbk_gradient pb_gradient_part(const struct pb_cell_gradient *g, int64_t part, int64_t parts)
 {
-	struct pb_cell_gradient parts = *g;
-	if (g->form == PB_GRADIENT_NONE || g->groups == n)
-		return parts;
-	parts.groups = n;
-	if (g->form == PB_GRADIENT_VECTOR) {
-		parts.n = g->n / n;
-	} else {
-		parts.k = parts.stride_x = g->k / n;
-		parts.stride_dy = 0;
-	}
-	return parts;
+	if (g->form == PB_GRADIENT_NONE)
+		return (struct pbk_gradient){0};
+	int64_t per_group = parts / g->groups, group = part / per_group, cut = part % per_group;
+	struct pbk_gradient k = pb_gradient_group(g, group);
+	if (!cut)
+		return k;
+	if (g->form == PB_GRADIENT_VECTOR)
+		k.dense = pb_view_at(&g->dy, group * g->n + cut * (g->n / per_group));
+	else if (k.dense)
+		k.dense = pb_view_at(&g->dense, (group * g->k + cut * (g->k / per_group)) * g->n);
+	else
+		k.x = pb_view_at(&g->x, group * g->stride_x + cut * (g->k / per_group));
+	return k;
 }
 
 struct pb_cell_gradient pb_gradient_mix(const struct pb_cell_gradient *a, const struct pb_cell_gradient *b,
 					const bool *second, int64_t n, struct pbk_gradient *each)
 {
-	struct pb_cell_gradient from[2] = {split(a, n), split(b, n)};
-	struct pb_cell_gradient mixed = from[from[0].form == PB_GRADIENT_NONE];
+	struct pb_cell_gradient mixed = a->form == PB_GRADIENT_NONE ? *b : *a;
+	int64_t per_group = n / (mixed.groups ? mixed.groups : n);
 	for (int64_t i = 0; i < n; i++)
-		each[i] = pb_gradient_group(&from[second[i]], i);
+		each[i] = pb_gradient_part(second[i] ? b : a, i, n);
+	if (mixed.form == PB_GRADIENT_VECTOR)
+		mixed.n /= per_group;
+	else
+		mixed.k /= per_group;
+	mixed.groups = n;
 	mixed.each = each;
 	return mixed;
 }

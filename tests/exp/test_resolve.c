@@ -38,7 +38,8 @@ static const char *const experiments[] = {
 	"     stop: {split: Dt3, metric: accuracy, above: 0.5}}\n"
 	"probe: {select: {before: init, after: model_1, sets: [Dt3, Df4]}}\n"
 	"update: {optimizer: adam, lr: 1e-3, betas: [0.5, 0.75], max_grad_norm: 0}\n"
-	"metric: {plugin: correct_logit, of: probability}\n",
+	"metric: {plugin: correct_logit, of: probability}\n"
+	"drilldown: {share: 0.5}\n",
 	"model: {n_layers: 1, d_model: 16, n_heads: 2}\nloss: {plugin: correct_logit}\n"
 	"data: {plugin: oocl, mod: 30, sets: {Dt3: [5]}}\nprobe: {unit: 5}\n"
 	"sweeps: [{name: r, hook: resid_pre, setter: layer_pos, over: [layer, pos], forward: clean, kind: "
@@ -105,6 +106,7 @@ START_TEST(nothing_is_left_to_a_default)
 	check_keys(text, &pb_config_tables.update, "  ", "");
 	check_keys(text, &pb_config_tables.probe, "  ", "unit units");
 	check_keys(text, &pb_config_tables.select, "    ", "");
+	check_keys(text, &pb_config_tables.drilldown, "  ", "");
 	for (size_t i = 0; i < sizeof more / sizeof *more; i++)
 		ck_assert_msg(strstr(text, more[i]) != NULL, "no `%s` in:%s", more[i], text);
 	free(text);

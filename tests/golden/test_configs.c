@@ -21,6 +21,7 @@ static const struct {
 	{"patch-position.yaml", {load, GOLDEN_DATA}, true},
 	{"patch-params.yaml", {load, GOLDEN_DATA}, true},
 	{"screen-estimate.yaml", {load, GOLDEN_DATA}, true},
+	{"drill-down.yaml", {load, GOLDEN_DATA}, true},
 	{"activation-patching.yaml",
 	 {load, "probe.unit=pair",
 	  "data.pairs=[{name: pair, clean: [2, 41, 60, 22], corrupted: [2, 42, 60, 24], pos: 2, answer: 22, distractor: 24}]"},

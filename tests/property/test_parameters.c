@@ -200,9 +200,11 @@ START_TEST(both_engines_mix_heads_alike)
 	world_make(&w, _i, 0);
 	const char *base = runs[world_draw(&w, 2)];
 	int last = (int)world_draw(&w, w.n_heads);
-	world_sweep(&w, "name: heads, setter: params, base: %s, sets: {V: W_V.h%d, O: W_O.h%d, bias: \"b_?.h%d\", "
+	bool estimates = !strstr(w.text.data, "metric: logit_difference");
+	world_sweep(&w, "name: heads, setter: params, base: %s, estimate: %s, "
+		    "sets: {V: W_V.h%d, O: W_O.h%d, bias: \"b_?.h%d\", "
 		    "head: h%d, others: \"blocks.0 - h%d\", W_O: W_O, first: h0, all: \"*\", two: W_O.h0 + W_Q.h%d}",
-		    base, last, last, last, last, last, last);
+		    base, estimates ? "true" : "false", last, last, last, last, last, last);
 	double tolerance = world_tolerance(&w);
 	world_open(&w, &lab, NULL, 1);
 	struct pb_result_sweep mine = lab_run(&lab, "heads");
@@ -212,6 +214,8 @@ START_TEST(both_engines_mix_heads_alike)
 	struct pb_result_sweep others = lab_run(&lab, "heads");
 	for (size_t i = 0; i < mine.n_cells; i++)
 		same_cells(&mine, i, &others, i, tolerance);
+	for (size_t i = 0; estimates && i < mine.n_cells; i++)
+		lab_near(mine.cells[i].estimate, others.cells[i].estimate, tolerance, "estimate of cell %zu", i);
 	lab_close(&lab);
 	world_end(&w);
 }

@@ -260,6 +260,23 @@ static const struct pb_result_pair environment[] = {
         {"seed", "42"},       {"setter layer_head", "1.0"},
 };
 
+static const struct pb_result_drill *make_drills(bool edges)
+{
+	static const struct pb_result_drill_step steps[] = {
+	        {0, "*", 1, 16283380, 0},
+	        {1, "embed + pos_embed + blocks.0", 1.0483, 2884352, 24},
+	        {3, "embed + pos_embed + blocks.0.attn.{W,b}_V + blocks.0.attn.{W,b}_O", 0.9123, 1567488, 60},
+	};
+	static const struct pb_result_drill_part smallest[] = {{"embed.W_E", 249856, 0.56},
+	                                                       {"blocks.0.attn.W_V.h2", 131072, NAN}};
+	static const struct pb_result_drill drills[] = {
+	        {NULL, 0.9, "corrupted", 1, 16283380, 3, steps, 2, smallest, NULL, 93, 0.71},
+	        {"model_1", 0.5, "clean", 60, 16283380, 2, steps, 0, smallest, "ended by </script>", 1200, 61},
+	        {"model_2", 1, "corrupted", 0, 16283380, 0, steps, 0, smallest, "nothing to search for", 0, NAN},
+	};
+	return edges ? drills + 1 : drills;
+}
+
 const struct pb_result_run *pb_example_run(struct pb_arena *arena)
 {
 	static const struct pb_result_probe probe = {
@@ -292,6 +309,8 @@ const struct pb_result_run *pb_example_run(struct pb_arena *arena)
 	        .parts = parts,
 	        .n_sweeps = 7,
 	        .sweeps = sweeps,
+	        .n_drills = 1,
+	        .drills = make_drills(false),
 	        .n_notes = 1,
 	        .notes = notes,
 	        .seconds = 1834.2,
@@ -343,6 +362,8 @@ const struct pb_result_run *pb_example_edges(struct pb_arena *arena)
 	        .units = make_units(arena, 0),
 	        .n_sweeps = 7,
 	        .sweeps = sweeps,
+	        .n_drills = 2,
+	        .drills = make_drills(true),
 	        .n_notes = 2,
 	        .notes = notes,
 	        .seconds = NAN,

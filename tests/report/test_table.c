@@ -337,6 +337,21 @@ START_TEST(curves_and_units_are_tables)
 }
 END_TEST
 
+START_TEST(a_drill_down_is_a_table)
+{
+	const struct pb_result_run *run = pb_example_run(&arena);
+	ck_assert_ok(pb_report_write_drills(pb_test_dir(), run));
+	struct csv *csv = read_csv("drilldown.csv");
+	ck_assert_uint_eq(csv->rows, 4);
+	ck_assert_str_eq(csv->field[0][4], "set");
+	ck_assert_str_eq(csv->field[1][4], "*");
+	ck_assert_str_eq(csv->field[3][4], run->drills[0].steps[2].set);
+	ck_assert_str_eq(csv->field[2][3], "1");
+	ck_assert_str_eq(csv->field[2][6], "2884352");
+	ck_assert(strtod(csv->field[2][5], NULL) == 1.0483);
+}
+END_TEST
+
 START_TEST(names_cannot_leave_the_folder)
 {
 	struct pb_result_stage stage = pb_example_run(&arena)->stages[2];
@@ -383,6 +398,7 @@ int main(void)
 	tcase_add_test(files, results_hold_the_whole_run);
 	tcase_add_test(files, empty_run_is_written);
 	tcase_add_test(files, curves_and_units_are_tables);
+	tcase_add_test(files, a_drill_down_is_a_table);
 	tcase_add_test(files, names_cannot_leave_the_folder);
 	tcase_add_test(files, cells_out_of_order_are_refused);
 	tcase_add_test(files, unwritable_folder_is_an_error);

@@ -335,6 +335,9 @@ START_TEST(summary_names_the_strongest_cells)
 	        "  resid_pre by layer: layer 0: -0.06; layer 1: 0.38; layer 5: 0.44\n",
 	        "  circuit parts: set embeddings + blocks 0-1: 1.02; set embeddings + block 0: 0.89; set block 0: 0.66",
 	        "  resid_pre, backward only: no cell differs from 1, where nothing happens\n",
+	        "\nDrill-down\n  90 % of the score: 1567488 of 16283380 parameters, 93 cells\n",
+	        "\n    1.000  100 %  the whole model\n",
+	        "\n      1.048  17.7 %  embed + pos_embed + blocks.0\n          0.912  9.63 %  embed + pos_embed + ",
 	        "\nReport: runs/x/report.html\n",
 	};
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)

@@ -90,6 +90,7 @@ function makeDetails() {
 document.getElementById("page").append(...[
 	makeHeader(), makeNotes(), makeOverview(), run.probe ? makeProbe(run.probe) : makeProbes(run.probes),
 	makeSection("Sweeps", run.sweeps.length ? [el("div", { class: "figures" }, run.sweeps.map(makeSweep))] : []), run.similarity ? makeSection("Similarity of gradients", [makeSimilarity(run.similarity)]) : null,
+	makeSection("Drill-down", (run.drilldown || []).map(makeDrill)),
 	run.parts ? makeSection("First-order estimate", [makeParts(run.parts)]) : null, makeSection("Training", run.stages.map(makeStage)),
 	makeSection("Units", run.units.map(makeUnits)), makeDetails(),
 ].filter(Boolean));
