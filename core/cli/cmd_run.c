@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "exp/interrupt.h"
-#include "exp/run.h"
+#include "exp/seeds.h"
 
 static const char run_help[] =
 	"usage: patchbay run FILE [--set PATH=VALUE]... [--out DIR] [--device auto|cpu] [--engine auto|reference]\n"
@@ -112,7 +112,7 @@ static int run(int argc, char **argv, const char *help, bool train_only)
 	if (!rc)
 		rc = pb_interrupted();
 	if (!rc)
-		rc = pb_run(&s.plan, &options);
+		rc = s.config.seeds.count ? pb_run_seeds(&s.plan, o.file, o.sets, &options) : pb_run(&s.plan, &options);
 	int code = rc ? pb_cli_fail(argv[0], o.file, rc) : 0;
 	close_session(&s);
 	/* Whatever a plugin calls its failure, it is the run's and not the user's. */

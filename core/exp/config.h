@@ -120,6 +120,7 @@ struct pb_config {
 	const char *base_dir; /* where plugins' files are looked for */
 	const char *name, *question;
 	int64_t seed;
+	struct pb_int_list seeds; /* the whole experiment once for each; none: `seed` */
 	uint32_t dtype;
 	struct pb_config_model model;
 	const struct pb_yaml_node *data, *loss, *metric, *checkpoints;

@@ -133,8 +133,27 @@ static void check_weights(struct pb_config_reader *r)
 	}
 }
 
+/* What a seed changes, but for noise, is what is trained, on what. */
+static void check_seeds(struct pb_config_reader *r)
+{
+	const struct pb_int_list *seeds = &r->config->seeds;
+	const struct pb_yaml_node *list = pb_yaml_get(r->yaml->root, "seeds");
+	if (seeds->count && !r->config->n_stages)
+		pb_yaml_error(r->yaml, list,
+			      "`seeds` repeats the training with each seed, and there is no `train`; to probe several "
+			      "checkpoints, name them in `checkpoints` and `probe.model`");
+	for (size_t i = 0; i < seeds->count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (seeds->items[i] == seeds->items[k]) {
+				pb_yaml_error(r->yaml, list->kind == PB_YAML_LIST ? list->items[i] : list,
+					      "seed %lld is listed twice; once is enough", (long long)seeds->items[i]);
+				break;
+			}
+}
+
 void pb_config_check_names(struct pb_config_reader *reader)
 {
+	check_seeds(reader);
 	check_sweep_names(reader);
 	check_stage_names(reader);
 	check_weights(reader);

@@ -19,7 +19,7 @@ bool pb_config_lacks(struct pb_config_reader *reader, const struct pb_yaml_node 
 /* Rules between the keys of a sweep (config_check.c); `params`: its setter is the word params. Sets the kind of such a
  * sweep. */
 void pb_config_check_sweep(struct pb_config_reader *reader, struct pb_config_sweep *sweep, bool params);
-/* Names of stages, sweeps and weights: no two the same, and weights' fit for a file. */
+/* Names of stages, sweeps and weights, and seeds: no two the same, and weights' fit for a file. */
 void pb_config_check_names(struct pb_config_reader *reader);
 
 #endif

@@ -236,6 +236,7 @@ static void read_root(struct pb_config_reader *r)
 	c->name = top.name;
 	c->question = top.question;
 	c->seed = top.seed;
+	c->seeds = top.seeds;
 	c->dtype = top.precision ? PB_F64 : PB_F32;
 	if (top.folder)
 		c->base_dir = top.folder;

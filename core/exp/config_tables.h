@@ -10,6 +10,7 @@
 struct pb_config_top {
 	const char *name, *question, *folder;
 	int64_t seed;
+	struct pb_int_list seeds;
 	int32_t precision;
 };
 

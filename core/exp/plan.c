@@ -358,6 +358,11 @@ void pb_plan_describe(const struct pb_plan *plan, struct pb_text *out)
 		    (long long)m->n_layers, m->n_layers == 1 ? "" : "s", (long long)m->d_model, (long long)m->n_heads,
 		    (long long)m->d_head, (long long)m->d_mlp, pb_act_names[m->act_fn],
 		    pb_normalization_names[m->normalization], (long long)count);
+	const struct pb_int_list *seeds = &plan->config->seeds;
+	for (size_t i = 0; i < seeds->count; i++)
+		pb_text_add(out, "%s%lld", i ? ", " : "seeds: ", (long long)seeds->items[i]);
+	if (seeds->count)
+		pb_text_add(out, "; all of what follows with each\n");
 	for (size_t i = 0; i < plan->n_stages; i++)
 		pb_text_add(out, "train: %s on %s\n", plan->stages[i].config->name, plan->stages[i].config->split);
 	struct pb_unit unit;
