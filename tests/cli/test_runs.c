@@ -351,6 +351,72 @@ START_TEST(interrupted_sweep)
 }
 END_TEST
 
+static size_t count_of(const char *text, const char *part)
+{
+	size_t n = 0;
+	for (const char *at = text; (at = strstr(at, part)); at++)
+		n++;
+	return n;
+}
+
+/* The signal comes in the second group of units, or behind it; what was finished by then is a table. */
+START_TEST(interrupted_over_units)
+{
+	static const char text[] = "model: {n_layers: 6, d_model: 384, n_heads: 6}\ndata: {plugin: oocl, mod: 30}\n"
+				   "probe: {units: all}\n"
+				   "sweeps:\n"
+				   "  - {name: first, hook: z, setter: layer_head, over: [layer, head], forward: corrupted}\n"
+				   "  - {name: long, hook: pattern, setter: layer_head_dest_src_pattern, "
+				   "over: [layer, head, dest_pos, src_pos], forward: corrupted}\n";
+	const char *file = write_experiment("over-units", text);
+	pid_t pid = command_start(NULL, NULL, (const char *const[]){"run", file, "--threads", "1", "--engine", "reference",
+								    "--out", scratch("over-units"), NULL});
+	for (int i = 0, probes = 0; i < 6000 && probes < 2; i++) {
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+		if (!exists(path_of("over-units", "log.txt")))
+			continue;
+		char *log = read_of("over-units", "log.txt");
+		probes = (int)count_of(log, " probe ");
+		free(log);
+	}
+	kill(pid, SIGINT);
+	struct outcome o = command_wait(pid);
+	ck_assert_int_eq(o.code, 130);
+	int rows = count_lines("over-units", "sweeps/long.units.csv") - 1;
+	ck_assert_msg(rows >= 576 && rows < 30 * 576 && rows % 576 == 0, "%d rows", rows);
+	ck_assert_int_ge(count_lines("over-units", "sweeps/first.units.csv") - 1, 36 * (rows / 576));
+	ck_assert_int_eq(count_lines("over-units", "sweeps/first.csv"), 1 + 36);
+	check_file_says("over-units", "report.html", "the run ended early: interrupted");
+}
+END_TEST
+
+#define SEEDED                                                                                                         \
+	SMALL_MODEL "train: [{name: X1, split: X1, steps: 3, save: model_1}]\nprobe: {units: Dt3}\nsweeps:\n" Z
+
+/* Each seed's folder is that of a run with this seed; above them are the means. */
+START_TEST(one_run_for_each_seed)
+{
+	const char *file = write_experiment("seeds", "seeds: [5, 6, 7]\n" SEEDED);
+	struct outcome o = RUN("check", file);
+	check_says(o.out, "seeds: 5, 6, 7; all of what follows with each\n");
+	check_says(o.out, "probe: 7 units (");
+	check_says(o.out, "sweeps: 1, 2 cells x 7 units = 14\n");
+	o = RUN("run", file, "-q", "--out", scratch("seeds"));
+	ck_assert_msg(o.code == 0, "%s", o.err);
+	file = write_experiment("seed", "seed: 6\n" SEEDED);
+	o = RUN("run", file, "-q", "--out", scratch("seed"));
+	ck_assert_msg(o.code == 0, "%s", o.err);
+	check_same("seeds/seed-6", "seed", "sweeps/z-by-head.units.csv");
+	check_same("seeds/seed-6", "seed", "sets.csv");
+	check_same("seeds/seed-6", "seed", "curves/X1.csv");
+	ck_assert_int_eq(count_lines("seeds", "sweeps/z-by-head.seeds.csv"), 1 + 3 * 2);
+	check_file_says("seeds", "sweeps/z-by-head.seeds.csv", "\r\n6,,0,0,");
+	check_file_says("seeds", "results.json", "\"what\": \"seed\"");
+	check_file_says("seeds", "config.yaml", "\nseeds: [5, 6, 7]\n");
+	ck_assert(exists(path_of("seeds", "report.html")) && !exists(path_of("seeds", "sets.csv")));
+}
+END_TEST
+
 START_TEST(exploding_training)
 {
 	const char *file = write_experiment(
@@ -468,6 +534,8 @@ int main(void)
 	tcase_add_test(t, resolved_config_finds_the_data);
 	tcase_add_loop_test(t, interrupted_training, 0, 2);
 	tcase_add_test(t, interrupted_sweep);
+	tcase_add_test(t, interrupted_over_units);
+	tcase_add_test(t, one_run_for_each_seed);
 	tcase_add_test(t, exploding_training);
 	tcase_add_loop_test(t, setter_that_fails, 0, sizeof failing / sizeof *failing);
 	tcase_add_test(t, setter_that_gives_nan);

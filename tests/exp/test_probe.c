@@ -240,6 +240,36 @@ START_TEST(units_of_other_shapes)
 }
 END_TEST
 
+/* Estimates have means like anything else; where there is nothing but them, the statistics are theirs. */
+START_TEST(estimates_over_units)
+{
+	static const char head[] = "precision: f64\nmodel: {n_layers: 2, d_model: 16, n_heads: 2}\ndata: {plugin: oocl, mod: 16}\n"
+				   "probe: {units: [3, 5, 8]}\nsweeps:\n";
+	const char *const names[] = {"true", "only"};
+	char *yaml = pb_arena_strdup(&arena, head);
+	for (int i = 0; i < 2; i++)
+		yaml = pb_arena_printf(&arena,
+				       "%s  - {name: %s, estimate: %s, hook: z, setter: layer_head, over: [layer, head], forward: "
+				       "corrupted}\n",
+				       yaml, names[i], names[i]);
+	const struct pb_result_run *all = run_text("estimates", yaml, 0);
+	const struct pb_result_sweep *also = &all->sweeps[0], *only = &all->sweeps[1];
+	ck_assert(also->estimate && !also->estimate->only && only->estimate->only);
+	ck_assert_uint_eq(all->n_parts % 3, 0);
+	for (size_t c = 0; c < 4; c++) {
+		double sum = 0;
+		for (size_t i = 0; i < 3; i++)
+			sum += also->over->items[i].cells[c].estimate;
+		near(also->cells[c].estimate, sum / 3, "mean estimate");
+		near(only->cells[c].estimate, sum / 3, "mean estimate alone");
+		ck_assert(only->over->metric[c].mean == only->cells[c].estimate);
+		ck_assert(also->over->metric[c].mean == also->cells[c].metric);
+		ck_assert(also->cells[c].metric != also->cells[c].estimate);
+	}
+	ck_assert(also->estimate->correlation > 0.5);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("probe");
@@ -249,6 +279,7 @@ int main(void)
 	tcase_add_test(tc, many_units);
 	tcase_add_test(tc, several_sets_of_weights);
 	tcase_add_test(tc, units_of_other_shapes);
+	tcase_add_test(tc, estimates_over_units);
 	suite_add_tcase(suite, tc);
 	return pb_test_run(suite, NULL);
 }

@@ -377,3 +377,35 @@ const struct pb_result_run *pb_example_empty(struct pb_arena *arena)
 	*run = (struct pb_result_run){.name = "empty", .version = "0.1.0", .date = "2025-03-01T12:00:00Z"};
 	return run;
 }
+
+const struct pb_result_run *pb_example_units(struct pb_arena *arena)
+{
+	static const char *const names[] = {"71", "34", "5"}, *const sets[] = {"Dt3", "Df4", NULL};
+	struct pb_result_run *run = need(pb_arena_alloc(arena, sizeof *run));
+	struct pb_result_sweep *sweep = pb_example_sweep(arena, "z by head", 2, (const char *[]){"layer", "head"},
+							 (int64_t[]){3, 2}, 0.4);
+	struct pb_result_members *over = need(pb_arena_alloc(arena, sizeof *over));
+	struct pb_result_member *items = need(pb_arena_array(arena, 3, sizeof *items));
+	struct pb_result_probe *probes = need(pb_arena_array(arena, 3, sizeof *probes));
+	struct pb_result_spread *metric = need(pb_arena_array(arena, sweep->n_cells, sizeof *metric));
+	struct pb_result_spread *score = need(pb_arena_array(arena, sweep->n_cells, sizeof *score));
+	for (size_t i = 0; i < 3; i++) {
+		const struct pb_result_sweep *own = pb_example_sweep(
+			arena, "own", 2, (const char *[]){"layer", "head"}, (int64_t[]){3, 2}, 0.4 + (double)i);
+		items[i] = (struct pb_result_member){names[i], sets[i], 6.25 + (double)i, 2 - (double)i, i < 2, own->cells};
+		probes[i] = (struct pb_result_probe){names[i], "R alias P", "U alias P", 3.9, 6.25, 2, 1, 2, 3, 4, sets[i],
+						     NULL};
+	}
+	for (size_t c = 0; c < sweep->n_cells; c++) {
+		double base = (double)c;
+		metric[c] = (struct pb_result_spread){3, base, 0.5, base - 0.25, base + 0.75};
+		score[c] = (struct pb_result_spread){2, base / 8, 0.125, base / 8 - 0.5, base / 8 + 0.25};
+	}
+	score[5] = (struct pb_result_spread){1, 0.5, NAN, NAN, NAN};
+	*over = (struct pb_result_members){"unit", 3, items, metric, score};
+	sweep->over = over;
+	sweep->weights = "model_1";
+	*run = (struct pb_result_run){.name = "units", .version = "0.1.0", .date = "2025-03-01T12:00:00Z", .n_sweeps = 1,
+				      .sweeps = sweep, .n_probes = 3, .probes = probes};
+	return run;
+}

@@ -15,6 +15,8 @@ struct pb_result_sweep *pb_example_strip(struct pb_arena *arena, const char *nam
 const struct pb_result_run *pb_example_run(struct pb_arena *arena);
 /* A run made of what is awkward: one cell, no cells, all NaN, no score, 500 cells, names in other scripts, markup. */
 const struct pb_result_run *pb_example_edges(struct pb_arena *arena);
+/* A run over three units, one sweep. Cell c's spreads are made of c: not those of the units' tables. */
+const struct pb_result_run *pb_example_units(struct pb_arena *arena);
 /* A run with nothing in it. */
 const struct pb_result_run *pb_example_empty(struct pb_arena *arena);
 

@@ -40,8 +40,8 @@ static char *read_text(void)
 START_TEST(a_run_reads_back_as_it_was)
 {
 	const struct pb_result_run *runs[] = {pb_example_run(&arena), pb_example_edges(&arena),
-	                                      pb_example_empty(&arena)};
-	for (size_t i = 0; i < 3; i++) {
+	                                      pb_example_empty(&arena), pb_example_units(&arena)};
+	for (size_t i = 0; i < 4; i++) {
 		struct pb_result_run run;
 		ck_assert_ok(pb_report_write_run(pb_test_dir(), runs[i]));
 		const char *first = read_text();
