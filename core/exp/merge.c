@@ -113,7 +113,8 @@ static int merge_cells(struct merger *m, struct pb_bootstrap *bootstrap, struct 
 	for (size_t c = 0; !rc && c < n_cells; c++) {
 		cells[c] = merge_cell(m, c);
 		rc = spread_at(m, bootstrap, c,
-			       only ? offsetof(struct pb_result_cell, estimate) : offsetof(struct pb_result_cell, metric),
+			       only ? offsetof(struct pb_result_cell, estimate)
+				    : offsetof(struct pb_result_cell, metric),
 			       values, &metric[c]);
 		if (!rc)
 			rc = spread_at(m, bootstrap, c,
@@ -217,8 +218,8 @@ static const char *note_close_ends(const struct merger *m, int *ret_rc)
 		return NULL;
 	const char *note = pb_arena_printf(
 		m->arena,
-		"%s%s %s%s: both ends lie less than a tenth as far apart as those of the median %s, so a score divides by "
-		"little and outweighs others in the mean; compare with the metric, or leave such %ss out",
+		"%s%s %s%s: both ends lie less than a tenth as far apart as those of the median %s, so a score divides "
+		"by little and outweighs others in the mean; compare with the metric, or leave such %ss out",
 		m->what, count == 1 ? "" : "s", names, count > NAMED ? ", ..." : "", m->what, m->what);
 	*ret_rc = note ? 0 : -PB_E_NOMEM;
 	return note;
@@ -238,8 +239,9 @@ static const char *attribute(const struct merger *m, const char *note)
 	}
 	if (!names || count == m->n)
 		return names ? note : NULL;
-	return count > NAMED ? pb_arena_printf(m->arena, "%zu of %zu %ss (%s, ...): %s", count, m->n, m->what, names, note)
-			     : pb_arena_printf(m->arena, "%s%s %s: %s", m->what, count > 1 ? "s" : "", names, note);
+	return count > NAMED
+		       ? pb_arena_printf(m->arena, "%zu of %zu %ss (%s, ...): %s", count, m->n, m->what, names, note)
+		       : pb_arena_printf(m->arena, "%s%s %s: %s", m->what, count > 1 ? "s" : "", names, note);
 }
 
 static int merge_notes(struct merger *m)
@@ -271,8 +273,8 @@ static int merge_notes(struct merger *m)
 	return 0;
 }
 
-int pb_merge_sweeps(const struct pb_merge_part *parts, size_t n, const char *what, uint64_t seed, struct pb_arena *arena,
-		    struct pb_result_sweep *ret_sweep)
+int pb_merge_sweeps(const struct pb_merge_part *parts, size_t n, const char *what, uint64_t seed,
+		    struct pb_arena *arena, struct pb_result_sweep *ret_sweep)
 {
 	struct pb_bootstrap bootstrap;
 	struct pb_result_members *over = pb_arena_alloc(arena, sizeof *over);

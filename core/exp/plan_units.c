@@ -114,8 +114,8 @@ static int fail_name(struct pb_plan *plan, const struct names *m, const char *na
 	return 0;
 }
 
-/* One word of `probe.units`: a unit, a set, or all. A unit that is itself called `all` is all of them together: alone the
- * word means each of them and not this one, beside others it means this one. */
+/* One word of `probe.units`: a unit, a set, or all. A unit that is itself called `all` is all of them together: alone
+ * the word means each of them and not this one, beside others it means this one. */
 static int take_word(struct pb_plan *plan, const struct names *m, const char *word, const struct pb_yaml_node *at,
 		     bool *taken)
 {

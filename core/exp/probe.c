@@ -261,7 +261,11 @@ int pb_probe_units(const struct pb_probing *probing, const char *name, const str
 	const struct pb_probing *p = probing;
 	struct pb_arena arena = {0};
 	size_t n = p->n_units, n_tables = p->plan->n_sweeps * n;
-	struct prober r = {.p = p, .name = name, .weights = weights, .out = probed, .told = p->plan->n_examples,
+	struct prober r = {.p = p,
+			   .name = name,
+			   .weights = weights,
+			   .out = probed,
+			   .told = p->plan->n_examples,
 			   .names = pb_arena_array(&arena, n, sizeof *r.names),
 			   .sets = pb_arena_array(&arena, n, sizeof *r.sets),
 			   .tables = pb_arena_array(&arena, n_tables, sizeof *r.tables),

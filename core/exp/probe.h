@@ -37,10 +37,10 @@ struct pb_probe_group {
 int pb_probe_group_open(const struct pb_probing *probing, size_t first, struct pb_probe_group *ret_group);
 void pb_probe_group_close(struct pb_probe_group *group);
 
-/* Probes every unit under `weights` and writes the tables; `name` is what the weights are called where there are several
- * sets of them, else NULL. Units of one shape that follow each other share the engine's passes; what a group needs is
- * given back behind it, so that memory does not grow with the units but by their tables. On failure (or Ctrl-C)
- * whatever was finished is in *probed and written. */
+/* Probes every unit under `weights` and writes the tables; `name` is what the weights are called where there are
+ * several sets of them, else NULL. Units of one shape that follow each other share the engine's passes; what a group
+ * needs is given back behind it, so that memory does not grow with the units but by their tables. On failure (or
+ * Ctrl-C) whatever was finished is in *probed and written. */
 int pb_probe_units(const struct pb_probing *probing, const char *name, const struct pb_params *weights,
 		   struct pb_probed *probed);
 

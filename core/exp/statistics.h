@@ -16,8 +16,8 @@ enum { PB_BOOTSTRAP_RESAMPLES = 2000 };
 struct pb_bootstrap {
 	uint64_t seed;
 	struct pb_arena arena;
-	size_t n;                 /* values that `draws` is for; 0: none yet */
-	uint32_t *draws;          /* [RESAMPLES, n] */
+	size_t n;        /* values that `draws` is for; 0: none yet */
+	uint32_t *draws; /* [RESAMPLES, n] */
 	double *values, *means;
 };
 

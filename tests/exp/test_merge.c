@@ -10,7 +10,8 @@ enum { UNITS = 3, CELLS = 2 };
 
 static const int64_t at[CELLS] = {0, 1};
 static const char *const unit_names[] = {"3", "17", "4"};
-static const char *const labels[UNITS][CELLS] = {{"R (0)", "alias(3) (1)"}, {"R (0)", "alias(17) (1)"}, {"R (0)", "alias(4) (1)"}};
+static const char *const labels[UNITS][CELLS] = {
+	{"R (0)", "alias(3) (1)"}, {"R (0)", "alias(17) (1)"}, {"R (0)", "alias(4) (1)"}};
 static struct pb_arena arena;
 static struct pb_result_axis axes[UNITS];
 static struct pb_result_cell cells[UNITS][CELLS];
@@ -31,9 +32,15 @@ static void setup(void)
 			cells[i][c].forward = (struct pb_result_hook){1 + i, 0.5 * i};
 			cells[i][c].params_without_grad = 5 - i;
 		}
-		tables[i] = (struct pb_result_sweep){.name = "s", .n_axes = 1, .axes = &axes[i], .n_cells = CELLS,
-						     .cells = cells[i], .metric_clean = 4, .metric_corrupted = 2,
-						     .score_defined = true, .seconds = 0.5};
+		tables[i] = (struct pb_result_sweep){.name = "s",
+						     .n_axes = 1,
+						     .axes = &axes[i],
+						     .n_cells = CELLS,
+						     .cells = cells[i],
+						     .metric_clean = 4,
+						     .metric_corrupted = 2,
+						     .score_defined = true,
+						     .seconds = 0.5};
 		parts[i] = (struct pb_merge_part){unit_names[i], NULL, &tables[i]};
 	}
 }

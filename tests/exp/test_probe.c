@@ -64,7 +64,7 @@ static const struct pb_result_run *run_text(const char *name, const char *yaml, 
 	"  - {name: torch, hook: resid_pre, setter: layer_pos, over: [layer, pos], forward: corrupted, backward: "     \
 	"corrupted, gradient: torch}\n"                                                                                \
 	"  - {name: logits, kind: activation, hook: z, setter: layer_head, over: [layer, head], forward: clean}\n"     \
-	"  - {name: noise, hook: z, setter: {plugin: noise, std: 0.3}, over: [layer]}\n"                              \
+	"  - {name: noise, hook: z, setter: {plugin: noise, std: 0.3}, over: [layer]}\n"                               \
 	"  - {name: means, hook: attn_out, setter: {plugin: mean, split: X2}, over: [layer]}\n"                        \
 	"  - {name: sets, setter: params, sets: cumulative}\n"
 
@@ -140,7 +140,8 @@ START_TEST(units_together_as_alone)
 	ck_assert_uint_eq(all->n_probes, 3);
 	ck_assert_uint_eq(all->n_sweeps, 6);
 	for (size_t i = 0; i < 3; i++) {
-		const struct pb_result_run *one = run_golden(units[i], pb_arena_printf(&arena, "{unit: %s}", units[i]), 0);
+		const struct pb_result_run *one =
+			run_golden(units[i], pb_arena_printf(&arena, "{unit: %s}", units[i]), 0);
 		ck_assert_str_eq(all->probes[i].unit, units[i]);
 		ck_assert_str_eq(all->probes[i].clean, one->probe->clean);
 		same(all->probes[i].metric_before, one->probe->metric_before, "metric before");
@@ -212,19 +213,20 @@ END_TEST
 /* Units of other numbers of examples do not share an engine; a unit whose ends coincide has no score, but a metric. */
 START_TEST(units_of_other_shapes)
 {
-	static const char head[] = "precision: f64\nmodel: {n_layers: 2, d_model: 8, n_heads: 2}\nmetric: logit_difference\n"
-				   "data:\n  plugin: tokens\n  pairs: [" PAIR(3, 5) ", " PAIR(4, 4) ", " PAIR(6, 2) "]\n",
-			  sweeps[] = "sweeps: [{name: r, kind: activation, hook: resid_pre, setter: layer_pos, over: [layer, "
-				     "pos], forward: clean}]\n";
+	static const char
+		head[] = "precision: f64\nmodel: {n_layers: 2, d_model: 8, n_heads: 2}\nmetric: logit_difference\n"
+			 "data:\n  plugin: tokens\n  pairs: [" PAIR(3, 5) ", " PAIR(4, 4) ", " PAIR(6, 2) "]\n",
+		sweeps[] = "sweeps: [{name: r, kind: activation, hook: resid_pre, setter: layer_pos, over: [layer, "
+			   "pos], forward: clean}]\n";
 	static const char *const units[] = {"0", "all", "1", "2"};
-	const struct pb_result_run *all = run_text(
-		"shapes", pb_arena_printf(&arena, "%sprobe: {units: [0, all, 1, 2]}\n%s", head, sweeps), 0);
+	const struct pb_result_run *all =
+		run_text("shapes", pb_arena_printf(&arena, "%sprobe: {units: [0, all, 1, 2]}\n%s", head, sweeps), 0);
 	const struct pb_result_sweep *s = &all->sweeps[0];
 	ck_assert_uint_eq(s->over->n, 4);
 	for (size_t i = 0; i < 4; i++) {
-		const struct pb_result_run *one = run_text(
-			pb_arena_printf(&arena, "shape-%s", units[i]),
-			pb_arena_printf(&arena, "%sprobe: {unit: %s}\n%s", head, units[i], sweeps), 0);
+		const struct pb_result_run *one =
+			run_text(pb_arena_printf(&arena, "shape-%s", units[i]),
+				 pb_arena_printf(&arena, "%sprobe: {unit: %s}\n%s", head, units[i], sweeps), 0);
 		ck_assert_str_eq(s->over->items[i].name, units[i]);
 		compare(s, i, &one->sweeps[0]);
 	}
@@ -243,15 +245,17 @@ END_TEST
 /* Estimates have means like anything else; where there is nothing but them, the statistics are theirs. */
 START_TEST(estimates_over_units)
 {
-	static const char head[] = "precision: f64\nmodel: {n_layers: 2, d_model: 16, n_heads: 2}\ndata: {plugin: oocl, mod: 16}\n"
-				   "probe: {units: [3, 5, 8]}\nsweeps:\n";
+	static const char head[] =
+		"precision: f64\nmodel: {n_layers: 2, d_model: 16, n_heads: 2}\ndata: {plugin: oocl, mod: 16}\n"
+		"probe: {units: [3, 5, 8]}\nsweeps:\n";
 	const char *const names[] = {"true", "only"};
 	char *yaml = pb_arena_strdup(&arena, head);
 	for (int i = 0; i < 2; i++)
-		yaml = pb_arena_printf(&arena,
-				       "%s  - {name: %s, estimate: %s, hook: z, setter: layer_head, over: [layer, head], forward: "
-				       "corrupted}\n",
-				       yaml, names[i], names[i]);
+		yaml = pb_arena_printf(
+			&arena,
+			"%s  - {name: %s, estimate: %s, hook: z, setter: layer_head, over: [layer, head], forward: "
+			"corrupted}\n",
+			yaml, names[i], names[i]);
 	const struct pb_result_run *all = run_text("estimates", yaml, 0);
 	const struct pb_result_sweep *also = &all->sweeps[0], *only = &all->sweeps[1];
 	ck_assert(also->estimate && !also->estimate->only && only->estimate->only);

@@ -91,7 +91,8 @@ START_TEST(interval_is_the_documented_one)
 	for (uint64_t b = 0; b < B; b++) {
 		double sum = 0;
 		for (uint64_t k = 0; k < N; k++)
-			sum += values[(pb_random(42, pb_random_stream("bootstrap"), b * 4294967296u + k) >> 32) * N >> 32];
+			sum += values[(pb_random(42, pb_random_stream("bootstrap"), b * 4294967296u + k) >> 32) * N >>
+				      32];
 		means[b] = sum / N;
 	}
 	qsort(means, B, sizeof *means, compare);

@@ -52,8 +52,9 @@ START_TEST(table_of_statistics)
 	const struct pb_result_run *run = pb_example_units(&arena);
 	ck_assert_ok(pb_report_write_sweep(pb_test_dir(), run->sweeps));
 	const char *text = read_text("sweeps/z_by_head.csv");
-	ck_assert_str_eq(line(text, 0), "layer,head,metric_mean,metric_std,metric_low,metric_high,metric_count,score_mean,"
-					"score_std,score_low,score_high,score_count");
+	ck_assert_str_eq(line(text, 0),
+			 "layer,head,metric_mean,metric_std,metric_low,metric_high,metric_count,score_mean,"
+			 "score_std,score_low,score_high,score_count");
 	ck_assert_str_eq(line(text, 5), "2,0,4,0.5,3.75,4.75,3,0.5,0.125,0,0.75,2");
 	ck_assert_str_eq(line(text, 6), "2,1,5,0.5,4.75,5.75,3,0.5,,,,1");
 }
@@ -66,8 +67,9 @@ START_TEST(table_of_units)
 	const struct pb_result_sweep *sweep = run->sweeps;
 	ck_assert_ok(pb_report_write_sweep(pb_test_dir(), sweep));
 	const char *text = read_text("sweeps/z_by_head.units.csv");
-	ck_assert_str_eq(line(text, 0), "unit,set,layer,head,metric,score,loss,grad_norm,forward_fired,forward_max_change,"
-					"backward_fired,backward_max_change,graph_cut,params_without_grad");
+	ck_assert_str_eq(line(text, 0),
+			 "unit,set,layer,head,metric,score,loss,grad_norm,forward_fired,forward_max_change,"
+			 "backward_fired,backward_max_change,graph_cut,params_without_grad");
 	for (size_t i = 0; i < 18; i++) {
 		const struct pb_result_member *m = &sweep->over->items[i / 6];
 		char *rest = line(text, (int)i + 1), lead[64];
