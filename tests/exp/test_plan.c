@@ -212,6 +212,35 @@ START_TEST(rows_of_both_examples)
 }
 END_TEST
 
+/* The units of a plan by name, in their order. */
+static void check_units(const char *units, const char *want)
+{
+	char yaml[1024], got[512] = "";
+	snprintf(yaml, sizeof yaml,
+		 "model: {n_layers: 1, d_model: 8, n_heads: 2}\ndata: {plugin: oocl, mod: 16, sets: {Dt3: [7, 3], Df4: "
+		 "[12, 5]}}\nprobe: {units: %s}\n",
+		 units);
+	lab_plan(&lab, yaml, 1);
+	for (size_t i = 0; i < lab.plan.n_units; i++) {
+		struct pb_unit unit;
+		ck_assert_ok(pb_data_unit(&lab.plan, lab.plan.units[i], &unit));
+		snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", i ? " " : "", unit.name);
+	}
+	ck_assert_str_eq(got, want);
+	ck_assert_int_eq(lab.plan.unit, lab.plan.units[0]);
+	lab_close(&lab);
+}
+
+/* In the file's order, a set's in the data's, each once. */
+START_TEST(units_by_name_and_set)
+{
+	check_units("[12, 0, 3]", "12 0 3");
+	check_units("Dt3", "7 3");
+	check_units("[3, Df4, Dt3, 3, 12, 1]", "3 12 5 7 1");
+	check_units("[5, 5]", "5");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("plan");
@@ -224,6 +253,7 @@ int main(void)
 	tcase_add_test(tc, loss_fits_the_probe);
 	tcase_add_test(tc, no_loss_has_a_reference);
 	tcase_add_test(tc, rows_of_both_examples);
+	tcase_add_test(tc, units_by_name_and_set);
 	suite_add_tcase(suite, tc);
 	return pb_test_run(suite, NULL);
 }

@@ -129,6 +129,15 @@ START_TEST(checkpoints_are_read_when_asked_for)
 		ck_assert(strstr(pb_error_text(), "wrong.pt"));
 	}
 	ck_assert_ptr_eq(got, again);
+	/* Forgotten, it is read again; what was kept stays. */
+	ck_assert_ok(pb_weights_keep(&store, "mine", &lab.weights));
+	set_all(&lab.weights, 0.5);
+	ck_assert_ok(pb_ckpt_save_params(late, &lab.weights));
+	pb_weights_forget_files(&store);
+	ck_assert_ok(pb_weights_get(&store, "late", &got));
+	ck_assert(first_value(got) == 0.5);
+	ck_assert_ok(pb_weights_get(&store, "mine", &got));
+	ck_assert(first_value(got) == 0.25);
 	finish();
 }
 END_TEST
