@@ -7,8 +7,9 @@
 #include "base/status.h"
 #include "exp/wants.h"
 
-/* Units that share passes: beyond a few more the products have rows enough. */
-enum { GROUP = 8 };
+/* Units that share passes: beyond a few more the products have rows enough. Where sweeps take parameters' gradients from
+ * the runs, the passes behind these stay in memory; a drill-down comes back to every unit so often that it pays. */
+enum { GROUP = 8, GROUP_WITH_PASSES = 2 };
 
 static size_t memory_limit(const struct pb_engine_options *options)
 {
@@ -37,7 +38,9 @@ const char *pb_engine_name(const struct pb_plan *plan, const struct pb_engine_op
 
 size_t pb_engine_group(const struct pb_plan *plan, const struct pb_engine_options *options)
 {
-	return takes_reference(plan, options) ? 1 : GROUP;
+	if (takes_reference(plan, options))
+		return 1;
+	return pb_wants_kind(plan, PB_SWEEP_PARAMS) && !plan->drill ? GROUP_WITH_PASSES : GROUP;
 }
 
 bool pb_engine_same_shape(const struct pb_probe_data *a, const struct pb_probe_data *b)
