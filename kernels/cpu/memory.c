@@ -1,28 +1,17 @@
 /* memory.c: allocation and copies of the CPU device, where device and host are the same. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "cpu.h"
 
-enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
+enum { ALIGNMENT = 64 };
 
-/* Large pages where they fit: weights are streamed through, and a sweep's first pass would spend a fifth of its time on
- * faults of small ones. */
 static void *device_alloc(pbk_context *context, size_t size)
 {
 	(void)context;
-	const bool large = size >= 2 * HUGE_PAGE;
-	void *memory;
-	if (size > PTRDIFF_MAX - HUGE_PAGE)
+	if (size > PTRDIFF_MAX - ALIGNMENT)
 		return NULL;
-	if (posix_memalign(&memory, large ? HUGE_PAGE : ALIGNMENT, size + !size))
-		return NULL;
-#ifdef MADV_HUGEPAGE
-	if (large)
-		(void)madvise(memory, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish: without it all works too */
-#endif
-	return memory;
+	return aligned_alloc(ALIGNMENT, (size + !size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
 }
 
 static void device_free(pbk_context *context, void *memory)
