@@ -74,7 +74,9 @@ START_TEST(a_thread_for_every_core_stays_there)
 {
 	cpu_set_t mine = my_cores();
 	char all[32];
-	if (CPU_COUNT(&mine) < 2)
+	/* The OpenMP runtime learns there which cores are one place, and binds nothing without it (a bare chroot). */
+	bool places = !access("/sys/devices/system/cpu/cpu0/topology", R_OK);
+	if (CPU_COUNT(&mine) < 2 || !places)
 		return;
 	snprintf(all, sizeof all, "--threads=%d", CPU_COUNT(&mine));
 	pid_t pid = start(_i ? "all" : "default", _i ? all : NULL);
