@@ -95,8 +95,7 @@ def run(bench):
     t = Training(bench).run()
     ours = ("patchbay", "f32")
     own = t.worst("other", "eager", float("inf"))
-    limit = max(LIMIT, 2 * own)  # nobody can be nearer to PyTorch in float32 than PyTorch is to itself
-    eager, notebook = t.worst(ours, "eager", limit), t.worst(ours, "notebook", limit)
+    eager, notebook = t.worst(ours, "eager", LIMIT), t.worst(ours, "notebook", LIMIT)
     double = t.worst(("patchbay", "f64"), "double", LIMIT_DOUBLE)
     n, times = len(t.batches), t.times
     rows = [["patchbay", times["patchbay"].text(n), "", ""],
@@ -113,5 +112,4 @@ def run(bench):
         *table(["", "ms per step", "/ patchbay", "largest relative difference of a step's loss"], rows),
         f"The loss goes from {number(first)} to {number(last)}. Over the same steps PyTorch's own fused and foreach "
         f"AdamW drift apart by {own:.1e}: training magnifies rounding. In double precision patchbay and PyTorch "
-        f"differ by {double:.1e}. A difference above {LIMIT:g}, or above twice PyTorch's own where that is more, fails "
-        f"the run, and so does one above {LIMIT_DOUBLE:g} in double.", ""]
+        f"differ by {double:.1e}.", ""]
