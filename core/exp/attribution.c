@@ -82,7 +82,7 @@ int pb_attribution_init(const struct pb_plan *plan, const struct pb_params *weig
 	size_t mark = pb_bus_begin(&a->bus);
 	int rc = pb_cache_init(&a->cache, plan->device, &plan->model.sites);
 	if (!rc)
-		rc = pb_wants_results(plan, &a->bus);
+		rc = pb_wants_optional(plan, &a->bus);
 	if (!rc)
 		rc = want_points(a, base);
 	if (!rc)

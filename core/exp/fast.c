@@ -34,15 +34,16 @@ static int run_pass(struct pb_fast *e, int which, struct pb_fast_cell *cells)
 {
 	struct pb_fast_run *run = &e->runs[which];
 	bool updates = pb_wants_updates(e->plan);
+	struct pb_fast_passage whole = {.tape = &run->tape, .factors = updates ? &run->factors : NULL};
 	size_t mark = pb_bus_begin(&e->bus);
-	int rc = pb_wants_sources(e->plan, which ? PB_FROM_CORRUPTED : PB_FROM_CLEAN, &run->cache);
-	for (int layer = 0; !rc && layer < e->plan->model.config.n_layers && pb_wants_kind(e->plan, PB_SWEEP_ACTIVATION);
-	     layer++)
-		rc = pb_cache_want_site(&run->cache, pb_sites_id(&e->plan->model.sites, PB_SITE_RESID_PRE, layer), PB_FORWARD);
+	int32_t from = which ? PB_FROM_CORRUPTED : PB_FROM_CLEAN;
+	int rc = pb_wants_sources(e->plan, from, &run->cache);
+	if (!rc)
+		rc = pb_wants_bases(e->plan, from, &run->cache);
 	if (!rc)
 		rc = pb_cache_attach(&run->cache, &e->bus);
 	if (!rc)
-		rc = pb_fast_pass(e, &run->tape, updates ? &run->factors : NULL, NULL, cells, e->n_probes, &e->arena);
+		rc = pb_fast_pass(e, &whole, cells, e->n_probes, &e->arena);
 	pb_bus_end(&e->bus, mark);
 	for (size_t i = 0; !rc && i < e->n_probes; i++)
 		if (cells[i].rc)
@@ -157,7 +158,7 @@ static int make_questions(struct pb_fast *e)
 
 static int make_runs(struct pb_fast *e)
 {
-	int rc = pb_wants_results(e->plan, &e->bus);
+	int rc = pb_wants_optional(e->plan, &e->bus);
 	e->ends = pb_arena_array(&e->arena, e->n_probes, sizeof *e->ends);
 	if (!e->ends)
 		return -PB_E_NOMEM;

@@ -77,11 +77,19 @@ struct pb_fast_cell {
 	const char *why;
 };
 
-/* Forward and, with `factors`, backward over the cells' examples under the hooks now on the bus: logits, losses and
- * gradients. Without factors cells may enter late, each at its first_layer (ascending), with the residual stream of the
- * unpatched run `base`; NULL: none does. */
-int pb_fast_pass(struct pb_fast *fast, struct pb_tape *tape, struct pb_factors *factors, const struct pb_fast_run *base,
-		 struct pb_fast_cell *cells, size_t n, struct pb_arena *arena);
+/* How the cells go through the model. */
+struct pb_fast_passage {
+	struct pb_tape *tape;
+	struct pb_factors *factors;       /* NULL: no backward pass; cells enter at their first_layer, which must ascend */
+	const struct pb_fast_run *base;   /* the run that cells are up to their patches; NULL: it is what is made here */
+	bool short_of_tail;               /* positions behind the last scored one are left out */
+	bool tail_written;                /* result: they must not have been, and nothing else counts */
+};
+
+/* Forward and, with factors, backward over the cells' examples under the hooks now on the bus: logits, losses and
+ * gradients. */
+int pb_fast_pass(struct pb_fast *fast, struct pb_fast_passage *passage, struct pb_fast_cell *cells, size_t n,
+		 struct pb_arena *arena);
 /* The metric on the questions after one update by each cell's gradients, clipped as the plan says, or its estimate, or
  * both. */
 int pb_fast_measure(struct pb_fast *fast, struct pb_fast_cell *cells, size_t n, enum pb_estimate_mode mode,

@@ -45,12 +45,28 @@ static const struct pb_cell_job *find_failed(struct pb_patch *const *patches, co
 	return NULL;
 }
 
+/* The one gradient that is not zero behind the last scored position is pattern's: attention would like to look there. */
+static bool shows_late_gradient(const struct pb_fast *e, const struct pb_plan_sweep *s)
+{
+	if (s->config->kind != PB_SWEEP_GRADIENT || e->plan->model.sites.items[s->sites[0]].kind != PB_SITE_PATTERN)
+		return false;
+	return s->config->backward || pb_setter_ops(s->setter)->effect == PB_EFFECT_LINEAR;
+}
+
+/* Does each cell change one point at most? */
+static bool each_at_one_point(const struct pb_fast_cell *cells, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 1; k < cells[i].job->cell->n_patches; k++)
+			if (cells[i].job->cell->patches[k].site_id != cells[i].job->cell->patches[0].site_id)
+				return false;
+	return true;
+}
+
 /* The patched passes of a batch, their hooks one cell after the other on the bus. */
 static int patched_pass(struct pb_fast *e, const struct pb_plan_sweep *s, struct pb_fast_cell *cells, size_t n,
-			struct pb_arena *arena, const struct pb_cell_job **ret_failed)
+			struct pb_fast_passage *way, struct pb_arena *arena, const struct pb_cell_job **ret_failed)
 {
-	bool gradient = s->config->kind == PB_SWEEP_GRADIENT;
-	struct pb_factors factors;
 	struct pb_patch **patches = pb_arena_array(&e->lists, n, sizeof *patches);
 	size_t mark = pb_bus_begin(&e->bus);
 	int rc = patches ? 0 : -PB_E_NOMEM;
@@ -63,14 +79,37 @@ static int patched_pass(struct pb_fast *e, const struct pb_plan_sweep *s, struct
 		patches[i] = pb_arena_array(&e->lists, 2 * cells[i].job->cell->n_patches, sizeof **patches);
 		rc = patches[i] ? pb_cell_attach(&context, s, cells[i].job->cell, patches[i]) : -PB_E_NOMEM;
 	}
-	const struct pb_fast_run *base = gradient ? NULL : &e->runs[s->config->base == PB_FROM_CORRUPTED];
 	if (!rc)
-		rc = pb_fast_pass(e, &e->tape, gradient ? &factors : NULL, base, cells, n, arena);
+		rc = pb_fast_pass(e, way, cells, n, arena);
 	for (size_t i = 0; !rc && i < n; i++)
 		pb_cell_audit(&e->bus, patches[i], 2 * cells[i].job->cell->n_patches, cells[i].job->out);
 	pb_bus_end(&e->bus, mark);
 	*ret_failed = rc && patches ? find_failed(patches, cells, n) : NULL;
 	return rc;
+}
+
+static void forget_audit(struct pb_result_cell *out)
+{
+	out->forward = out->backward = (struct pb_result_hook){0};
+	out->graph_cut = false;
+}
+
+/* Without the last positions where that changes nothing; if a setter leaves a gradient there, again with all. */
+static int patched_passes(struct pb_fast *e, const struct pb_plan_sweep *s, struct pb_fast_cell *cells, size_t n,
+			  struct pb_arena *arena, const struct pb_cell_job **ret_failed)
+{
+	struct pb_factors factors;
+	struct pb_fast_passage way = {.tape = &e->tape,
+				      .factors = s->config->kind == PB_SWEEP_GRADIENT ? &factors : NULL,
+				      .base = &e->runs[s->config->base == PB_FROM_CORRUPTED],
+				      .short_of_tail = each_at_one_point(cells, n) && !shows_late_gradient(e, s)};
+	int rc = patched_pass(e, s, cells, n, &way, arena, ret_failed);
+	if (rc || !way.tail_written)
+		return rc;
+	way.short_of_tail = false;
+	for (size_t i = 0; i < n; i++)
+		forget_audit(cells[i].job->out);
+	return patched_pass(e, s, cells, n, &way, arena, ret_failed);
 }
 
 /* One parameter's: whole where all its heads are of one run. NULL: out of memory. */
@@ -175,7 +214,7 @@ int pb_fast_cells(struct pb_fast *fast, const struct pb_plan_sweep *sweep, struc
 	if (!rc && sweep->config->kind == PB_SWEEP_ACTIVATION)
 		qsort(cells, n, sizeof *cells, by_layer); /* those that share most with the base enter the pass last */
 	if (!rc && sweep->config->kind != PB_SWEEP_PARAMS)
-		rc = patched_pass(fast, sweep, cells, n, arena, &failed);
+		rc = patched_passes(fast, sweep, cells, n, arena, &failed);
 	if (!rc)
 		rc = score(fast, sweep, cells, n, arena);
 	for (size_t i = 0; !rc && i < n; i++)

@@ -14,24 +14,39 @@ int pb_fast_drop(struct pb_fast_cell *cell, int rc, struct pb_arena *arena)
 	return cell->why ? 0 : -PB_E_NOMEM;
 }
 
-/* The cells' tokens and scored rows one behind the other, in the tape's arena. */
-static int lay_out(struct pb_tape *tape, const struct pb_fast_cell *cells, size_t n, struct pb_forward *pass)
+/* Positions of the cells' examples up to the last scored one. */
+static int64_t scored_positions(const struct pb_fast_cell *cells, size_t n)
+{
+	int64_t positions = 1;
+	for (size_t c = 0; c < n; c++)
+		for (int64_t i = 0; i < cells[c].examples->n_scored; i++)
+			if (cells[c].examples->scored[i].pos >= positions)
+				positions = cells[c].examples->scored[i].pos + 1;
+	return positions;
+}
+
+/* The first `positions` of the cells' tokens, and their scored rows, one behind the other in the tape's arena. */
+static int lay_out(struct pb_tape *tape, const struct pb_fast_cell *cells, size_t n, int64_t positions,
+		   struct pb_forward *pass)
 {
 	const struct pb_examples *x = cells[0].examples;
-	size_t tokens = (size_t)x->n_examples * (size_t)x->n_pos, scored = (size_t)x->n_scored;
+	size_t tokens = (size_t)(x->n_examples * positions), scored = (size_t)x->n_scored;
 	int32_t *all = pb_arena_array(&tape->arena, n * tokens, sizeof *all);
 	int32_t *rows = pb_arena_array(&tape->arena, n * scored + 1, sizeof *rows);
 	if (!all || !rows)
 		return -PB_E_NOMEM;
 	for (size_t c = 0; c < n; c++) {
 		x = cells[c].examples;
-		memcpy(all + c * tokens, x->tokens, tokens * sizeof *all);
+		for (int64_t i = 0; i < x->n_examples; i++)
+			memcpy(all + c * tokens + i * positions, x->tokens + i * x->n_pos,
+			       (size_t)positions * sizeof *all);
 		for (size_t i = 0; i < scored; i++)
-			rows[c * scored + i] = (int32_t)(c * tokens) + x->scored[i].example * x->n_pos + x->scored[i].pos;
+			rows[c * scored + i] =
+				(int32_t)(c * tokens + x->scored[i].example * positions) + x->scored[i].pos;
 	}
 	pass->tokens = all;
 	pass->b = (int64_t)n * x->n_examples;
-	pass->p = x->n_pos;
+	pass->p = positions;
 	pass->rows = rows;
 	pass->n_rows = (int64_t)(n * scored);
 	return 0;
@@ -69,31 +84,45 @@ static int take_gradients(struct pb_fast *e, const struct pb_factors *factors, s
 	return 0;
 }
 
-/* Cells that enter a pass late, with the activations of their base. */
-struct latecomers {
+/* What a pass takes over from the unpatched run of its cells. */
+struct known {
 	struct pb_fast *engine;
 	const struct pb_fast_run *base;
 	const struct pb_fast_cell *cells;
+	int64_t examples; /* of a cell */
 };
 
-static int enter(void *user, int layer, int64_t first, const struct pb_view *resid)
+/* Fills a point's value of whole cells, the first row being example `first` of the batch, as far as `to` has positions
+ * (its axis 1, where `to` is shorter there). */
+static int copy_known(const struct known *k, int site_id, int64_t first, const struct pb_view *to)
 {
-	const struct latecomers *late = user;
-	struct pb_fast *e = late->engine;
-	int64_t examples = late->cells[0].examples->n_examples;
-	const struct pb_view *known =
-		pb_cache_get(&late->base->cache, pb_sites_id(&e->plan->model.sites, PB_SITE_RESID_PRE, layer), PB_FORWARD);
-	struct pb_view from, to;
+	struct pb_device *device = k->engine->plan->device;
+	const struct pb_view *known = pb_cache_get(&k->base->cache, site_id, PB_FORWARD);
+	struct pb_view from, part;
 	int rc = known ? 0 : pb_fail(PB_E_INTERNAL, "the base's activations are not known");
-	for (int64_t i = 0; !rc && i < resid->shape[0]; i += examples) {
-		int64_t probe = (int64_t)late->cells[(first + i) / examples].probe;
-		rc = pb_view_slice(known, 0, probe * examples, examples, &from);
+	for (int64_t i = 0; !rc && i < to->shape[0]; i += k->examples) {
+		int64_t probe = (int64_t)k->cells[(first + i) / k->examples].probe;
+		rc = pb_view_slice(known, 0, probe * k->examples, k->examples, &from);
 		if (!rc)
-			rc = pb_view_slice(resid, 0, i, examples, &to);
+			rc = pb_view_slice(&from, 1, 0, to->shape[1], &from);
 		if (!rc)
-			rc = pb_view_copy(e->plan->device, &to, &from);
+			rc = pb_view_slice(to, 0, i, k->examples, &part);
+		if (!rc)
+			rc = pb_view_copy(device, &part, &from);
 	}
 	return rc;
+}
+
+static int fill_tail(void *user, int site_id, const struct pb_view *whole)
+{
+	return copy_known(user, site_id, 0, whole);
+}
+
+/* A latecomer's residual stream. */
+static int enter(void *user, int layer, int64_t first, const struct pb_view *resid)
+{
+	const struct known *k = user;
+	return copy_known(k, pb_sites_id(&k->engine->plan->model.sites, PB_SITE_RESID_PRE, layer), first, resid);
 }
 
 /* How many examples take part in each block; NULL: out of memory. */
@@ -107,34 +136,50 @@ static int64_t *active(struct pb_fast *e, const struct pb_fast_cell *cells, size
 	return list;
 }
 
-int pb_fast_pass(struct pb_fast *e, struct pb_tape *tape, struct pb_factors *factors, const struct pb_fast_run *base,
-		 struct pb_fast_cell *cells, size_t n, struct pb_arena *arena)
+/* Back from the cells' losses. */
+static int backward(struct pb_fast *e, const struct pb_fast_passage *way, struct pb_var *logits,
+		    struct pb_fast_cell *cells, size_t n, struct pb_arena *arena)
 {
-	struct latecomers who = {e, base, cells};
-	struct pb_late late = {base ? active(e, cells, n) : NULL, enter, &who};
-	struct pb_forward pass = {.tape = tape, .bus = &e->bus, .weights = &e->weights->weights,
-				  .late = base ? &late : NULL};
-	struct pb_var *logits;
-	struct pb_view all;
-	int rc = base && !late.active ? -PB_E_NOMEM : 0;
-	if (!rc && factors)
-		rc = pb_factors_begin(factors, tape, e->plan->model.table.n, (int64_t)n, cells[0].examples->n_examples);
-	else if (!rc)
-		pb_tape_reset(tape, NULL);
+	struct pb_view slope;
+	int rc = pb_tensor_new(&way->tape->pool, way->tape->dtype, 2, logits->value.shape, &slope);
 	if (!rc)
-		rc = lay_out(tape, cells, n, &pass);
+		rc = seed(e, cells, n, &slope, arena);
+	if (!rc)
+		rc = pb_tape_backward(way->tape, logits, &slope);
+	way->tape->sink = NULL;
+	return rc ? rc : take_gradients(e, way->factors, cells, n);
+}
+
+int pb_fast_pass(struct pb_fast *e, struct pb_fast_passage *way, struct pb_fast_cell *cells, size_t n,
+		 struct pb_arena *arena)
+{
+	const struct pb_examples *x = cells[0].examples;
+	const int64_t positions = way->short_of_tail ? scored_positions(cells, n) : x->n_pos;
+	struct known known = {e, way->base, cells, x->n_examples};
+	struct pb_tail tail = {.positions = x->n_pos, .fill = fill_tail, .user = &known};
+	struct pb_late late = {NULL, enter, &known};
+	struct pb_forward pass = {.tape = way->tape, .bus = &e->bus, .weights = &e->weights->weights};
+	struct pb_var *logits;
+	int rc = 0;
+	if (way->factors) {
+		rc = pb_factors_begin(way->factors, way->tape, e->plan->model.table.n, (int64_t)n, x->n_examples);
+	} else {
+		pb_tape_reset(way->tape, NULL);
+		late.active = way->base ? active(e, cells, n) : NULL;
+		pass.late = way->base ? &late : NULL;
+		rc = way->base && !late.active ? -PB_E_NOMEM : 0;
+	}
+	if (!rc)
+		rc = lay_out(way->tape, cells, n, positions, &pass);
+	e->bus.tail = positions < x->n_pos ? &tail : NULL;
 	if (!rc)
 		rc = pb_model_forward(&e->plan->model, &pass, &logits);
 	int64_t rows = pass.n_rows / (int64_t)n;
 	for (size_t c = 0; !rc && c < n; c++)
 		rc = pb_view_slice(&logits->value, 0, (int64_t)c * rows, rows, &cells[c].logits);
-	if (rc || !factors)
-		return rc;
-	rc = pb_tensor_new(&tape->pool, tape->dtype, 2, logits->value.shape, &all);
-	if (!rc)
-		rc = seed(e, cells, n, &all, arena);
-	if (!rc)
-		rc = pb_tape_backward(tape, logits, &all);
-	tape->sink = NULL;
-	return rc ? rc : take_gradients(e, factors, cells, n);
+	if (!rc && way->factors)
+		rc = backward(e, way, logits, cells, n, arena);
+	e->bus.tail = NULL;
+	way->tail_written = tail.written;
+	return rc;
 }

@@ -190,7 +190,7 @@ int pb_reference_init(struct pb_reference *reference, const struct pb_plan *plan
 	e->updates = pb_wants_updates(plan);
 	int rc = e->updates ? make_buffers(e) : 0;
 	if (!rc)
-		rc = pb_wants_results(plan, &e->bus);
+		rc = pb_wants_optional(plan, &e->bus);
 	if (!rc && pb_wants_questions(e->plan, e->probe) && pb_wants_reference(e->plan) && !(e->reference = make_reference(e, &probe->questions)))
 		rc = pb_error_status();
 	if (!rc && pb_wants_questions(e->plan, e->probe))

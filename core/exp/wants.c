@@ -54,12 +54,6 @@ int pb_wants_sources(const struct pb_plan *plan, int32_t from, struct pb_cache *
 	return rc;
 }
 
-static int look_on(void *user, const struct pb_hook_call *call)
-{
-	(void)user, (void)call;
-	return 0;
-}
-
 bool pb_wants_point(const struct pb_plan *plan, enum pb_site_kind kind)
 {
 	for (size_t i = 0; i < plan->n_sweeps; i++)
@@ -69,13 +63,27 @@ bool pb_wants_point(const struct pb_plan *plan, enum pb_site_kind kind)
 	return false;
 }
 
-int pb_wants_results(const struct pb_plan *plan, struct pb_bus *bus)
+int pb_wants_optional(const struct pb_plan *plan, struct pb_bus *bus)
 {
 	int rc = 0;
-	for (int i = 0; !rc && i < plan->model.sites.n && pb_wants_point(plan, PB_SITE_RESULT); i++) {
-		struct pb_hook hook = {.site_id = i, .direction = PB_FORWARD, .run = look_on};
-		if (plan->model.sites.items[i].kind == PB_SITE_RESULT)
+	for (int i = 0; !rc && i < plan->model.sites.n; i++) {
+		enum pb_site_kind kind = plan->model.sites.items[i].kind;
+		struct pb_hook hook = {.site_id = i, .direction = PB_FORWARD};
+		if (pb_site_is_optional(kind) && pb_wants_point(plan, kind))
 			rc = pb_bus_add(bus, &hook, NULL);
 	}
+	return rc;
+}
+
+int pb_wants_bases(const struct pb_plan *plan, int32_t base, struct pb_cache *cache)
+{
+	int rc = 0;
+	for (size_t i = 0; i < plan->n_sweeps; i++) {
+		const struct pb_plan_sweep *s = &plan->sweeps[i];
+		for (size_t k = 0; !rc && k < s->n_sites && (s->config->base == PB_FROM_CORRUPTED) == (base == PB_FROM_CORRUPTED); k++)
+			rc = pb_cache_want_site(cache, s->sites[k], PB_FORWARD);
+	}
+	for (int layer = 0; !rc && layer < plan->model.config.n_layers && pb_wants_kind(plan, PB_SWEEP_ACTIVATION); layer++)
+		rc = pb_cache_want_site(cache, pb_sites_id(&plan->model.sites, PB_SITE_RESID_PRE, layer), PB_FORWARD);
 	return rc;
 }

@@ -20,8 +20,10 @@ bool pb_wants_reference(const struct pb_plan *plan);
 int pb_wants_sources(const struct pb_plan *plan, int32_t from, struct pb_cache *cache);
 /* Does a sweep patch a point of this kind? */
 bool pb_wants_point(const struct pb_plan *plan, enum pb_site_kind kind);
-/* attn.hook_result changes how attn_out is summed, in the last digits: once a sweep asks for it, every pass evaluates
- * it, so that a run's own values are the cell's own values to the last bit. */
-int pb_wants_results(const struct pb_plan *plan, struct pb_bus *bus);
+/* Optional points change how what lies behind them is computed, in the last digits: once a sweep asks for one, every pass
+ * evaluates it, so that a run's own values are the cell's own values to the last bit. */
+int pb_wants_optional(const struct pb_plan *plan, struct pb_bus *bus);
+/* Asks the cache for what patched passes over run `base` take over from it as it is. */
+int pb_wants_bases(const struct pb_plan *plan, int32_t base, struct pb_cache *cache);
 
 #endif

@@ -188,6 +188,8 @@ static int emit(struct pb_bus *bus, struct pb_tape *tape, int site_id, const str
 		if (!is_at(&bus->entries[i], site_id, direction))
 			continue;
 		bus->entries[i].reached = true;
+		if (!hook.run)
+			continue;
 		if (forward && all_cut(forward, hook.examples ? hook.first_example : 0,
 				       hook.examples ? hook.examples : tensor->shape[0]))
 			continue;
@@ -271,23 +273,34 @@ static int miss_cuts(struct pb_tape *tape, const struct changes *forward, int64_
 	return any ? pb_tape_miss(tape, examples, missed) : 0;
 }
 
+/* All that hooks do to a point's gradient, in place. */
+static int change_gradient(struct pb_tape *tape, const struct site_saved *saved, const struct pb_view *grad)
+{
+	const struct changes *forward = &saved->changes;
+	struct changes backward;
+	int rc = zero_cuts(saved->bus, tape, forward, grad);
+	if (!rc)
+		rc = changes_init(saved->bus, tape, saved->site_id, PB_BACKWARD, &backward);
+	if (!rc)
+		rc = emit(saved->bus, tape, saved->site_id, grad, forward, &backward);
+	for (size_t i = forward->n; !rc && i-- > 0;)
+		if (forward->hooks[i].effect == PB_HOOK_CONSTANT || forward->hooks[i].effect == PB_HOOK_ADJOINT)
+			rc = apply_effect(saved->bus, tape, &forward->hooks[i], grad, &backward);
+	return rc ? rc : zero_cuts(saved->bus, tape, forward, grad);
+}
+
 static int site_backward(struct pb_tape *tape, struct pb_var *y)
 {
 	const struct site_saved *saved = y->saved;
 	const struct changes *forward = &saved->changes;
-	struct changes backward;
-	struct pb_view dx;
-	/* y's gradient is nobody else's any more: it is changed in place. */
-	int rc = zero_cuts(saved->bus, tape, forward, &y->grad);
+	const struct pb_site *site = &saved->bus->sites->items[saved->site_id];
+	struct pb_tail *tail = saved->bus->tail;
+	struct pb_view dx, grad = y->grad; /* nobody else's any more */
+	int rc = tail ? pb_tail_gradient(tail, tape, site, &y->grad, &grad) : 0;
 	if (!rc)
-		rc = changes_init(saved->bus, tape, saved->site_id, PB_BACKWARD, &backward);
-	if (!rc)
-		rc = emit(saved->bus, tape, saved->site_id, &y->grad, forward, &backward);
-	for (size_t i = forward->n; !rc && i-- > 0;)
-		if (forward->hooks[i].effect == PB_HOOK_CONSTANT || forward->hooks[i].effect == PB_HOOK_ADJOINT)
-			rc = apply_effect(saved->bus, tape, &forward->hooks[i], &y->grad, &backward);
-	if (!rc)
-		rc = zero_cuts(saved->bus, tape, forward, &y->grad);
+		rc = change_gradient(tape, saved, &grad);
+	if (!rc && tail)
+		rc = pb_tail_cut_gradient(tail, tape, site, &grad, &y->grad);
 	if (!rc && forward->n)
 		rc = miss_cuts(tape, forward, y->grad.shape[0]);
 	if (rc || !pb_var_wants_grad(y->in[0]) || (rc = pb_var_grad(tape, y->in[0], &dx)))
@@ -299,7 +312,7 @@ static const struct pb_op site_op = {"site", site_backward};
 
 /* What the hooks at a point ask for. */
 struct demand {
-	bool any, changes, backward;
+	bool any, shows, changes, backward; /* shows: to forward hooks that look */
 };
 
 static struct demand demand_at(const struct pb_bus *bus, int site_id)
@@ -310,10 +323,35 @@ static struct demand demand_at(const struct pb_bus *bus, int site_id)
 		if (bus->entries[i].gone || hook->site_id != site_id)
 			continue;
 		d.any = true;
+		d.shows |= hook->direction == PB_FORWARD && hook->run;
 		d.backward |= hook->direction == PB_BACKWARD;
 		d.changes |= hook->direction == PB_FORWARD && hook->effect != PB_HOOK_READ;
 	}
 	return d;
+}
+
+/* Lets the hooks see the value and change it; ret_value is what goes on. A changed value is a new tensor: ops behind may
+ * have saved the old one. */
+static int show_value(struct pb_bus *bus, struct pb_tape *tape, int site_id, const struct pb_view *value,
+		      const struct demand *demand, struct changes *changes, struct pb_view *ret_value)
+{
+	const struct pb_site *site = &bus->sites->items[site_id];
+	const bool whole = bus->tail && demand->shows;
+	struct pb_view shown = *value, left = *value;
+	int rc = 0;
+	if (whole)
+		rc = pb_tail_value(bus->tail, tape, site, site_id, value, &shown);
+	else if (demand->changes)
+		rc = pb_tensor_clone(&tape->pool, value, &shown);
+	if (!rc)
+		rc = emit(bus, tape, site_id, &shown, NULL, changes);
+	if (!rc && whole && demand->changes)
+		rc = pb_tensor_new(&tape->pool, value->dtype, value->rank, value->shape, &left);
+	if (!rc && whole && demand->changes)
+		rc = pb_tail_cut(bus->tail, tape, site, &shown, &left);
+	if (!rc)
+		*ret_value = whole ? left : shown;
+	return rc;
 }
 
 struct pb_var *pb_bus_site(struct pb_bus *bus, struct pb_tape *tape, int site_id, struct pb_var *x)
@@ -322,14 +360,11 @@ struct pb_var *pb_bus_site(struct pb_bus *bus, struct pb_tape *tape, int site_id
 		return x;
 	struct demand d = demand_at(bus, site_id);
 	struct changes changes;
-	struct pb_view value = x->value;
+	struct pb_view value;
 	if (!d.any)
 		return x;
-	/* A changed value is a new tensor: ops behind may have saved the old one. */
 	if (changes_init(bus, tape, site_id, PB_FORWARD, &changes) < 0 ||
-	    (d.changes && pb_tensor_clone(&tape->pool, &x->value, &value) < 0))
-		return NULL;
-	if (emit(bus, tape, site_id, &value, NULL, &changes) < 0)
+	    show_value(bus, tape, site_id, &x->value, &d, &changes, &value) < 0)
 		return NULL;
 	if (!d.changes && !(d.backward && tape->sink))
 		return x;

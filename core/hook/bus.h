@@ -10,8 +10,7 @@
 
 #include <patchbay/setter.h>
 
-#include "hook/site.h"
-#include "tape/tape.h"
+#include "hook/tail.h"
 
 /* What a forward hook means for the gradient. */
 enum pb_hook_effect {
@@ -40,7 +39,7 @@ struct pb_hook {
 	enum pb_hook_effect effect;      /* backward hooks: READ or anything else */
 	int64_t first_example, examples; /* examples 0: all of the batch */
 	void *user;                      /* until the tape's reset */
-	/* May change call->value unless READ. */
+	/* May change call->value unless READ. NULL: nothing, the point is just to be evaluated (READ only). */
 	int (*run)(void *user, const struct pb_hook_call *call);
 	/* The only part of the value that `run` changes (CONSTANT: that became constant); the audit looks nowhere else.
 	 * NULL: all of it; CONSTANT needs one. */
@@ -57,6 +56,7 @@ struct pb_hook_audit {
 
 struct pb_bus {
 	const struct pb_sites *sites;
+	struct pb_tail *tail;         /* what passes leave out; NULL: nothing. Until the pass's backward is done */
 	struct pb_bus_entry *entries; /* owned */
 	size_t n, room;
 	int emitting;

@@ -108,6 +108,20 @@ void pb_sites_finish(struct pb_sites *sites)
 	*sites = (struct pb_sites){0};
 }
 
+bool pb_site_is_optional(enum pb_site_kind kind)
+{
+	switch (kind) {
+	case PB_SITE_RESULT:
+	case PB_SITE_LN1_SCALE:
+	case PB_SITE_LN1_NORMALIZED:
+	case PB_SITE_LN2_SCALE:
+	case PB_SITE_LN2_NORMALIZED:
+	case PB_SITE_LN_FINAL_SCALE:
+	case PB_SITE_LN_FINAL_NORMALIZED: return true;
+	default: return false;
+	}
+}
+
 int pb_sites_id(const struct pb_sites *sites, enum pb_site_kind kind, int layer)
 {
 	/* Points outside the blocks lie before the first and behind the last. */

@@ -1,6 +1,6 @@
 /* site.h: the hook points of a transformer, by name and by number. May use base/, tensor/ and tape/.
  *
- * Names, shapes and order of evaluation are TransformerLens'. attn.hook_result is evaluated only when a hook asks.
+ * Names, shapes and order of evaluation are TransformerLens'. Optional points are evaluated only when a hook asks.
  */
 #ifndef PB_HOOK_SITE_H
 #define PB_HOOK_SITE_H
@@ -68,6 +68,8 @@ struct pb_sites {
 
 int pb_sites_init(struct pb_sites *sites, const struct pb_site_dims *dims);
 void pb_sites_finish(struct pb_sites *sites);
+/* attn.hook_result, and scale and normalized of each layer norm: without hooks there, one kernel does all around them. */
+bool pb_site_is_optional(enum pb_site_kind kind);
 /* layer -1 outside the blocks. Returns the id, or -1 where the model has no such point. */
 int pb_sites_id(const struct pb_sites *sites, enum pb_site_kind kind, int layer);
 int pb_sites_find(const struct pb_sites *sites, const char *name); /* full name; -1: none */

@@ -10,10 +10,15 @@ struct walk {
 	int layer;
 };
 
+static int site_id(const struct walk *w, enum pb_site_kind kind)
+{
+	return pb_sites_id(&w->model->sites, kind,
+			   kind >= PB_SITE_RESID_PRE && kind <= PB_SITE_RESID_POST ? w->layer : -1);
+}
+
 static struct pb_var *site(const struct walk *w, enum pb_site_kind kind, struct pb_var *x)
 {
-	int layer = kind >= PB_SITE_RESID_PRE && kind <= PB_SITE_RESID_POST ? w->layer : -1;
-	return x ? pb_bus_site(w->pass->bus, w->pass->tape, pb_sites_id(&w->model->sites, kind, layer), x) : NULL;
+	return x ? pb_bus_site(w->pass->bus, w->pass->tape, site_id(w, kind), x) : NULL;
 }
 
 /* The table is fixed by the config: a name that the walk asks for exists. */
@@ -42,7 +47,7 @@ static struct pb_var *heads(const struct walk *w, struct pb_var *x, const char *
 	return x && wt.value.data && b.value.data ? pb_op_heads(w->pass->tape, x, &wt, &b) : NULL;
 }
 
-/* Layer norm where nobody can ask for its two points. */
+/* Layer norm where nobody asks for its two points. */
 static struct pb_var *norm_at_once(const struct walk *w, struct pb_var *x, const char *gain, const char *bias)
 {
 	const struct pb_model_config *c = &w->model->config;
@@ -60,7 +65,7 @@ static struct pb_var *norm(const struct walk *w, struct pb_var *x, enum pb_site_
 	struct pb_tape *tape = w->pass->tape;
 	if (!x || c->normalization == PB_NORM_NONE)
 		return x;
-	if (w->pass->prefixes)
+	if (!pb_bus_wants(w->pass->bus, site_id(w, scale)) && !pb_bus_wants(w->pass->bus, site_id(w, scale + 1)))
 		return norm_at_once(w, x, gain, bias);
 	struct pb_var *centred = pb_op_center(tape, x);
 	struct pb_var *rms = site(w, scale, centred ? pb_op_rms(tape, centred, c->eps) : NULL);
@@ -75,7 +80,7 @@ static struct pb_var *norm(const struct walk *w, struct pb_var *x, enum pb_site_
 static struct pb_var *attn_out(const struct walk *w, struct pb_var *z)
 {
 	struct pb_tape *tape = w->pass->tape;
-	if (!z || !pb_bus_wants(w->pass->bus, pb_sites_id(&w->model->sites, PB_SITE_RESULT, w->layer)))
+	if (!z || !pb_bus_wants(w->pass->bus, site_id(w, PB_SITE_RESULT)))
 		return linear(w, z, "attn.W_O", "attn.b_O");
 	struct pb_weight wt = weight(w, "attn.W_O"), b = weight(w, "attn.b_O");
 	if (!wt.value.data || !b.value.data)
