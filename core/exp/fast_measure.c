@@ -141,7 +141,8 @@ int pb_fast_measure(struct pb_fast *e, struct pb_fast_cell *cells, size_t n, enu
 	if (mode == PB_ESTIMATE_ONLY)
 		return rc;
 	size_t row_size = pb_stepped_row_size(&e->plan->model.config, e->plan->config->dtype);
-	size_t most = e->question_memory / ((size_t)rows * row_size), step = most ? most : 1;
+	size_t most = e->question_memory / ((size_t)rows * row_size);
+	size_t passes = most ? (n + most - 1) / most : n, step = passes ? (n + passes - 1) / passes : 1;
 	for (size_t c = 0; !rc && c < n; c += step)
 		for (size_t part = 0; !rc && part < parts; part++)
 			rc = answer(e, cells, stepped, c, c + step < n ? c + step : n, part, arena);

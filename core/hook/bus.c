@@ -308,7 +308,7 @@ static int site_backward(struct pb_tape *tape, struct pb_var *y)
 	return pb_view_axpy(tape->device, &dx, 1.0, &y->grad);
 }
 
-static const struct pb_op site_op = {"site", site_backward};
+static const struct pb_op site_op = {"site", site_backward, false};
 
 /* What the hooks at a point ask for. */
 struct demand {

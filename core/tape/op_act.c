@@ -17,7 +17,7 @@ static int act_backward(struct pb_tape *tape, struct pb_var *y)
 	return rc;
 }
 
-static const struct pb_op act_op = {"act", act_backward};
+static const struct pb_op act_op = {"act", act_backward, false};
 
 struct pb_var *pb_op_act(struct pb_tape *tape, enum pbk_act act, struct pb_var *x)
 {

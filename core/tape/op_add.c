@@ -12,7 +12,7 @@ static int add_backward(struct pb_tape *tape, struct pb_var *y)
 	return rc;
 }
 
-static const struct pb_op add_op = {"add", add_backward};
+static const struct pb_op add_op = {"add", add_backward, false};
 
 struct pb_var *pb_op_add(struct pb_tape *tape, struct pb_var *a, struct pb_var *b)
 {

@@ -38,7 +38,7 @@ static int attend_backward(struct pb_tape *tape, struct pb_var *y)
 	return rc;
 }
 
-static const struct pb_op attend_op = {"attend", attend_backward};
+static const struct pb_op attend_op = {"attend", attend_backward, false};
 
 /* Threads share the items of a call. */
 static void attend(struct pb_tape *tape, const struct pbk_paths *all, int64_t heads, int64_t e)

@@ -42,7 +42,7 @@ static int scores_backward(struct pb_tape *tape, struct pb_var *y)
 	return rc;
 }
 
-static const struct pb_op scores_op = {"attn_scores", scores_backward};
+static const struct pb_op scores_op = {"attn_scores", scores_backward, false};
 
 struct pb_var *pb_op_attn_scores(struct pb_tape *tape, struct pb_var *q, struct pb_var *k)
 {
@@ -72,7 +72,7 @@ static int softmax_backward(struct pb_tape *tape, struct pb_var *y)
 	return rc;
 }
 
-static const struct pb_op softmax_op = {"softmax", softmax_backward};
+static const struct pb_op softmax_op = {"softmax", softmax_backward, false};
 
 struct pb_var *pb_op_softmax(struct pb_tape *tape, struct pb_var *x)
 {
@@ -109,7 +109,7 @@ static int mix_backward(struct pb_tape *tape, struct pb_var *y)
 	return rc;
 }
 
-static const struct pb_op mix_op = {"attn_mix", mix_backward};
+static const struct pb_op mix_op = {"attn_mix", mix_backward, false};
 
 struct pb_var *pb_op_attn_mix(struct pb_tape *tape, struct pb_var *pattern, struct pb_var *v)
 {

@@ -14,7 +14,7 @@ static int embed_backward(struct pb_tape *tape, struct pb_var *y)
 	return tape->sink->ops->scatter(tape->sink, saved->id, saved->ids, &dy);
 }
 
-static const struct pb_op embed_op = {"embed", embed_backward};
+static const struct pb_op embed_op = {"embed", embed_backward, false};
 
 struct pb_var *pb_op_embed(struct pb_tape *tape, const struct pb_weight *w, const int32_t *ids, int64_t b, int64_t p)
 {

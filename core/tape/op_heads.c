@@ -31,7 +31,7 @@ static int heads_backward(struct pb_tape *tape, struct pb_var *y)
 	return 0;
 }
 
-static const struct pb_op heads_op = {"heads", heads_backward};
+static const struct pb_op heads_op = {"heads", heads_backward, true};
 
 struct pb_var *pb_op_heads(struct pb_tape *tape, struct pb_var *x, const struct pb_weight *w,
 			   const struct pb_weight *bias)

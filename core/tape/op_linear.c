@@ -27,7 +27,7 @@ static int linear_backward(struct pb_tape *tape, struct pb_var *y)
 	return 0;
 }
 
-static const struct pb_op linear_op = {"linear", linear_backward};
+static const struct pb_op linear_op = {"linear", linear_backward, true};
 
 struct pb_var *pb_op_linear(struct pb_tape *tape, struct pb_var *x, const struct pb_weight *w,
 			    const struct pb_weight *bias)

@@ -21,7 +21,7 @@ static int center_backward(struct pb_tape *tape, struct pb_var *y)
 	return rc;
 }
 
-static const struct pb_op center_op = {"center", center_backward};
+static const struct pb_op center_op = {"center", center_backward, false};
 
 struct pb_var *pb_op_center(struct pb_tape *tape, struct pb_var *x)
 {
@@ -45,7 +45,7 @@ static int rms_backward(struct pb_tape *tape, struct pb_var *y)
 	return rc;
 }
 
-static const struct pb_op rms_op = {"rms", rms_backward};
+static const struct pb_op rms_op = {"rms", rms_backward, false};
 
 struct pb_var *pb_op_rms(struct pb_tape *tape, struct pb_var *x, double eps)
 {
@@ -75,7 +75,7 @@ static int divide_backward(struct pb_tape *tape, struct pb_var *y)
 	return rc;
 }
 
-static const struct pb_op divide_op = {"divide", divide_backward};
+static const struct pb_op divide_op = {"divide", divide_backward, false};
 
 struct pb_var *pb_op_divide(struct pb_tape *tape, struct pb_var *x, struct pb_var *scale)
 {
@@ -108,7 +108,7 @@ static int affine_backward(struct pb_tape *tape, struct pb_var *y)
 	return 0;
 }
 
-static const struct pb_op affine_op = {"affine", affine_backward};
+static const struct pb_op affine_op = {"affine", affine_backward, false};
 
 struct pb_var *pb_op_affine(struct pb_tape *tape, struct pb_var *x, const struct pb_weight *w,
 			    const struct pb_weight *b)
@@ -152,7 +152,7 @@ static int layer_norm_backward(struct pb_tape *tape, struct pb_var *y)
 	return rc || !saved->affine ? rc : tape->sink->ops->sum(tape->sink, saved->bias_id, &dy);
 }
 
-static const struct pb_op layer_norm_op = {"layer_norm", layer_norm_backward};
+static const struct pb_op layer_norm_op = {"layer_norm", layer_norm_backward, false};
 
 struct pb_var *pb_op_layer_norm(struct pb_tape *tape, struct pb_var *x, double eps, const struct pb_weight *w,
 				const struct pb_weight *b)

@@ -25,7 +25,7 @@ static int result_backward(struct pb_tape *tape, struct pb_var *y)
 	return 0;
 }
 
-static const struct pb_op result_op = {"result", result_backward};
+static const struct pb_op result_op = {"result", result_backward, true};
 
 struct pb_var *pb_op_result(struct pb_tape *tape, struct pb_var *z, const struct pb_weight *w)
 {
@@ -73,7 +73,7 @@ static int sum_heads_backward(struct pb_tape *tape, struct pb_var *y)
 	return rc;
 }
 
-static const struct pb_op sum_heads_op = {"sum_heads", sum_heads_backward};
+static const struct pb_op sum_heads_op = {"sum_heads", sum_heads_backward, false};
 
 struct pb_var *pb_op_sum_heads(struct pb_tape *tape, struct pb_var *result, const struct pb_weight *bias)
 {

@@ -18,7 +18,7 @@ static int rows_backward(struct pb_tape *tape, struct pb_var *y)
 	return rc;
 }
 
-static const struct pb_op rows_op = {"rows", rows_backward};
+static const struct pb_op rows_op = {"rows", rows_backward, false};
 
 struct pb_var *pb_op_rows(struct pb_tape *tape, struct pb_var *x, const int32_t *rows, int64_t n_rows)
 {

@@ -5,6 +5,13 @@
 
 #include "base/status.h"
 
+/* One piece of memory that serves again. */
+struct pb_spare {
+	struct pb_spare *next;
+	void *data;
+	int64_t count;
+};
+
 void pb_tape_init(struct pb_tape *tape, struct pb_device *device, uint32_t dtype)
 {
 	*tape = (struct pb_tape){.device = device, .dtype = dtype};
@@ -26,6 +33,7 @@ void pb_tape_reset(struct pb_tape *tape, struct pb_grad_sink *sink)
 	pb_arena_reset(&tape->arena);
 	pb_pool_reset(&tape->pool);
 	tape->n_nodes = 0;
+	tape->spares = NULL;
 	tape->sink = sink;
 }
 
@@ -90,10 +98,35 @@ static int arrive(struct pb_tape *tape, struct pb_var *var, bool first)
 	return both ? 0 : -PB_E_NOMEM;
 }
 
+/* A gradient for var, not cleared. */
+static int new_grad(struct pb_tape *tape, struct pb_var *var)
+{
+	const struct pb_view *v = &var->value;
+	for (struct pb_spare **at = &tape->spares; *at; at = &(*at)->next)
+		if ((*at)->count == pb_view_count(v)) {
+			var->grad = pb_view_over((*at)->data, tape->dtype, v->rank, v->shape);
+			*at = (*at)->next;
+			return 0;
+		}
+	return pb_tensor_new(&tape->pool, tape->dtype, v->rank, v->shape, &var->grad);
+}
+
+/* What is behind var has its part of var's gradient. */
+static int spare_grad(struct pb_tape *tape, struct pb_var *var)
+{
+	struct pb_spare *spare = pb_arena_alloc(&tape->arena, sizeof *spare);
+	if (!spare)
+		return -PB_E_NOMEM;
+	*spare = (struct pb_spare){tape->spares, var->grad.data, pb_view_count(&var->grad)};
+	tape->spares = spare;
+	var->grad.data = NULL;
+	return 0;
+}
+
 int pb_var_grad_beta(struct pb_tape *tape, struct pb_var *var, struct pb_view *ret_grad, double *ret_beta)
 {
 	bool first = !var->grad.data;
-	int rc = first ? pb_tensor_new(&tape->pool, tape->dtype, var->value.rank, var->value.shape, &var->grad) : 0;
+	int rc = first ? new_grad(tape, var) : 0;
 	if (!rc)
 		rc = arrive(tape, var, first);
 	if (rc)
@@ -118,6 +151,7 @@ int pb_var_pass_grad(struct pb_tape *tape, struct pb_var *var, const struct pb_v
 	double beta;
 	if (give && !var->grad.data) {
 		var->grad = *grad;
+		tape->current->grad.data = NULL;
 		return arrive(tape, var, true);
 	}
 	int rc = pb_var_grad_beta(tape, var, &dx, &beta);
@@ -149,6 +183,8 @@ int pb_tape_backward(struct pb_tape *tape, struct pb_var *y, const struct pb_vie
 		tape->current = tape->nodes[i];
 		if (tape->current->grad.data)
 			rc = tape->current->op->backward(tape, tape->current);
+		if (!rc && tape->current->grad.data && !tape->current->op->gives_factors)
+			rc = spare_grad(tape, tape->current);
 	}
 	tape->current = NULL;
 	return rc ? rc : pb_device_status(tape->device);

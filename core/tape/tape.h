@@ -18,6 +18,7 @@ struct pb_op {
 	const char *name;
 	/* y->grad holds dLoss/dy. Adds to the gradients of y's inputs and gives parameters' to the sink. */
 	int (*backward)(struct pb_tape *tape, struct pb_var *y);
+	bool gives_factors; /* the sink may go on using y->grad, as the factor dY; else its memory serves again */
 };
 
 /* One activation. Lives until the tape's reset. */
@@ -36,6 +37,8 @@ struct pb_weight {
 	struct pb_view value;
 };
 
+struct pb_spare;
+
 struct pb_tape {
 	struct pb_device *device;
 	uint32_t dtype;
@@ -44,6 +47,7 @@ struct pb_tape {
 	struct pb_pool pool;       /* tensors */
 	struct pb_var **nodes;
 	size_t n_nodes, room;
+	struct pb_spare *spares; /* memory of gradients that nobody needs any more */
 	struct pb_var *current; /* whose backward is running; else NULL */
 	int64_t examples;       /* of the batch; set by who writes `missed` */
 };
@@ -73,7 +77,8 @@ static inline bool pb_var_wants_grad(const struct pb_var *var)
 int pb_var_grad(struct pb_tape *tape, struct pb_var *var, struct pb_view *ret_grad);
 /* The same for a product: *ret_beta is 0 where the gradient is new and not cleared, else 1. */
 int pb_var_grad_beta(struct pb_tape *tape, struct pb_var *var, struct pb_view *ret_grad, double *ret_beta);
-/* Adds a gradient of var's shape. `give`: its memory may become that of var's own, for nobody else reads it any more. */
+/* Adds a gradient of var's shape. `give`: it is the running node's own, which nobody reads any more; its memory may become
+ * that of var's. */
 int pb_var_pass_grad(struct pb_tape *tape, struct pb_var *var, const struct pb_view *grad, bool give);
 
 /* The node whose backward is running passes nothing on for these examples, not even a gradient of zero: what is only

@@ -54,7 +54,7 @@ static void dot_panel(const struct plan *plan, int64_t panel)
 			gradient.gradient = &plan->items[i].gradient;
 			gradient.scale = (real)plan->items[i].grad_scale;
 			step_tile(&plan->constants, &gradient, k0, kc, w, change);
-			sums[i] += tile_dot(kc, change, m);
+			sums[i] += (double)plan->constants.scale * tile_dot(kc, change, m);
 		}
 	}
 }
@@ -84,7 +84,7 @@ static void step_row(const struct rule_constants *constants, real scale, int64_t
 	for (int64_t j = 0; j < n; j++) {
 		const real gradient = (g ? scale * g[j] : 0) + c.l2 * p[j];
 		const real change = c.rule == SGD ? gradient : gradient / (fabs(gradient) + c.eps);
-		y[j] = (add ? y[j] : 0) + (p[j] * c.decay - c.lr * change);
+		y[j] = (add ? y[j] : 0) + c.scale * (p[j] - c.rate * change);
 	}
 }
 

@@ -80,7 +80,7 @@ static void multiply_tile(int64_t m, int64_t kc, const real *a, const real *b, r
 	}
 }
 
-static void store_sums(const struct pbk_stepped *item, int64_t j, int64_t columns, const real *restrict sum)
+static void store_sums(const struct pbk_stepped *item, real scale, int64_t j, int64_t columns, const real *restrict sum)
 {
 	real bias[NR] = {0};
 	if (item->bias)
@@ -88,7 +88,7 @@ static void store_sums(const struct pbk_stepped *item, int64_t j, int64_t column
 	for (int64_t i = 0; i < item->m; i++) {
 		real *restrict c = (real *)item->c + i * item->ldc + j;
 		for (int64_t s = 0; s < columns; s++)
-			c[s] = (item->add ? c[s] : 0) + (sum[i * NR + s] + bias[s]);
+			c[s] = (item->add ? c[s] : 0) + (scale * sum[i * NR + s] + bias[s]);
 	}
 }
 
@@ -117,7 +117,7 @@ static void multiply_panel(const struct plan *plan, int64_t at, int64_t panel, c
 			step_tile(&plan->constants, &gradient, k0, kc, w + k0 * NR, tile);
 		multiply_tile(item->m, kc, a + k0 / KC * item->m * LDA, item->present ? tile : w + k0 * NR, sum, !k0);
 	}
-	store_sums(item, gradient.j, gradient.columns, sum);
+	store_sums(item, item->present ? plan->constants.scale : 1, gradient.j, gradient.columns, sum);
 }
 
 /* Pairs [begin, end) of item and panel. */

@@ -14,10 +14,11 @@ typedef __typeof__((vector){0} < (vector){0}) bit_vector;
 /* How a weight moves; each its own loop. */
 enum rule { ADAM, ADAM_L2, SGD };
 
-/* A step's constants in the element type. */
+/* A step's constants in the element type. Weights after it are kept divided by `scale`, which spares a product for each:
+ * scale * (w - rate * ...), where scale is the weights' decay and scale * rate the learning rate. */
 struct rule_constants {
 	enum rule rule;
-	real lr, decay, l2, eps;
+	real rate, scale, l2, eps;
 };
 
 /* Columns [j, j + columns) of a gradient, at most NR of them. */
@@ -27,28 +28,15 @@ struct gradient_panel {
 	real scale;
 };
 
-/* The smallest eps whose reciprocal is a float; what eps would change below it is no part of a float either. */
+/* `decay` that is nothing beside the learning rate is taken to be so small that w is lost in the sum, as it should. An eps
+ * below the smallest normal number is no part of a float either. */
 static inline struct rule_constants rule_constants(const struct pbk_step *s, double decay)
 {
 	const double eps = sizeof(real) == sizeof(float) ? fmax(s->eps, 0x1p-126) : s->eps;
+	const double least_scale = s->lr * (sizeof(real) == sizeof(float) ? 0x1p-30 : 0x1p-60);
+	const double scale = fabs(decay) > least_scale ? decay : s->lr > 0 ? least_scale : 1;
 	const enum rule rule = !s->adam ? SGD : s->l2 != 0 ? ADAM_L2 : ADAM;
-	return (struct rule_constants){rule, (real)s->lr, (real)decay, (real)s->l2, (real)eps};
-}
-
-/* g / d for d above 0. For float by an estimate and a step of Newton's: within 2^-22. */
-static ALWAYS_INLINE vector quotient(vector g, vector d)
-{
-#if defined(__AVX__)
-	if (sizeof(real) == sizeof(float)) {
-#if defined(__AVX512F__)
-		const vector r = (vector)_mm512_rcp14_ps((__m512)d);
-#else
-		const vector r = (vector)_mm256_rcp_ps((__m256)d);
-#endif
-		return g * r * (2 - d * r);
-	}
-#endif
-	return g / d;
+	return (struct rule_constants){rule, (real)(s->lr / scale), (real)scale, (real)s->l2, (real)eps};
 }
 
 static ALWAYS_INLINE vector magnitude(vector x)
@@ -56,13 +44,14 @@ static ALWAYS_INLINE vector magnitude(vector x)
 	return (vector)((bit_vector)x & ~(bit_vector) - (vector){0});
 }
 
+/* w after a step, divided by c->scale. */
 static ALWAYS_INLINE vector stepped(const enum rule rule, const struct rule_constants *c, vector w, vector g)
 {
 	if (rule != ADAM)
 		g += c->l2 * w;
 	if (rule != SGD)
-		g = quotient(g, magnitude(g) + c->eps);
-	return w * c->decay - c->lr * g;
+		g /= magnitude(g) + c->eps;
+	return w - c->rate * g;
 }
 
 /* `rank` rows of dY from row r on, scaled; zeros fill up the columns. */
@@ -117,7 +106,7 @@ static inline void gradient_tile(const struct gradient_panel *p, int64_t k0, int
 	}
 }
 
-/* tile = W [kc, NR] after a step by rows [k0, k0 + kc) of a gradient of `rank`. */
+/* tile = W [kc, NR] after a step by rows [k0, k0 + kc) of a gradient of `rank`, divided by the constants' scale. */
 static ALWAYS_INLINE void step_by_rank(const int rank, const enum rule rule, const struct rule_constants *constants,
 				       const struct gradient_panel *p, int64_t k0, int64_t kc, const real *restrict w,
 				       real *restrict tile)
@@ -156,7 +145,7 @@ static ALWAYS_INLINE void step_by_rule(const enum rule rule, const struct rule_c
 	}
 }
 
-/* tile = W [kc, NR] after a step by rows [k0, k0 + kc) of the gradient. */
+/* tile = W [kc, NR] after a step by rows [k0, k0 + kc) of the gradient, divided by c->scale. */
 static inline void step_tile(const struct rule_constants *c, const struct gradient_panel *p, int64_t k0, int64_t kc,
 			     const real *w, real *tile)
 {

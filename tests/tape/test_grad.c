@@ -127,7 +127,7 @@ static int leaf_backward(struct pb_tape *tape, struct pb_var *y)
 	return 0;
 }
 
-static const struct pb_op leaf_op = {"leaf", leaf_backward};
+static const struct pb_op leaf_op = {"leaf", leaf_backward, false};
 
 /* A tape with a dense sink for up to two parameters. */
 struct rig {
