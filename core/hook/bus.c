@@ -301,6 +301,8 @@ static int site_backward(struct pb_tape *tape, struct pb_var *y)
 		rc = change_gradient(tape, saved, &grad);
 	if (!rc && tail)
 		rc = pb_tail_cut_gradient(tail, tape, site, &grad, &y->grad);
+	if (!rc && tail)
+		rc = pb_tape_spare(tape, &grad);
 	if (!rc && forward->n)
 		rc = miss_cuts(tape, forward, y->grad.shape[0]);
 	if (rc || !pb_var_wants_grad(y->in[0]) || (rc = pb_var_grad(tape, y->in[0], &dx)))
@@ -346,12 +348,12 @@ static int show_value(struct pb_bus *bus, struct pb_tape *tape, int site_id, con
 	if (!rc)
 		rc = emit(bus, tape, site_id, &shown, NULL, changes);
 	if (!rc && whole && demand->changes)
-		rc = pb_tensor_new(&tape->pool, value->dtype, value->rank, value->shape, &left);
+		rc = pb_tape_tensor(tape, value->rank, value->shape, &left);
 	if (!rc && whole && demand->changes)
 		rc = pb_tail_cut(bus->tail, tape, site, &shown, &left);
 	if (!rc)
 		*ret_value = whole ? left : shown;
-	return rc;
+	return rc || !whole ? rc : pb_tape_spare(tape, &shown);
 }
 
 struct pb_var *pb_bus_site(struct pb_bus *bus, struct pb_tape *tape, int site_id, struct pb_var *x)

@@ -29,7 +29,7 @@ static int make_whole(const struct pb_tail *tail, struct pb_tape *tape, const st
 	int64_t shape[PB_MAX_RANK];
 	for (int i = 0; i < value->rank; i++)
 		shape[i] = is_position(site->axis[i]) ? tail->positions : value->shape[i];
-	return pb_tensor_new(&tape->pool, value->dtype, value->rank, shape, ret_whole);
+	return pb_tape_tensor(tape, value->rank, shape, ret_whole);
 }
 
 static int put_front(struct pb_tape *tape, const struct pb_site *site, const struct pb_view *value,

@@ -30,9 +30,11 @@ static struct pb_weight weight(const struct walk *w, const char *name)
 	return weight;
 }
 
+/* a + b. Nobody else needs b's value. */
 static struct pb_var *add(const struct walk *w, struct pb_var *a, struct pb_var *b)
 {
-	return a && b ? pb_op_add(w->pass->tape, a, b) : NULL;
+	struct pb_var *sum = a && b ? pb_op_add(w->pass->tape, a, b) : NULL;
+	return sum && !pb_tape_spare(w->pass->tape, &b->value) ? sum : NULL;
 }
 
 static struct pb_var *linear(const struct walk *w, struct pb_var *x, const char *name, const char *bias)

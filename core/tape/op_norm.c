@@ -138,7 +138,7 @@ static int layer_norm_backward(struct pb_tape *tape, struct pb_var *y)
 	struct pb_var *x = y->in[0];
 	int64_t rows = rows_of(&y->value), n = last(&y->value);
 	struct pb_view dy = pb_view_over(y->grad.data, tape->dtype, 2, (int64_t[]){rows, n}), dx, normalized;
-	int rc = pb_tensor_new(&tape->pool, tape->dtype, 2, (int64_t[]){rows, n}, &normalized);
+	int rc = pb_tape_tensor(tape, 2, (int64_t[]){rows, n}, &normalized);
 	if (!rc)
 		rc = pb_var_wants_grad(x) ? pb_var_grad(tape, x, &dx)
 					  : pb_tensor_zeros(&tape->pool, tape->dtype, 2, normalized.shape, &dx);
@@ -149,7 +149,9 @@ static int layer_norm_backward(struct pb_tape *tape, struct pb_var *y)
 				      saved->affine ? saved->w.value.data : NULL, dy.data, dx.data, normalized.data);
 	if (saved->affine)
 		rc = tape->sink->ops->product(tape->sink, saved->w.id, &normalized, &dy);
-	return rc || !saved->affine ? rc : tape->sink->ops->sum(tape->sink, saved->bias_id, &dy);
+	if (!rc && saved->affine)
+		rc = tape->sink->ops->sum(tape->sink, saved->bias_id, &dy);
+	return rc ? rc : pb_tape_spare(tape, &normalized);
 }
 
 static const struct pb_op layer_norm_op = {"layer_norm", layer_norm_backward, false};

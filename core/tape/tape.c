@@ -48,6 +48,31 @@ int pb_tape_settle(struct pb_tape *tape, double factor)
 	return rc ? rc : pb_arena_reserve(&tape->arena, nodes);
 }
 
+int pb_tape_tensor(struct pb_tape *tape, int rank, const int64_t *shape, struct pb_view *ret_view)
+{
+	struct pb_view view = pb_view_over(NULL, tape->dtype, rank, shape);
+	const int64_t count = pb_view_count(&view);
+	for (struct pb_spare **at = &tape->spares; *at; at = &(*at)->next)
+		if ((*at)->count == count) {
+			view.data = (*at)->data;
+			*at = (*at)->next;
+			*ret_view = view;
+			return 0;
+		}
+	return pb_tensor_new(&tape->pool, tape->dtype, rank, shape, ret_view);
+}
+
+int pb_tape_spare(struct pb_tape *tape, struct pb_view *tensor)
+{
+	struct pb_spare *spare = pb_arena_alloc(&tape->arena, sizeof *spare);
+	if (!spare)
+		return -PB_E_NOMEM;
+	*spare = (struct pb_spare){tape->spares, tensor->data, pb_view_count(tensor)};
+	tape->spares = spare;
+	tensor->data = NULL;
+	return 0;
+}
+
 struct pb_var *pb_tape_node_over(struct pb_tape *tape, const struct pb_op *op, bool has_params, struct pb_var *a,
 				 struct pb_var *b, const struct pb_view *value)
 {
@@ -78,7 +103,7 @@ struct pb_var *pb_tape_node(struct pb_tape *tape, const struct pb_op *op, bool h
 			    struct pb_var *b, int rank, const int64_t *shape)
 {
 	struct pb_view value;
-	if (pb_tensor_new(&tape->pool, tape->dtype, rank, shape, &value) < 0)
+	if (pb_tape_tensor(tape, rank, shape, &value) < 0)
 		return NULL;
 	return pb_tape_node_over(tape, op, has_params, a, b, &value);
 }
@@ -98,35 +123,10 @@ static int arrive(struct pb_tape *tape, struct pb_var *var, bool first)
 	return both ? 0 : -PB_E_NOMEM;
 }
 
-/* A gradient for var, not cleared. */
-static int new_grad(struct pb_tape *tape, struct pb_var *var)
-{
-	const struct pb_view *v = &var->value;
-	for (struct pb_spare **at = &tape->spares; *at; at = &(*at)->next)
-		if ((*at)->count == pb_view_count(v)) {
-			var->grad = pb_view_over((*at)->data, tape->dtype, v->rank, v->shape);
-			*at = (*at)->next;
-			return 0;
-		}
-	return pb_tensor_new(&tape->pool, tape->dtype, v->rank, v->shape, &var->grad);
-}
-
-/* What is behind var has its part of var's gradient. */
-static int spare_grad(struct pb_tape *tape, struct pb_var *var)
-{
-	struct pb_spare *spare = pb_arena_alloc(&tape->arena, sizeof *spare);
-	if (!spare)
-		return -PB_E_NOMEM;
-	*spare = (struct pb_spare){tape->spares, var->grad.data, pb_view_count(&var->grad)};
-	tape->spares = spare;
-	var->grad.data = NULL;
-	return 0;
-}
-
 int pb_var_grad_beta(struct pb_tape *tape, struct pb_var *var, struct pb_view *ret_grad, double *ret_beta)
 {
 	bool first = !var->grad.data;
-	int rc = first ? new_grad(tape, var) : 0;
+	int rc = first ? pb_tape_tensor(tape, var->value.rank, var->value.shape, &var->grad) : 0;
 	if (!rc)
 		rc = arrive(tape, var, first);
 	if (rc)
@@ -184,7 +184,7 @@ int pb_tape_backward(struct pb_tape *tape, struct pb_var *y, const struct pb_vie
 		if (tape->current->grad.data)
 			rc = tape->current->op->backward(tape, tape->current);
 		if (!rc && tape->current->grad.data && !tape->current->op->gives_factors)
-			rc = spare_grad(tape, tape->current);
+			rc = pb_tape_spare(tape, &tape->current->grad);
 	}
 	tape->current = NULL;
 	return rc ? rc : pb_device_status(tape->device);

@@ -47,7 +47,7 @@ struct pb_tape {
 	struct pb_pool pool;       /* tensors */
 	struct pb_var **nodes;
 	size_t n_nodes, room;
-	struct pb_spare *spares; /* memory of gradients that nobody needs any more */
+	struct pb_spare *spares; /* memory of tensors that nobody needs any more */
 	struct pb_var *current; /* whose backward is running; else NULL */
 	int64_t examples;       /* of the batch; set by who writes `missed` */
 };
@@ -60,6 +60,12 @@ void pb_tape_reset(struct pb_tape *tape, struct pb_grad_sink *sink);
 /* After a pass: forgets all nodes and keeps room for a pass with tensors `factor` times as large and lists (of paths)
  * factor squared times as long, so that those to come allocate nothing. -PB_E_NOMEM. */
 int pb_tape_settle(struct pb_tape *tape, double factor);
+
+/* A new contiguous tensor until the tape's reset, not cleared; in memory that serves again where there is some. */
+int pb_tape_tensor(struct pb_tape *tape, int rank, const int64_t *shape, struct pb_view *ret_view);
+/* The tensor was the last thing in its memory, which may serve again: nobody reads or writes it any more. data becomes
+ * NULL. */
+int pb_tape_spare(struct pb_tape *tape, struct pb_view *tensor);
 
 /* A node with an uninitialised value of this shape. NULL: out of memory, recorded. Without a sink, or where no
  * input wants a gradient and the op has no parameters, the node is a constant. */
