@@ -111,6 +111,8 @@ void pb_sites_finish(struct pb_sites *sites)
 bool pb_site_is_optional(enum pb_site_kind kind)
 {
 	switch (kind) {
+	case PB_SITE_ATTN_SCORES:
+	case PB_SITE_PATTERN:
 	case PB_SITE_RESULT:
 	case PB_SITE_LN1_SCALE:
 	case PB_SITE_LN1_NORMALIZED:

@@ -3,11 +3,16 @@
 #include "model/model.h"
 #include "tape/op.h"
 
+/* Examples of up to that many positions attend row by row, where nobody looks at scores and pattern: products would be
+ * too small to pay. */
+enum { SHORT = 16 };
+
 /* Once a step has failed (NULL), later steps pass the NULL on; the error text is the first one's. */
 struct walk {
 	const struct pb_model *model;
 	const struct pb_forward *pass;
 	int layer;
+	const int32_t *first, *path; /* short examples: row r attends to rows path[first[r] .. first[r+1]) */
 };
 
 static int site_id(const struct walk *w, enum pb_site_kind kind)
@@ -118,6 +123,9 @@ static struct pb_var *mix(const struct walk *w, struct pb_var *q, struct pb_var 
 		return q && k && v ? pb_op_attend(tape, q, k, v, ends_here(w) ? p->end_first : p->first,
 						  ends_here(w) ? p->end_path : p->path)
 				   : NULL;
+	if (w->first && !pb_bus_wants(w->pass->bus, site_id(w, PB_SITE_ATTN_SCORES)) &&
+	    !pb_bus_wants(w->pass->bus, site_id(w, PB_SITE_PATTERN)))
+		return q && k && v ? pb_op_attend(tape, q, k, v, w->first, w->path) : NULL;
 	struct pb_var *scores = site(w, PB_SITE_ATTN_SCORES, q && k ? pb_op_attn_scores(tape, q, k) : NULL);
 	struct pb_var *pattern = site(w, PB_SITE_PATTERN, scores ? pb_op_softmax(tape, scores) : NULL);
 	return pattern && v ? pb_op_attn_mix(tape, pattern, v) : NULL;
@@ -215,6 +223,29 @@ static struct pb_var *blocks(struct walk *w)
 	return resid;
 }
 
+/* Lists of what each row attends to. By the examples' own length: a pass without their tail must do as one with it. */
+static int list_rows(struct walk *w)
+{
+	const struct pb_forward *pass = w->pass;
+	const int64_t b = pass->b, p = pass->p, of_example = p * (p + 1) / 2;
+	if (pass->prefixes || (pass->bus && pass->bus->tail ? pass->bus->tail->positions : p) > SHORT)
+		return 0;
+	int32_t *first = pb_arena_array(&pass->tape->arena, (size_t)(b * p) + 1, sizeof *first);
+	int32_t *path = pb_arena_array(&pass->tape->arena, (size_t)(b * of_example), sizeof *path);
+	if (!first || !path)
+		return -PB_E_NOMEM;
+	int32_t n = 0;
+	for (int64_t row = 0; row < b * p; row++) {
+		first[row] = n;
+		for (int64_t key = row / p * p; key <= row; key++)
+			path[n++] = (int32_t)key;
+	}
+	first[b * p] = n;
+	w->first = first;
+	w->path = path;
+	return 0;
+}
+
 static int check_prefixes(const struct pb_model *model, const struct pb_forward *pass)
 {
 	const struct pb_prefixes *p = pass->prefixes;
@@ -262,7 +293,9 @@ int pb_model_forward(const struct pb_model *model, const struct pb_forward *pass
 	if (rc)
 		return rc;
 	pb_error_clear();
-	struct walk w = {model, pass, -1};
+	struct walk w = {.model = model, .pass = pass, .layer = -1};
+	if ((rc = list_rows(&w)))
+		return rc;
 	struct pb_var *resid = blocks(&w);
 	resid = norm(&w, resid, PB_SITE_LN_FINAL_SCALE, "ln_final.w", "ln_final.b");
 	if (resid && pass->rows && !pass->prefixes)

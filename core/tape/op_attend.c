@@ -9,7 +9,7 @@ struct attend_saved {
 static struct pbk_paths paths_of(const struct pb_var *q, const struct pb_var *k, const struct attend_saved *saved,
 				 const struct pb_var *z)
 {
-	return (struct pbk_paths){q->value.shape[0], q->value.data, k->value.data, saved->v->value.data, saved->first,
+	return (struct pbk_paths){q->value.shape[0] * q->value.shape[1], q->value.data, k->value.data, saved->v->value.data, saved->first,
 				  saved->path,       z->value.data};
 }
 
