@@ -38,19 +38,20 @@ static void print_help(FILE *out)
 	      out);
 }
 
-/* glibc's limit grows with each large block that is freed, up to 32 MiB; blocks below it fragment the heap, and memory
- * that every group of units takes anew would not go back. */
-static void fix_limit_of_heap(void)
+/* Touching new memory costs more than computing in it: what reading a checkpoint took serves the sweeps behind it. So the
+ * heap keeps what is freed, and large blocks come from it, where glibc would give each back at once. */
+static void keep_heap(void)
 {
 #ifdef M_MMAP_THRESHOLD
-	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+	mallopt(M_MMAP_THRESHOLD, 32 << 20); /* the largest that glibc takes */
+	mallopt(M_TRIM_THRESHOLD, 512 << 20);
 #endif
 }
 
 int main(int argc, char **argv)
 {
 	const char *names[N_COMMANDS];
-	fix_limit_of_heap();
+	keep_heap();
 	pb_cli_prepare_threads(argv);
 	if (argc < 2) {
 		print_help(stderr);

@@ -183,7 +183,7 @@ int pb_tape_backward(struct pb_tape *tape, struct pb_var *y, const struct pb_vie
 		tape->current = tape->nodes[i];
 		if (tape->current->grad.data)
 			rc = tape->current->op->backward(tape, tape->current);
-		if (!rc && tape->current->grad.data && !tape->current->op->gives_factors)
+		if (!rc && tape->current->grad.data && !tape->current->op->keeps_grad)
 			rc = pb_tape_spare(tape, &tape->current->grad);
 	}
 	tape->current = NULL;

@@ -18,7 +18,7 @@ struct pb_op {
 	const char *name;
 	/* y->grad holds dLoss/dy. Adds to the gradients of y's inputs and gives parameters' to the sink. */
 	int (*backward)(struct pb_tape *tape, struct pb_var *y);
-	bool gives_factors; /* the sink may go on using y->grad, as the factor dY; else its memory serves again */
+	bool keeps_grad; /* y->grad is read after backward too, by a sink as the factor dY; otherwise its memory serves again */
 };
 
 /* One activation. Lives until the tape's reset. */

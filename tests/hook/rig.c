@@ -38,7 +38,7 @@ static int leaf_backward(struct pb_tape *tape, struct pb_var *y)
 	return 0;
 }
 
-static const struct pb_op leaf_op = {"leaf", leaf_backward, false};
+static const struct pb_op leaf_op = {"leaf", leaf_backward, true};
 
 struct pb_var *rig_forward(int site)
 {

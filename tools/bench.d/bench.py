@@ -71,6 +71,11 @@ class Bench:
             self.disagreements.append(f"{what}: the results differ by {worst:.2g}, more than {limit:g}")
         return worst
 
+    def check(self, what, value, limit):
+        """A value above the limit makes the whole bench fail."""
+        if not value <= limit:
+            self.disagreements.append(f"{what}: {value:.2g}, more than {limit:.2g}")
+
     def share_of_peak(self, seconds_per_cell, sizes=None):
         """GFLOP/s by the floor's FLOPs alone, and their share of the measured peak."""
         rate = study.floor_gflop(sizes) / seconds_per_cell
