@@ -9,7 +9,7 @@
 #include "exp/wants.h"
 
 /* More memory than this makes a pass no faster: products have rows enough. */
-enum { TAPE_MEMORY = 64 << 20, QUESTION_MEMORY = 12 << 20 };
+enum { TAPE_MEMORY = 64 << 20, QUESTION_MEMORY = 20 << 20 };
 
 static const struct pb_examples *base_of(const struct pb_fast *e, size_t probe, int run)
 {

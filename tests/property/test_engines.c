@@ -32,7 +32,8 @@ static void add_sweeps(struct world *w)
 		const char *kind = world_pick(w, kinds), *hook = world_hook(w, all[k].axes);
 		bool activation = kind == kinds[2];
 		const char *forward = all[k].source ? world_pick(w, from) : "ablate";
-		const char *backward = activation || !all[k].source ? "none" : world_pick(w, from);
+		const char *ablate = world_draw(w, 2) ? "ablate" : "none"; /* backward, where it reaches every position */
+		const char *backward = activation ? "none" : all[k].source ? world_pick(w, from) : ablate;
 		/* A ratio of layer norm's to nothing is no number. */
 		if (!all[k].source && !strcmp(hook, "ln1.hook_scale"))
 			hook = "resid_pre";
