@@ -44,7 +44,7 @@ void pb_cli_prepare_threads(char **argv)
 	/* With a binding of the user's this thread is bound already, and a process that it becomes would have its core only. */
 	const bool wait = may_wait() && may_bind(), bind = may_bind() && takes_every_core(argv);
 	ssize_t length = wait || bind ? readlink("/proc/self/exe", self, sizeof self - 1) : 0;
-	if (length <= 0 || (wait && setenv("GOMP_SPINCOUNT", "1000", 1)) || (bind && setenv("OMP_PROC_BIND", "true", 1)))
+	if (length <= 0 || (wait && setenv("GOMP_SPINCOUNT", "10000", 1)) || (bind && setenv("OMP_PROC_BIND", "true", 1)))
 		return; /* slower it is */
 	self[length] = '\0';
 	execv(self, argv);
