@@ -332,8 +332,8 @@ static struct demand demand_at(const struct pb_bus *bus, int site_id)
 	return d;
 }
 
-/* Lets the hooks see the value and change it; ret_value is what goes on. A changed value is a new tensor: ops behind may
- * have saved the old one. */
+/* Lets the hooks see the value and change it; ret_value is what goes on. A changed value is a new tensor: ops behind
+ * may have saved the old one. */
 static int show_value(struct pb_bus *bus, struct pb_tape *tape, int site_id, const struct pb_view *value,
 		      const struct demand *demand, struct changes *changes, struct pb_view *ret_value)
 {

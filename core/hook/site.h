@@ -68,8 +68,8 @@ struct pb_sites {
 
 int pb_sites_init(struct pb_sites *sites, const struct pb_site_dims *dims);
 void pb_sites_finish(struct pb_sites *sites);
-/* attn.hook_result, attn_scores and pattern, scale and normalized of each layer norm: without hooks there, one kernel does
- * all around them. */
+/* attn.hook_result, attn_scores and pattern, scale and normalized of each layer norm: without hooks there, one kernel
+ * does all around them. */
 bool pb_site_is_optional(enum pb_site_kind kind);
 /* layer -1 outside the blocks. Returns the id, or -1 where the model has no such point. */
 int pb_sites_id(const struct pb_sites *sites, enum pb_site_kind kind, int layer);

@@ -1,9 +1,9 @@
 /* tail.h: passes that leave out examples' last positions. May use what bus.h may.
  *
- * In a causal model nothing depends on positions behind it: where only earlier ones are scored, a pass may end before the
- * last. Hooks must not notice. They see whole tensors all the same: values behind the end are those of a pass that nobody
- * changed, gradients there are zero. That is the truth as long as all changes are at one point of the model and no hook
- * ties what comes before the end to what is behind it, by a gradient there or by attention; `written` tells.
+ * In a causal model nothing depends on positions behind it: where only earlier ones are scored, a pass may end before
+ * the last. Hooks must not notice. They see whole tensors all the same: values behind the end are those of a pass that
+ * nobody changed, gradients there are zero. That is the truth as long as all changes are at one point of the model and
+ * no hook ties what comes before the end to what is behind it, by a gradient there or by attention; `written` tells.
  */
 #ifndef PB_HOOK_TAIL_H
 #define PB_HOOK_TAIL_H

@@ -36,7 +36,8 @@ struct pb_var *pb_op_softmax(struct pb_tape *tape, struct pb_var *x); /* over th
 /* z[b,p,h,e] = sum over key of pattern[b,h,p,key] v[b,key,h,e] */
 struct pb_var *pb_op_attn_mix(struct pb_tape *tape, struct pb_var *pattern, struct pb_var *v);
 /* The three in one, where rows attend to any others: z[r] is the mean of v over the list's rows, weighted by
- * softmax(q[r].k / sqrt(e)). q [b,p,h,e] of r rows; k, v [..,..,h,e] of n; row r's list is path[first[r] .. first[r+1]), at least one.
+ * softmax(q[r].k / sqrt(e)). q [b,p,h,e], its rows counted through; k, v [..,..,h,e]; row r's list is path[first[r] ..
+ * first[r+1]), at least one.
  * Both in host memory until the tape's reset. */
 struct pb_var *pb_op_attend(struct pb_tape *tape, struct pb_var *q, struct pb_var *k, struct pb_var *v,
 			    const int32_t *first, const int32_t *path);

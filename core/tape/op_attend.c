@@ -9,8 +9,15 @@ struct attend_saved {
 static struct pbk_paths paths_of(const struct pb_var *q, const struct pb_var *k, const struct attend_saved *saved,
 				 const struct pb_var *z)
 {
-	return (struct pbk_paths){q->value.shape[0] * q->value.shape[1], q->value.data, k->value.data, saved->v->value.data, saved->first,
-				  saved->path,       z->value.data};
+	return (struct pbk_paths){
+		.queries = q->value.shape[0] * q->value.shape[1],
+		.q = q->value.data,
+		.k = k->value.data,
+		.v = saved->v->value.data,
+		.host_first = saved->first,
+		.host_path = saved->path,
+		.z = z->value.data,
+	};
 }
 
 /* Where an input's gradient goes: to waste if nobody wants it. */
