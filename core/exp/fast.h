@@ -67,7 +67,7 @@ struct pb_fast_cell {
 	struct pb_cell_job *job; /* NULL: a run without a patch */
 	size_t probe;
 	const struct pb_examples *examples;
-	int first_layer; /* the block before which it is its base */
+	int first_layer; /* the block before which it is its base; n_layers: it is in all blocks */
 	const struct pb_cell_gradient **gradients; /* [n params]; NULL: weights as they are */
 	struct pb_view logits;                     /* of its scored rows */
 	double loss, grad_norm, metric;
@@ -80,8 +80,9 @@ struct pb_fast_cell {
 /* How the cells go through the model. */
 struct pb_fast_passage {
 	struct pb_tape *tape;
-	struct pb_factors *factors;       /* NULL: no backward pass; cells enter at their first_layer, which must ascend */
-	const struct pb_fast_run *base;   /* the run that cells are up to their patches; NULL: it is what is made here */
+	struct pb_factors *factors;       /* NULL: no backward pass */
+	const struct pb_fast_run *base;   /* the run that cells are up to their first_layer, which must ascend; NULL: it
+					   * is what is made here */
 	bool short_of_tail;               /* positions behind the last scored one are left out */
 	bool tail_written;                /* result: they must not have been, and nothing else counts */
 };

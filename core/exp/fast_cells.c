@@ -17,15 +17,18 @@ size_t pb_fast_batch(const struct pb_fast *fast, const struct pb_plan_sweep *swe
 	return most < 1 ? 1 : most > MOST_CELLS ? MOST_CELLS : most;
 }
 
-/* The block before which a patched cell is its base: that of its first point in order of evaluation. */
-static int first_layer(const struct pb_fast *e, const struct pb_plan_cell *cell)
+/* The block before which a patched cell is its base: that of its first point in order of evaluation. A patched gradient
+ * changes no activation. */
+static int first_layer(const struct pb_fast *e, const struct pb_plan_sweep *s, const struct pb_plan_cell *cell)
 {
 	const struct pb_sites *sites = &e->plan->model.sites;
+	if (!s->config->forward)
+		return sites->n_layers;
 	int first = cell->n_patches ? cell->patches[0].site_id : 0;
 	for (size_t i = 1; i < cell->n_patches; i++)
 		first = cell->patches[i].site_id < first ? cell->patches[i].site_id : first;
 	int layer = sites->items[first].layer;
-	return layer >= 0 ? layer : first < sites->first_block ? 0 : sites->n_layers - 1;
+	return layer >= 0 ? layer : first < sites->first_block ? 0 : sites->n_layers;
 }
 
 static int by_layer(const void *a, const void *b)
@@ -180,8 +183,8 @@ static int prepare(struct pb_fast *e, const struct pb_plan_sweep *s, struct pb_c
 				      .probe = job->probe,
 				      .examples = corrupted ? &probe->corrupted : &probe->clean,
 				      .estimate = NAN};
-	if (s->config->kind == PB_SWEEP_ACTIVATION)
-		cell->first_layer = first_layer(e, job->cell);
+	if (s->config->kind != PB_SWEEP_PARAMS)
+		cell->first_layer = first_layer(e, s, job->cell);
 	return s->config->kind == PB_SWEEP_PARAMS ? mix_gradients(e, s, cell) : 0;
 }
 
@@ -211,7 +214,7 @@ int pb_fast_cells(struct pb_fast *fast, const struct pb_plan_sweep *sweep, struc
 	int rc = cells ? 0 : -PB_E_NOMEM;
 	for (size_t i = 0; !rc && i < n; i++)
 		rc = prepare(fast, sweep, &jobs[i], &cells[i]);
-	if (!rc && sweep->config->kind == PB_SWEEP_ACTIVATION)
+	if (!rc && sweep->config->kind != PB_SWEEP_PARAMS)
 		qsort(cells, n, sizeof *cells, by_layer); /* those that share most with the base enter the pass last */
 	if (!rc && sweep->config->kind != PB_SWEEP_PARAMS)
 		rc = patched_passes(fast, sweep, cells, n, arena, &failed);

@@ -94,8 +94,9 @@ struct known {
 
 /* Fills a point's value of whole cells, the first row being example `first` of the batch, as far as `to` has positions
  * (its axis 1, where `to` is shorter there). */
-static int copy_known(const struct known *k, int site_id, int64_t first, const struct pb_view *to)
+static int copy_known(void *user, int site_id, int64_t first, const struct pb_view *to)
 {
+	const struct known *k = user;
 	struct pb_device *device = k->engine->plan->device;
 	const struct pb_view *known = pb_cache_get(&k->base->cache, site_id, PB_FORWARD);
 	struct pb_view from, part;
@@ -116,13 +117,6 @@ static int copy_known(const struct known *k, int site_id, int64_t first, const s
 static int fill_tail(void *user, int site_id, const struct pb_view *whole)
 {
 	return copy_known(user, site_id, 0, whole);
-}
-
-/* A latecomer's residual stream. */
-static int enter(void *user, int layer, int64_t first, const struct pb_view *resid)
-{
-	const struct known *k = user;
-	return copy_known(k, pb_sites_id(&k->engine->plan->model.sites, PB_SITE_RESID_PRE, layer), first, resid);
 }
 
 /* How many examples take part in each block; NULL: out of memory. */
@@ -157,17 +151,18 @@ int pb_fast_pass(struct pb_fast *e, struct pb_fast_passage *way, struct pb_fast_
 	const int64_t positions = way->short_of_tail ? scored_positions(cells, n) : x->n_pos;
 	struct known known = {e, way->base, cells, x->n_examples};
 	struct pb_tail tail = {.positions = x->n_pos, .fill = fill_tail, .user = &known};
-	struct pb_late late = {NULL, enter, &known};
+	struct pb_late late = {NULL, copy_known, &known};
 	struct pb_forward pass = {.tape = way->tape, .bus = &e->bus, .weights = &e->weights->weights};
 	struct pb_var *logits;
 	int rc = 0;
-	if (way->factors) {
+	if (way->factors)
 		rc = pb_factors_begin(way->factors, way->tape, e->plan->model.table.n, (int64_t)n, x->n_examples);
-	} else {
+	else
 		pb_tape_reset(way->tape, NULL);
-		late.active = way->base ? active(e, cells, n) : NULL;
-		pass.late = way->base ? &late : NULL;
-		rc = way->base && !late.active ? -PB_E_NOMEM : 0;
+	if (!rc && way->base) {
+		late.active = active(e, cells, n);
+		pass.late = &late;
+		rc = late.active ? 0 : -PB_E_NOMEM;
 	}
 	if (!rc)
 		rc = lay_out(way->tape, cells, n, positions, &pass);

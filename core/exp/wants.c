@@ -78,14 +78,19 @@ int pb_wants_optional(const struct pb_plan *plan, struct pb_bus *bus)
 int pb_wants_bases(const struct pb_plan *plan, int32_t base, struct pb_cache *cache)
 {
 	int rc = 0;
-	const bool corrupted = base == PB_FROM_CORRUPTED, late = pb_wants_kind(plan, PB_SWEEP_ACTIVATION);
+	const bool corrupted = base == PB_FROM_CORRUPTED;
+	bool late[2] = {false, false}; /* passes over it without and with a sink */
 	for (size_t i = 0; i < plan->n_sweeps; i++) {
 		const struct pb_plan_sweep *s = &plan->sweeps[i];
 		const bool mine = (s->config->base == PB_FROM_CORRUPTED) == corrupted;
 		for (size_t k = 0; !rc && mine && k < s->n_sites; k++)
 			rc = pb_cache_want_site(cache, s->sites[k], PB_FORWARD);
+		if (mine && s->config->kind != PB_SWEEP_PARAMS)
+			late[s->config->kind == PB_SWEEP_GRADIENT] = true;
 	}
-	for (int layer = 0; !rc && late && layer < plan->model.config.n_layers; layer++)
-		rc = pb_cache_want_site(cache, pb_sites_id(&plan->model.sites, PB_SITE_RESID_PRE, layer), PB_FORWARD);
+	for (int site = 0; !rc && site < plan->model.sites.n; site++)
+		if ((late[0] && pb_late_fills(&plan->model, site, false)) ||
+		    (late[1] && pb_late_fills(&plan->model, site, true)))
+			rc = pb_cache_want_site(cache, site, PB_FORWARD);
 	return rc;
 }

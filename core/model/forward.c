@@ -21,9 +21,59 @@ static int site_id(const struct walk *w, enum pb_site_kind kind)
 			   kind >= PB_SITE_RESID_PRE && kind <= PB_SITE_RESID_POST ? w->layer : -1);
 }
 
+bool pb_late_fills(const struct pb_model *model, int site_id, bool with_sink)
+{
+	const struct pb_site *site = &model->sites.items[site_id];
+	switch (site->kind) {
+	case PB_SITE_RESID_PRE: return true;
+	case PB_SITE_RESID_POST: return site->layer == model->sites.n_layers - 1;
+	case PB_SITE_Q:
+	case PB_SITE_K:
+	case PB_SITE_V:
+	case PB_SITE_Z:
+	case PB_SITE_RESID_MID:
+	case PB_SITE_MLP_PRE: return with_sink;
+	default: return false;
+	}
+}
+
+/* The values of examples that have not come in yet. */
+static int fill(const struct walk *w, int id, struct pb_var *x)
+{
+	const struct pb_late *late = w->pass->late;
+	const enum pb_site_kind kind = w->model->sites.items[id].kind;
+	const bool sink = w->pass->tape->sink, comes_in = kind == PB_SITE_RESID_PRE && w->layer > 0;
+	if (!late || w->layer < 0 || !pb_late_fills(w->model, id, sink))
+		return 0;
+	const int64_t first = late->active[w->layer - comes_in];
+	const int64_t end = kind == PB_SITE_RESID_POST || sink ? w->pass->b : late->active[w->layer];
+	struct pb_view part;
+	if (first == end)
+		return 0;
+	int rc = pb_view_slice(&x->value, 0, first, end - first, &part);
+	return rc ? rc : late->fill(late->user, id, first, &part);
+}
+
 static struct pb_var *site(const struct walk *w, enum pb_site_kind kind, struct pb_var *x)
 {
-	return x ? pb_bus_site(w->pass->bus, w->pass->tape, site_id(w, kind), x) : NULL;
+	const int id = site_id(w, kind);
+	if (!x || (id >= 0 && fill(w, id, x) < 0))
+		return NULL;
+	return pb_bus_site(w->pass->bus, w->pass->tape, id, x);
+}
+
+/* From here on ops compute the examples that take part in this block. */
+static void compute_active(const struct walk *w)
+{
+	const bool all = !w->pass->late || w->layer < 0;
+	w->pass->tape->active = all ? INT64_MAX : w->pass->late->active[w->layer];
+}
+
+/* From here on also what backward needs of the others and no point holds. */
+static void compute_saved(const struct walk *w)
+{
+	if (w->pass->tape->sink)
+		w->pass->tape->active = INT64_MAX;
 }
 
 /* The table is fixed by the config: a name that the walk asks for exists. */
@@ -64,16 +114,12 @@ static struct pb_var *norm_at_once(const struct walk *w, struct pb_var *x, const
 	return g.value.data && b.value.data ? pb_op_layer_norm(w->pass->tape, x, c->eps, &g, &b) : NULL;
 }
 
-/* Layer norm around its two points; `scale` is the point's kind and `scale` + 1 that of normalized. */
-static struct pb_var *norm(const struct walk *w, struct pb_var *x, enum pb_site_kind scale, const char *gain,
-			   const char *bias)
+/* `scale` is the kind of the first of its two points, `scale` + 1 that of normalized. */
+static struct pb_var *norm_in_steps(const struct walk *w, struct pb_var *x, enum pb_site_kind scale, const char *gain,
+				    const char *bias)
 {
 	const struct pb_model_config *c = &w->model->config;
 	struct pb_tape *tape = w->pass->tape;
-	if (!x || c->normalization == PB_NORM_NONE)
-		return x;
-	if (!pb_bus_wants(w->pass->bus, site_id(w, scale)) && !pb_bus_wants(w->pass->bus, site_id(w, scale + 1)))
-		return norm_at_once(w, x, gain, bias);
 	struct pb_var *centred = pb_op_center(tape, x);
 	struct pb_var *rms = site(w, scale, centred ? pb_op_rms(tape, centred, c->eps) : NULL);
 	struct pb_var *y = site(w, scale + 1, rms ? pb_op_divide(tape, centred, rms) : NULL);
@@ -81,6 +127,20 @@ static struct pb_var *norm(const struct walk *w, struct pb_var *x, enum pb_site_
 		return y;
 	struct pb_weight g = weight(w, gain), b = weight(w, bias);
 	return g.value.data && b.value.data ? pb_op_affine(tape, y, &g, &b) : NULL;
+}
+
+static struct pb_var *norm(const struct walk *w, struct pb_var *x, enum pb_site_kind scale, const char *gain,
+			   const char *bias)
+{
+	const struct pb_bus *bus = w->pass->bus;
+	if (!x || w->model->config.normalization == PB_NORM_NONE)
+		return x;
+	compute_saved(w);
+	struct pb_var *y = pb_bus_wants(bus, site_id(w, scale)) || pb_bus_wants(bus, site_id(w, scale + 1))
+				   ? norm_in_steps(w, x, scale, gain, bias)
+				   : norm_at_once(w, x, gain, bias);
+	compute_active(w);
+	return y;
 }
 
 /* What the heads write: the sum of hook_result where somebody asks for it, else one product. */
@@ -126,8 +186,10 @@ static struct pb_var *mix(const struct walk *w, struct pb_var *q, struct pb_var 
 	if (w->first && !pb_bus_wants(w->pass->bus, site_id(w, PB_SITE_ATTN_SCORES)) &&
 	    !pb_bus_wants(w->pass->bus, site_id(w, PB_SITE_PATTERN)))
 		return q && k && v ? pb_op_attend(tape, q, k, v, w->first, w->path) : NULL;
+	compute_saved(w);
 	struct pb_var *scores = site(w, PB_SITE_ATTN_SCORES, q && k ? pb_op_attn_scores(tape, q, k) : NULL);
 	struct pb_var *pattern = site(w, PB_SITE_PATTERN, scores ? pb_op_softmax(tape, scores) : NULL);
+	compute_active(w);
 	return pattern && v ? pb_op_attn_mix(tape, pattern, v) : NULL;
 }
 
@@ -143,13 +205,16 @@ static struct pb_var *attention(const struct walk *w, struct pb_var *x)
 static struct pb_var *mlp(const struct walk *w, struct pb_var *x)
 {
 	struct pb_var *pre = site(w, PB_SITE_MLP_PRE, linear(w, x, "mlp.W_in", "mlp.b_in"));
+	compute_saved(w);
 	struct pb_var *post =
 		site(w, PB_SITE_MLP_POST, pre ? pb_op_act(w->pass->tape, w->model->config.act_fn, pre) : NULL);
+	compute_active(w);
 	return site(w, PB_SITE_MLP_OUT, linear(w, post, "mlp.W_out", "mlp.b_out"));
 }
 
 static struct pb_var *block(const struct walk *w, struct pb_var *resid)
 {
+	compute_active(w);
 	resid = site(w, PB_SITE_RESID_PRE, resid);
 	struct pb_var *out = attention(w, norm(w, resid, PB_SITE_LN1_SCALE, "ln1.w", "ln1.b"));
 	resid = add(w, ends(w, resid), out);
@@ -173,8 +238,10 @@ static struct pb_var *embed(const struct walk *w)
 	struct pb_weight e = weight(w, "embed.W_E"), pos = weight(w, "pos_embed.W_pos");
 	if (pass->prefixes)
 		return e.value.data && pos.value.data ? embed_prefixes(w, &e, &pos) : NULL;
-	int64_t b = pass->late ? pass->late->active[0] : pass->b;
+	const int64_t b = pass->b;
 	int32_t *positions = pb_arena_array(&pass->tape->arena, (size_t)(b * pass->p), sizeof *positions);
+	if (pass->late)
+		pass->tape->active = pass->late->active[0];
 	if (!positions || !e.value.data || !pos.value.data)
 		return NULL;
 	for (int64_t i = 0; i < b * pass->p; i++)
@@ -183,43 +250,32 @@ static struct pb_var *embed(const struct walk *w)
 	return add(w, tokens, site(w, PB_SITE_POS_EMBED, pb_op_embed(pass->tape, &pos, positions, b, pass->p)));
 }
 
-/* The residual stream with the examples that come in at this block. resid is NULL where there were none yet. */
-static struct pb_var *enter(const struct walk *w, struct pb_var *resid)
+/* A residual stream that nobody has come into yet. */
+static struct pb_var *nobody(const struct walk *w)
 {
-	const struct pb_forward *pass = w->pass;
-	int64_t before = resid ? resid->value.shape[0] : 0, b = pass->late->active[w->layer];
-	int64_t shape[3] = {b, pass->p, w->model->config.d_model};
-	struct pb_view part;
-	if (b == before)
-		return resid;
-	struct pb_var *all = pb_tape_node(pass->tape, NULL, false, NULL, NULL, 3, shape);
-	int rc = all ? 0 : -PB_E_NOMEM;
-	if (!rc && before && !(rc = pb_view_slice(&all->value, 0, 0, before, &part)))
-		rc = pb_view_copy(pass->tape->device, &part, &resid->value);
-	if (!rc)
-		rc = pb_view_slice(&all->value, 0, before, b - before, &part);
-	if (!rc)
-		rc = pass->late->enter(pass->late->user, w->layer, before, &part);
-	return rc ? NULL : all;
+	const int64_t shape[3] = {w->pass->b, w->pass->p, w->model->config.d_model};
+	return pb_tape_node(w->pass->tape, NULL, false, NULL, NULL, 3, shape);
 }
 
-/* Up to the last block; hook points before the first block that has an example are not evaluated. */
+/* Up to the last block. Without a sink, nothing is evaluated before the first block that has an example. */
 static struct pb_var *blocks(struct walk *w)
 {
 	const struct pb_late *late = w->pass->late;
+	const struct pb_sites *sites = &w->model->sites;
+	const int n = (int)w->model->config.n_layers;
 	int first = 0;
-	while (late && first < w->model->config.n_layers && !late->active[first])
+	while (late && !w->pass->tape->sink && first < n && !late->active[first])
 		first++;
-	struct pb_var *resid = first ? NULL : embed(w);
 	if (first)
-		pb_bus_pass_over(w->pass->bus, pb_sites_id(&w->model->sites, PB_SITE_RESID_PRE, first));
-	for (w->layer = first; (resid || late) && w->layer < w->model->config.n_layers; w->layer++) {
-		resid = late && w->layer ? enter(w, resid) : resid;
-		if (!resid)
-			break;
+		pb_bus_pass_over(w->pass->bus, sites->first_block + first * sites->per_block);
+	struct pb_var *resid = first ? nobody(w) : embed(w);
+	for (w->layer = first; resid && w->layer < n; w->layer++)
 		resid = block(w, resid);
-	}
+	w->layer = n - 1;
+	if (resid && first == n && fill(w, site_id(w, PB_SITE_RESID_POST), resid) < 0)
+		resid = NULL;
 	w->layer = -1;
+	compute_active(w);
 	return resid;
 }
 

@@ -124,14 +124,18 @@ struct pb_forward {
 	const struct pb_late *late; /* NULL: all examples from the start; not with prefixes */
 };
 
-/* Examples that enter at a later block, because what lies before it is known from another pass: the first active[L] ones
- * take part in block L (ascending, the last is b). `enter` writes blocks.L.hook_resid_pre, before its hooks, of those that
- * come in there: resid [examples, p, d_model], its first row being example `first`. Forward only. */
+/* Examples that come in at a later block, because what lies before it is known from another pass: the first active[L] ones
+ * take part in block L (ascending), all in what follows the last block. `fill` writes a point's value, before its hooks, of
+ * examples from `first` on that have not come in there, value's first row being that of `first`: where they come in, and with
+ * a sink at each point whose value a block's backward pass needs (pb_late_fills). */
 struct pb_late {
 	const int64_t *active; /* [n_layers] */
-	int (*enter)(void *user, int layer, int64_t first, const struct pb_view *resid);
+	int (*fill)(void *user, int site_id, int64_t first, const struct pb_view *value);
 	void *user;
 };
+
+/* May `fill` be asked for this point, in a pass with (or without) a sink? */
+bool pb_late_fills(const struct pb_model *model, int site_id, bool with_sink);
 
 /* Logits: [b, p, d_vocab], or [n_rows, d_vocab] where rows are given, or those of the prefixes' scored rows, [n_scored,
  * d_vocab]. Tokens or rows out of range: -PB_E_RANGE. */

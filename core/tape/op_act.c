@@ -27,7 +27,8 @@ struct pb_var *pb_op_act(struct pb_tape *tape, enum pbk_act act, struct pb_var *
 		return NULL;
 	saved->act = act;
 	y->saved = saved;
+	const struct pb_view part = pb_tape_active(tape, &y->value);
 	pb_kernels(tape->device, tape->dtype)
-		->act(tape->device->context, act, pb_view_count(&y->value), x->value.data, y->value.data);
+		->act(tape->device->context, act, pb_view_count(&part), x->value.data, part.data);
 	return y;
 }

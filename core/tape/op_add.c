@@ -17,9 +17,10 @@ static const struct pb_op add_op = {"add", add_backward, false};
 struct pb_var *pb_op_add(struct pb_tape *tape, struct pb_var *a, struct pb_var *b)
 {
 	struct pb_var *y = pb_tape_node(tape, &add_op, false, a, b, a->value.rank, a->value.shape);
-	if (y)
-		pb_kernels(tape->device, tape->dtype)
-			->add(tape->device->context, pb_view_count(&y->value), y->value.data, a->value.data,
-			      b->value.data);
+	if (!y)
+		return NULL;
+	const struct pb_view part = pb_tape_active(tape, &y->value);
+	pb_kernels(tape->device, tape->dtype)
+		->add(tape->device->context, pb_view_count(&part), part.data, a->value.data, b->value.data);
 	return y;
 }

@@ -74,7 +74,8 @@ struct pb_var *pb_op_attend(struct pb_tape *tape, struct pb_var *q, struct pb_va
 		return NULL;
 	*saved = (struct attend_saved){v, first, path};
 	y->saved = saved;
-	const struct pbk_paths paths = paths_of(q, k, saved, y);
+	struct pbk_paths paths = paths_of(q, k, saved, y);
+	paths.queries = pb_tape_active(tape, &y->value).shape[0] * y->value.shape[1];
 	attend(tape, &paths, q->value.shape[2], q->value.shape[3]);
 	return y;
 }

@@ -51,6 +51,7 @@ struct pb_var *pb_op_attn_scores(struct pb_tape *tape, struct pb_var *q, struct 
 	struct pb_var *y = pb_tape_node(tape, &scores_op, false, q, k, 4, (int64_t[]){g.b, g.h, g.p, g.p});
 	if (!y)
 		return NULL;
+	g.b = pb_tape_active(tape, &y->value).shape[0];
 	for (int64_t b = 0; b < g.b; b++)
 		t->gemm_batch(tape->device->context, false, true, g.p, g.p, g.e, 1.0 / sqrt((double)g.e),
 			      pb_view_at(&q->value, b * g.per_example), g.ld, g.e,
@@ -78,9 +79,11 @@ struct pb_var *pb_op_softmax(struct pb_tape *tape, struct pb_var *x)
 {
 	int64_t n = x->value.shape[x->value.rank - 1];
 	struct pb_var *y = pb_tape_node(tape, &softmax_op, false, x, NULL, x->value.rank, x->value.shape);
-	if (y)
-		pb_kernels(tape->device, tape->dtype)
-			->softmax(tape->device->context, pb_view_count(&x->value) / n, n, x->value.data, y->value.data);
+	if (!y)
+		return NULL;
+	const struct pb_view part = pb_tape_active(tape, &y->value);
+	pb_kernels(tape->device, tape->dtype)
+		->softmax(tape->device->context, pb_view_count(&part) / n, n, x->value.data, part.data);
 	return y;
 }
 
@@ -117,6 +120,7 @@ struct pb_var *pb_op_attn_mix(struct pb_tape *tape, struct pb_var *pattern, stru
 	struct pb_var *y = pb_tape_node(tape, &mix_op, false, pattern, v, 4, v->value.shape);
 	if (!y)
 		return NULL;
+	g.b = pb_tape_active(tape, &y->value).shape[0];
 	for (int64_t b = 0; b < g.b; b++)
 		pb_kernels(tape->device, tape->dtype)
 			->gemm_batch(tape->device->context, false, false, g.p, g.e, g.p, 1.0,

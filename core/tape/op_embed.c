@@ -25,7 +25,8 @@ struct pb_var *pb_op_embed(struct pb_tape *tape, const struct pb_weight *w, cons
 		return NULL;
 	*saved = (struct embed_saved){w->id, ids, b * p, d};
 	y->saved = saved;
+	const struct pb_view part = pb_tape_active(tape, &y->value);
 	pb_kernels(tape->device, tape->dtype)
-		->gather_rows(tape->device->context, b * p, d, w->value.data, ids, y->value.data);
+		->gather_rows(tape->device->context, part.shape[0] * p, d, w->value.data, ids, part.data);
 	return y;
 }

@@ -45,8 +45,9 @@ struct pb_var *pb_op_heads(struct pb_tape *tape, struct pb_var *x, const struct 
 	*saved = (struct heads_saved){*w, bias->id, b * p, h, d, e};
 	y->saved = saved;
 	const struct pbk_table *t = pb_kernels(tape->device, tape->dtype);
-	t->gemm_batch(tape->device->context, false, false, b * p, e, d, 1.0, x->value.data, d, 0, w->value.data, e,
+	const int64_t rows = pb_tape_active(tape, &y->value).shape[0] * p;
+	t->gemm_batch(tape->device->context, false, false, rows, e, d, 1.0, x->value.data, d, 0, w->value.data, e,
 		      d * e, 0.0, y->value.data, h * e, e, h);
-	t->bias_add(tape->device->context, b * p, h * e, y->value.data, bias->value.data);
+	t->bias_add(tape->device->context, rows, h * e, y->value.data, bias->value.data);
 	return y;
 }

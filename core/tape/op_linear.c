@@ -40,10 +40,11 @@ struct pb_var *pb_op_linear(struct pb_tape *tape, struct pb_var *x, const struct
 	struct pb_var *y = saved ? pb_tape_node(tape, &linear_op, true, x, NULL, lead + 1, shape) : NULL;
 	if (!y)
 		return NULL;
-	int64_t rows = pb_view_count(xv) / k;
-	*saved = (struct linear_saved){*w, bias ? bias->id : -1, rows, k, n};
+	*saved = (struct linear_saved){*w, bias ? bias->id : -1, pb_view_count(xv) / k, k, n};
 	y->saved = saved;
 	const struct pbk_table *t = pb_kernels(tape->device, tape->dtype);
+	const struct pb_view part = pb_tape_active(tape, &y->value);
+	const int64_t rows = pb_view_count(&part) / n;
 	t->gemm(tape->device->context, false, false, rows, n, k, 1.0, xv->data, k, w->value.data, n, 0.0, y->value.data,
 		n);
 	if (bias)

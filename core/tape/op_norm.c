@@ -26,10 +26,11 @@ static const struct pb_op center_op = {"center", center_backward, false};
 struct pb_var *pb_op_center(struct pb_tape *tape, struct pb_var *x)
 {
 	struct pb_var *y = pb_tape_node(tape, &center_op, false, x, NULL, x->value.rank, x->value.shape);
-	if (y)
-		pb_kernels(tape->device, tape->dtype)
-			->center(tape->device->context, rows_of(&x->value), last(&x->value), x->value.data,
-				 y->value.data);
+	if (!y)
+		return NULL;
+	const struct pb_view part = pb_tape_active(tape, &y->value);
+	pb_kernels(tape->device, tape->dtype)
+		->center(tape->device->context, rows_of(&part), last(&part), x->value.data, part.data);
 	return y;
 }
 
@@ -52,10 +53,11 @@ struct pb_var *pb_op_rms(struct pb_tape *tape, struct pb_var *x, double eps)
 	struct pb_view scale = x->value;
 	scale.shape[scale.rank - 1] = 1;
 	struct pb_var *y = pb_tape_node(tape, &rms_op, false, x, NULL, scale.rank, scale.shape);
-	if (y)
-		pb_kernels(tape->device, tape->dtype)
-			->rms(tape->device->context, rows_of(&x->value), last(&x->value), eps, x->value.data,
-			      y->value.data);
+	if (!y)
+		return NULL;
+	const struct pb_view part = pb_tape_active(tape, &x->value);
+	pb_kernels(tape->device, tape->dtype)
+		->rms(tape->device->context, rows_of(&part), last(&part), eps, part.data, y->value.data);
 	return y;
 }
 
@@ -80,10 +82,12 @@ static const struct pb_op divide_op = {"divide", divide_backward, false};
 struct pb_var *pb_op_divide(struct pb_tape *tape, struct pb_var *x, struct pb_var *scale)
 {
 	struct pb_var *y = pb_tape_node(tape, &divide_op, false, x, scale, x->value.rank, x->value.shape);
-	if (y)
-		pb_kernels(tape->device, tape->dtype)
-			->divide(tape->device->context, rows_of(&x->value), last(&x->value), x->value.data,
-				 scale->value.data, y->value.data);
+	if (!y)
+		return NULL;
+	const struct pb_view part = pb_tape_active(tape, &y->value);
+	pb_kernels(tape->device, tape->dtype)
+		->divide(tape->device->context, rows_of(&part), last(&part), x->value.data, scale->value.data,
+			 part.data);
 	return y;
 }
 
@@ -119,9 +123,10 @@ struct pb_var *pb_op_affine(struct pb_tape *tape, struct pb_var *x, const struct
 		return NULL;
 	*saved = (struct affine_saved){*w, b->id};
 	y->saved = saved;
+	const struct pb_view part = pb_tape_active(tape, &y->value);
 	pb_kernels(tape->device, tape->dtype)
-		->affine(tape->device->context, rows_of(&x->value), last(&x->value), x->value.data, w->value.data,
-			 b->value.data, y->value.data);
+		->affine(tape->device->context, rows_of(&part), last(&part), x->value.data, w->value.data,
+			 b->value.data, part.data);
 	return y;
 }
 
@@ -168,9 +173,10 @@ struct pb_var *pb_op_layer_norm(struct pb_tape *tape, struct pb_var *x, double e
 	if (w)
 		saved->w = *w;
 	y->saved = saved;
-	const int32_t first[2] = {0, (int32_t)rows_of(&x->value)};
+	const struct pb_view part = pb_tape_active(tape, &y->value);
+	const int32_t first[2] = {0, (int32_t)rows_of(&part)};
 	pb_kernels(tape->device, tape->dtype)
-		->layer_norm(tape->device->context, 1, first, last(&x->value), eps, x->value.data,
-			     w ? w->value.data : NULL, b ? b->value.data : NULL, 0, y->value.data);
+		->layer_norm(tape->device->context, 1, first, last(&part), eps, x->value.data,
+			     w ? w->value.data : NULL, b ? b->value.data : NULL, 0, part.data);
 	return y;
 }

@@ -37,8 +37,9 @@ struct pb_var *pb_op_result(struct pb_tape *tape, struct pb_var *z, const struct
 		return NULL;
 	*saved = (struct result_saved){*w, b * p, h, e, d};
 	y->saved = saved;
+	const int64_t rows = pb_tape_active(tape, &y->value).shape[0] * p;
 	pb_kernels(tape->device, tape->dtype)
-		->gemm_batch(tape->device->context, false, false, b * p, d, e, 1.0, z->value.data, h * e, e,
+		->gemm_batch(tape->device->context, false, false, rows, d, e, 1.0, z->value.data, h * e, e,
 			     w->value.data, d, e * d, 0.0, y->value.data, h * d, d, h);
 	return y;
 }
@@ -81,16 +82,19 @@ struct pb_var *pb_op_sum_heads(struct pb_tape *tape, struct pb_var *result, cons
 	int64_t shape[3] = {r->shape[0], r->shape[1], r->shape[3]};
 	struct sum_saved *saved = pb_arena_alloc(&tape->arena, sizeof *saved);
 	struct pb_var *y = saved ? pb_tape_node(tape, &sum_heads_op, true, result, NULL, 3, shape) : NULL;
-	if (!y || pb_view_fill(tape->device, &y->value, 0.0) < 0)
+	if (!y)
 		return NULL;
 	saved->bias_id = bias->id;
 	y->saved = saved;
-	for (int64_t h = 0; h < r->shape[2]; h++) {
-		struct pb_view part = head_of(r, h);
-		if (pb_view_axpy(tape->device, &y->value, 1.0, &part) < 0)
-			return NULL;
+	const struct pb_view sum = pb_tape_active(tape, &y->value), from = pb_tape_active(tape, r);
+	int rc = pb_view_fill(tape->device, &sum, 0.0);
+	for (int64_t h = 0; !rc && h < r->shape[2]; h++) {
+		struct pb_view part = head_of(&from, h);
+		rc = pb_view_axpy(tape->device, &sum, 1.0, &part);
 	}
+	if (rc)
+		return NULL;
 	pb_kernels(tape->device, tape->dtype)
-		->bias_add(tape->device->context, shape[0] * shape[1], shape[2], y->value.data, bias->value.data);
+		->bias_add(tape->device->context, sum.shape[0] * shape[1], shape[2], sum.data, bias->value.data);
 	return y;
 }

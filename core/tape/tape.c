@@ -14,7 +14,7 @@ struct pb_spare {
 
 void pb_tape_init(struct pb_tape *tape, struct pb_device *device, uint32_t dtype)
 {
-	*tape = (struct pb_tape){.device = device, .dtype = dtype};
+	*tape = (struct pb_tape){.device = device, .dtype = dtype, .active = INT64_MAX};
 	pb_arena_init(&tape->arena);
 	pb_pool_init(&tape->pool, device);
 }
@@ -35,6 +35,7 @@ void pb_tape_reset(struct pb_tape *tape, struct pb_grad_sink *sink)
 	tape->n_nodes = 0;
 	tape->spares = NULL;
 	tape->sink = sink;
+	tape->active = INT64_MAX;
 }
 
 int pb_tape_settle(struct pb_tape *tape, double factor)
@@ -71,6 +72,14 @@ int pb_tape_spare(struct pb_tape *tape, struct pb_view *tensor)
 	tape->spares = spare;
 	tensor->data = NULL;
 	return 0;
+}
+
+struct pb_view pb_tape_active(const struct pb_tape *tape, const struct pb_view *value)
+{
+	struct pb_view active = *value;
+	if (active.shape[0] > tape->active)
+		active.shape[0] = tape->active;
+	return active;
 }
 
 struct pb_var *pb_tape_node_over(struct pb_tape *tape, const struct pb_op *op, bool has_params, struct pb_var *a,

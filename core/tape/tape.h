@@ -50,6 +50,8 @@ struct pb_tape {
 	struct pb_spare *spares; /* memory of tensors that nobody needs any more */
 	struct pb_var *current; /* whose backward is running; else NULL */
 	int64_t examples;       /* of the batch; set by who writes `missed` */
+	int64_t active; /* ops compute this many leading examples of their result; the others' values are not set. A reset
+			 * makes it all (INT64_MAX) */
 };
 
 void pb_tape_init(struct pb_tape *tape, struct pb_device *device, uint32_t dtype);
@@ -66,6 +68,9 @@ int pb_tape_tensor(struct pb_tape *tape, int rank, const int64_t *shape, struct 
 /* The tensor was the last thing in its memory, which may serve again: nobody reads or writes it any more. data becomes
  * NULL. */
 int pb_tape_spare(struct pb_tape *tape, struct pb_view *tensor);
+
+/* The leading examples of a value that are computed now. */
+struct pb_view pb_tape_active(const struct pb_tape *tape, const struct pb_view *value);
 
 /* A node with an uninitialised value of this shape. NULL: out of memory, recorded. Without a sink, or where no
  * input wants a gradient and the op has no parameters, the node is a constant. */
