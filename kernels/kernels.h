@@ -81,6 +81,16 @@ struct pbk_stepped {
 	void *c;
 };
 
+/* y[r] = row host_ids[r] of `table` after a step by the gradient in row host_grads[r] of g (-1: zero). */
+struct pbk_stepped_rows {
+	int64_t rows;
+	const void *table, *g;
+	const int32_t *host_ids, *host_grads;
+	double grad_scale;
+	bool present; /* false: no step */
+	void *y;      /* [rows, n] */
+};
+
 /* Attention of `queries` rows, each over its own list of rows of k and v: q, z [queries, heads, e], k, v [.., heads, e];
  * z is the mean of the list's v weighted by softmax(q.k / sqrt(e)). Query i's list is rows
  * host_path[host_first[i] .. host_first[i + 1]), at least one. */
@@ -110,7 +120,8 @@ struct pbk_table {
 	void (*copy)(pbk_context *, void *dst, const void *src, size_t size);     /* device to device */
 	void (*upload)(pbk_context *, void *dst, const void *src, size_t size);   /* host to device; waits */
 	void (*download)(pbk_context *, void *dst, const void *src, size_t size); /* device to host; waits */
-	int (*sync)(pbk_context *); /* enum pbk_error since the last sync */
+	int (*sync)(pbk_context *);         /* enum pbk_error since the last sync */
+	const char *(*why)(pbk_context *); /* what the last failure was, as the device says it */
 
 	/* C[m,n] = alpha * op(A)[m,k] * op(B)[k,n] + beta * C. beta 0: C is not read. A row of C has the same bits in a
 	 * product of any number of rows and in a batch. */
@@ -133,6 +144,9 @@ struct pbk_table {
 	void (*nd_write)(pbk_context *, const struct pbk_nd *, void *dst, const double *host_src);
 	/* Largest |dst - src|; a NaN on one side only gives infinity, equal infinities give 0. Waits. */
 	double (*nd_max_difference)(pbk_context *, const struct pbk_nd *, const void *dst, const void *src);
+	/* The same, and *largest (on the device) becomes it where it was smaller; does not wait. */
+	void (*nd_raise_difference)(pbk_context *, const struct pbk_nd *, const void *dst, const void *src,
+				    double *largest);
 
 	/* Whole vectors. */
 	void (*add)(pbk_context *, int64_t n, void *y, const void *a, const void *b); /* y = a + b; y may be a or b */
@@ -141,9 +155,10 @@ struct pbk_table {
 
 	/* Rows: x [rows, n]. */
 	void (*bias_add)(pbk_context *, int64_t rows, int64_t n, void *y, const void *bias);     /* y += bias */
-	void (*sum_rows)(pbk_context *, int64_t rows, int64_t n, const void *x, void *out);      /* out += sum */
-	void (*sum_rows_product)(pbk_context *, int64_t rows, int64_t n, const void *x, const void *y,
-				 void *out); /* out[j] += sum_r x[r,j]*y[r,j] */
+	/* out[c] += the sum of x[c]'s rows, or of its products with y[c]'s: x, y [count, rows, n], out [count, n]. */
+	void (*sum_rows)(pbk_context *, int64_t count, int64_t rows, int64_t n, const void *x, void *out);
+	void (*sum_rows_product)(pbk_context *, int64_t count, int64_t rows, int64_t n, const void *x, const void *y,
+				 void *out);
 	/* host_used[i] = rows of x_i [rows, n] up to its last one with an element that is not 0; x_i is at x + i*stride,
 	 * its rows ld apart. Waits. */
 	void (*rows_used)(pbk_context *, int64_t count, int64_t rows, int64_t n, const void *x, int64_t ld,
@@ -188,11 +203,9 @@ struct pbk_table {
 	 * nothing but that item. `items` is in host memory. */
 	void (*gemm_stepped)(pbk_context *, const struct pbk_step *, int64_t n, int64_t k, int64_t ldw, int64_t count,
 			     const struct pbk_stepped *items);
-	/* y[r] = (or +=) row host_ids[r] of `table` [.., n] after a step by the gradient in row host_grads[r] of g (-1:
-	 * zero); not `present`: without a step. */
-	void (*step_rows)(pbk_context *, const struct pbk_step *, double grad_scale, bool present, int64_t rows,
-			  int64_t n, const void *table, const int32_t *host_ids, const void *g,
-			  const int32_t *host_grads, bool add, void *y);
+	/* y = (or +=) rows of tables [.., n] after a step. `items` is in host memory. */
+	void (*step_rows)(pbk_context *, const struct pbk_step *, int64_t n, bool add, int64_t count,
+			  const struct pbk_stepped_rows *items);
 	/* host_dots[i] = sum over elements of (W'_i - W) * M, in double: W'_i is W [k,n] after a step by
 	 * items[i].gradient (of an item only gradient, grad_scale and present count). `step` is the usual one. Waits. */
 	void (*step_dots)(pbk_context *, const struct pbk_step *, int64_t n, int64_t k, const void *w, int64_t ldw,

@@ -10,13 +10,14 @@
 #include "exp/seeds.h"
 
 static const char run_help[] =
-	"usage: patchbay run FILE [--set PATH=VALUE]... [--out DIR] [--device auto|cpu] [--engine auto|reference]\n"
+	"usage: patchbay run FILE [--set PATH=VALUE]... [--out DIR] [--device NAME] [--engine auto|reference]\n"
 	"                    [--memory SIZE] [--batch N] [--threads N] [--quiet]\n\n"
 	"Runs an experiment: trains what it asks to train, patches, and writes a run folder with tables and "
 	"report.html.\n\n"
 	"  --set PATH=VALUE   change one value of the file, e.g. --set sweeps.0.hook=z --set model.load=model_1.pt\n"
 	"  --out DIR          the run folder; default runs/NAME-DATE-TIME\n"
-	"  --device NAME      where to compute\n"
+	"  --device NAME      where to compute: cpu, cuda, cuda:1, or auto: a GPU where one can be used; default what\n"
+	"                     the file says\n"
 	"  --engine NAME      auto: the cells of a sweep in shared passes, updated weights formed in cache;\n"
 	"                     reference: one cell at a time, everything materialised; the same numbers, slower\n"
 	"  --memory SIZE      what shared passes may take, e.g. 512M; default half of what is free\n"
@@ -26,7 +27,7 @@ static const char run_help[] =
 	"example: patchbay run configs/quickstart.yaml --out runs/first\n";
 
 static const char train_help[] =
-	"usage: patchbay train FILE [--set PATH=VALUE]... [--out DIR] [--threads N] [--quiet]\n\n"
+	"usage: patchbay train FILE [--set PATH=VALUE]... [--out DIR] [--device NAME] [--threads N] [--quiet]\n\n"
 	"Runs an experiment's training stages only. Options as for `patchbay run`.\n\n"
 	"example: patchbay train configs/oocl-120.yaml --out runs/oocl-120\n";
 
@@ -50,13 +51,14 @@ struct session {
 	struct pb_plan plan;
 };
 
-static int open_session(const struct pb_cli_run *o, struct session *s)
+/* `device`: NULL: what the file says. */
+static int open_session(const struct pb_cli_run *o, const char *device, struct session *s)
 {
 	pb_host_set_log(print_warning, NULL);
 	int rc = pb_config_open(o->file, o->sets, &s->config);
 	if (rc)
 		return rc;
-	rc = pb_device_open_cpu(o->threads, &s->device);
+	rc = pb_device_open(device ? device : s->config.device, o->threads, s->config.matmul, &s->device);
 	if (!rc) {
 		rc = pb_plan_make(&s->config, &s->device, &s->plan);
 		if (rc)
@@ -96,7 +98,7 @@ static int run(int argc, char **argv, const char *help, bool train_only)
 		return fputs(help, stdout) < 0;
 	int rc = pb_interrupt_catch(); /* before the first thread of a kernel */
 	if (!rc)
-		rc = open_session(&o, &s);
+		rc = open_session(&o, o.device, &s);
 	if (rc)
 		return pb_cli_fail(argv[0], o.file, rc);
 	pb_terminal_init(&terminal, stdout);
@@ -138,7 +140,7 @@ int pb_cmd_check(int argc, char **argv)
 		return 2;
 	if (o.help)
 		return fputs(check_help, stdout) < 0;
-	int rc = open_session(&o, &s);
+	int rc = open_session(&o, "cpu", &s); /* nothing is computed */
 	if (rc)
 		return pb_cli_fail(argv[0], o.file, rc);
 	pb_plan_describe(&s.plan, &text);

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "tensor/tensor.h"
 
 enum option {
 	OPT_SET,
@@ -79,7 +80,7 @@ static bool parse_size(const char *text, size_t *ret_size)
 
 static int apply(const char *command, enum option option, const char *value, size_t *n_sets, struct pb_cli_run *o)
 {
-	static const char *const devices[] = {"auto", "cpu", NULL}, *const engines[] = {"auto", "reference", NULL};
+	static const char *const engines[] = {"auto", "reference", NULL};
 	char *end;
 	switch (option) {
 	case OPT_SET:
@@ -88,7 +89,11 @@ static int apply(const char *command, enum option option, const char *value, siz
 		o->sets[(*n_sets)++] = value;
 		return 0;
 	case OPT_OUT: o->out = value; return 0;
-	case OPT_DEVICE: return choose(command, "--device", value, devices, &o->device);
+	case OPT_DEVICE:
+		o->device = value;
+		return pb_device_is_name(value)
+			       ? 0
+			       : usage(command, "--device takes auto, cpu, cuda or cuda:NUMBER, not", value, NULL);
 	case OPT_ENGINE: return choose(command, "--engine", value, engines, &o->engine);
 	case OPT_MEMORY:
 		return parse_size(value, &o->memory) ? 0
@@ -143,7 +148,7 @@ static int parse_option(int argc, char **argv, int *i, size_t *n_sets, struct pb
 
 int pb_cli_parse(int argc, char **argv, struct pb_cli_run *ret_options)
 {
-	struct pb_cli_run o = {.device = "auto", .engine = "auto"};
+	struct pb_cli_run o = {.engine = "auto"};
 	size_t n_sets = 0;
 	int rc = 0;
 	for (int i = 1; !rc && i < argc; i++) {

@@ -12,7 +12,8 @@ struct pb_cli_run {
 	const char *file;
 	const char *sets[PB_CLI_MAX_SETS + 1]; /* ended by NULL */
 	const char *out;
-	const char *device, *engine; /* "auto", "cpu", "cuda"; "auto", "reference" */
+	const char *device; /* pb_device_open's name; NULL: what the file says */
+	const char *engine; /* "auto", "reference" */
 	size_t memory;               /* bytes; 0: not given */
 	int batch;                   /* cells; 0: not given */
 	int threads;                 /* 0: all cores */

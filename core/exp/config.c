@@ -13,6 +13,7 @@ const char *const pb_gradient_mode_names[] = {"pass", "torch", NULL};
 const char *const pb_sweep_kind_names[] = {"gradient", "activation", "params", NULL};
 const char *const pb_estimate_mode_names[] = {"false", "true", "only", NULL};
 const char *const pb_drill_end_names[] = {"heads", "parameters", NULL};
+const char *const pb_matmul_names[] = {"f32", "tf32", "bf16x3", NULL};
 static const char *const optimizer_names[] = {"adamw", "adam", "sgd", NULL};
 static const char *const precision_names[] = {"f32", "f64", NULL};
 static const char *const yes_no_auto[] = {"auto", "no", "yes", NULL};
@@ -32,6 +33,11 @@ static const struct pb_param top_table[] = {
 	 .doc = "train and probe once with each of these in place of `seed`, and give the sweeps' means: [1, 2, 3]"},
 	{"precision", PB_TYPE_ENUM, AT(pb_config_top, precision), .default_text = "f32", .choices = precision_names,
 	 .doc = "element type of weights and activations"},
+	{"device", PB_TYPE_STRING, AT(pb_config_top, device), .default_text = "auto",
+	 .doc = "where to compute: cpu, cuda, cuda:1, or auto: a GPU where one can be used; `--device` overrides it"},
+	{"matmul", PB_TYPE_ENUM, AT(pb_config_top, matmul), .default_text = "f32", .choices = pb_matmul_names,
+	 .doc = "on a GPU, how float32 products are made: f32 exactly so, tf32 (operands of 10 bits) or bf16x3 (operands as "
+		"two bfloat16 each); the run tells the error"},
 	{"folder", PB_TYPE_STRING, AT(pb_config_top, folder), .default_text = "~",
 	 .doc = "where the data's files are looked for, relative to the working folder; left out: beside this file"},
 };

@@ -122,6 +122,8 @@ struct pb_config {
 	int64_t seed;
 	struct pb_int_list seeds; /* the whole experiment once for each; none: `seed` */
 	uint32_t dtype;
+	const char *device; /* pb_device_open's name */
+	enum pbk_matmul matmul;
 	struct pb_config_model model;
 	const struct pb_yaml_node *data, *loss, *metric, *checkpoints;
 	size_t n_stages;
@@ -146,6 +148,7 @@ void pb_config_finish(struct pb_config *config);
 struct pb_optim_config pb_config_optim(const struct pb_config_optimizer *optimizer);
 
 extern const char *const pb_patch_from_names[];
+extern const char *const pb_matmul_names[]; /* by enum pbk_matmul */
 extern const char *const pb_gradient_mode_names[];
 extern const char *const pb_sweep_kind_names[];
 extern const char *const pb_estimate_mode_names[];

@@ -238,6 +238,10 @@ static void read_root(struct pb_config_reader *r)
 	c->seed = top.seed;
 	c->seeds = top.seeds;
 	c->dtype = top.precision ? PB_F64 : PB_F32;
+	c->device = top.device && pb_device_is_name(top.device) ? top.device : "auto";
+	if (top.device && !pb_device_is_name(top.device))
+		pb_yaml_error(r->yaml, pb_yaml_get(root, "device"), "`device` must be auto, cpu, cuda or cuda:NUMBER");
+	c->matmul = (enum pbk_matmul)top.matmul;
 	if (top.folder)
 		c->base_dir = top.folder;
 	decode(r,

@@ -12,6 +12,8 @@ struct pb_config_top {
 	int64_t seed;
 	struct pb_int_list seeds;
 	int32_t precision;
+	const char *device;
+	int32_t matmul; /* enum pbk_matmul */
 };
 
 /* One mapping of the file. */

@@ -2,7 +2,6 @@
 #include "exp/engine.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/status.h"
 #include "exp/wants.h"
@@ -11,12 +10,12 @@
  * the runs, the passes behind these stay in memory; a drill-down comes back to every unit so often that it pays. */
 enum { GROUP = 8, GROUP_WITH_PASSES = 2 };
 
-static size_t memory_limit(const struct pb_engine_options *options)
+static size_t memory_limit(struct pb_device *device, const struct pb_engine_options *options)
 {
 	if (options->memory)
 		return options->memory;
-	long pages = sysconf(_SC_AVPHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-	return pages > 0 && size > 0 ? (size_t)pages * (size_t)size / 2 : (size_t)1 << 30;
+	size_t available = pb_device_memory_free(device);
+	return available ? available / 2 : (size_t)1 << 30;
 }
 
 const char *pb_engine_why_reference(const struct pb_plan *plan)
@@ -137,7 +136,7 @@ int pb_engine_open(struct pb_engine *engine, const struct pb_plan *plan, const s
 	*engine = (struct pb_engine){.plan = plan, .probes = probes, .n_probes = n_probes};
 	engine->is_fast = !takes_reference(plan, options);
 	int rc = engine->is_fast ? pb_fast_open(&engine->fast, plan, weights, means, probes, n_probes,
-						memory_limit(options), options->batch)
+						memory_limit(plan->device, options), options->batch)
 				 : pb_reference_init(&engine->reference, plan, weights, means, probes);
 	if (!rc && !engine->is_fast)
 		copy_ends(&engine->reference, &engine->reference_ends);

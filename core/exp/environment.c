@@ -75,7 +75,9 @@ int pb_environment(const struct pb_plan *plan, const char *engine, struct pb_are
 		add(&list, "system", pb_arena_printf(arena, "%s %s %s", host.sysname, host.release, host.machine));
 	add(&list, "cpu", cpu_name(arena));
 	add(&list, "cores", pb_arena_printf(arena, "%ld", sysconf(_SC_NPROCESSORS_ONLN)));
-	add(&list, "device", plan->device->name);
+	add(&list, "device", *plan->device->description ? plan->device->description : plan->device->name);
+	if (plan->device->backend)
+		add(&list, "matmul", pb_matmul_names[plan->config->matmul]);
 	add(&list, "engine", engine);
 	add(&list, "precision", plan->config->dtype == PB_F64 ? "f64" : "f32");
 	add(&list, "seed", pb_arena_printf(arena, "%lld", (long long)plan->config->seed));

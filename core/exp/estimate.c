@@ -118,9 +118,17 @@ static int rows(const struct work *w)
 		}
 		for (int64_t part = 0, width = m->n / g->groups; part < g->groups; part++) {
 			const void *mine = pb_gradient_group(g, part).dense;
-			w->k->step_rows(w->context, &step, w->cells[i].grad_scale, true, n_rows, width,
-					pb_view_at(value, part * width), ids, mine, mine ? grads : (int32_t[]){-1},
-					false, pb_view_at(&change, part * width));
+			const struct pbk_stepped_rows rows = {
+				.rows = n_rows,
+				.table = pb_view_at(value, part * width),
+				.g = mine,
+				.host_ids = ids,
+				.host_grads = mine ? grads : (int32_t[]){-1},
+				.grad_scale = w->cells[i].grad_scale,
+				.present = true,
+				.y = pb_view_at(&change, part * width),
+			};
+			w->k->step_rows(w->context, &step, width, false, 1, &rows);
 		}
 		const struct pbk_gradient_pair pair = {n_rows, m->n, {.dense = change.data}, {.dense = m->dy.data}};
 		w->k->gradient_dots(w->context, 1, &pair, &dot);

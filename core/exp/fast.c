@@ -2,6 +2,7 @@
 #include "exp/fast.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -213,6 +214,7 @@ void pb_fast_close(struct pb_fast *fast)
 		pb_pool_finish(&fast->pool);
 		pb_stepped_scratch_finish(&fast->scratch);
 	}
+	free(fast->host_memory);
 	pb_arena_finish(&fast->lists);
 	pb_arena_finish(&fast->arena);
 	pb_tape_finish(&fast->tape);

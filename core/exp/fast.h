@@ -47,6 +47,8 @@ struct pb_fast {
 	struct pb_arena arena; /* as long as the group */
 	struct pb_arena lists; /* as long as a batch */
 	struct pb_pool pool;   /* the runs' logits */
+	double *host_memory;   /* of logits, for plugins */
+	size_t host_room;
 	struct pb_fast_questions *questions; /* [n_probes] */
 	struct pb_fast_run runs[2];          /* clean, corrupted */
 	struct pb_estimate *estimates;       /* [n_probes]; NULL: no sweep wants them */
@@ -91,6 +93,10 @@ struct pb_fast_passage {
  * gradients. */
 int pb_fast_pass(struct pb_fast *fast, struct pb_fast_passage *passage, struct pb_fast_cell *cells, size_t n,
 		 struct pb_arena *arena);
+/* Host memory until the next call for it; kept and grown. NULL: recorded. */
+double *pb_fast_host_memory(struct pb_fast *fast, size_t count);
+/* The cells' logits in that memory, with room for `more` behind them, all in one transfer. */
+int pb_fast_read_logits(struct pb_fast *fast, const struct pb_fast_cell *cells, size_t n, size_t more, double **ret_logits);
 /* The metric on the questions after one update by each cell's gradients, clipped as the plan says, or its estimate, or
  * both. */
 int pb_fast_measure(struct pb_fast *fast, struct pb_fast_cell *cells, size_t n, enum pb_estimate_mode mode,

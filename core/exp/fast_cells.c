@@ -151,25 +151,29 @@ static int mix_gradients(struct pb_fast *e, const struct pb_plan_sweep *s, struc
 
 /* The metric of a patched pass' own logits. */
 static int score_logits(struct pb_fast *e, const struct pb_plan_sweep *s, struct pb_fast_cell *cell,
-			struct pb_arena *arena)
+			const struct pb_logits *logits, struct pb_arena *arena)
 {
 	struct pb_view unused;
 	const double *reference;
 	int rc = pb_fast_run_logits(&e->runs[s->config->base == PB_FROM_CORRUPTED], cell->probe, &unused, &reference);
 	if (!rc)
-		rc = pb_scorer_score(e->plan->metric, &cell->logits, cell->examples->scored, reference, NULL,
-				     &cell->metric);
+		rc = pb_scorer_score_host(e->plan->metric, logits, cell->examples->scored, reference, NULL,
+					  &cell->metric);
 	return pb_fast_drop(cell, rc, arena);
 }
 
 static int score(struct pb_fast *e, const struct pb_plan_sweep *s, struct pb_fast_cell *cells, size_t n,
 		 struct pb_arena *arena)
 {
-	int rc = 0;
 	if (s->config->kind != PB_SWEEP_ACTIVATION)
 		return pb_fast_measure(e, cells, n, (enum pb_estimate_mode)s->config->estimate, arena);
-	for (size_t i = 0; !rc && i < n; i++)
-		rc = score_logits(e, s, &cells[i], arena);
+	const int64_t *shape = cells[0].logits.shape;
+	double *all;
+	int rc = pb_fast_read_logits(e, cells, n, 0, &all);
+	for (size_t i = 0; !rc && i < n; i++) {
+		const struct pb_logits mine = {shape[0], shape[1], all + (int64_t)i * shape[0] * shape[1]};
+		rc = score_logits(e, s, &cells[i], &mine, arena);
+	}
 	return rc;
 }
 

@@ -1,6 +1,7 @@
 /* fast_measure.c: clipping, and the questions answered by weights that are never stored. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/status.h"
 #include "exp/fast.h"
@@ -63,37 +64,51 @@ static int clip(struct pb_fast *e, struct pb_fast_cell *cells, size_t n, struct 
 	return rc;
 }
 
-/* A cell's logits as the scored rows have them: ends may be shared. */
-static int scored_rows(struct pb_fast *e, const struct pb_prefixes *part, const struct pb_view *logits,
-		       struct pb_view *ret_rows)
+/* Logits of the part's ends as its scored rows have them: ends may be shared. */
+static void copy_scored(const struct pb_prefixes *part, int64_t vocab, const double *ends, double *ret_rows)
 {
-	*ret_rows = *logits;
-	if (part->n_scored == part->n_ends)
-		return 0;
-	int64_t shape[2] = {part->n_scored, logits->shape[1]};
-	int rc = pb_tensor_new(&e->scratch.block, logits->dtype, 2, shape, ret_rows);
-	if (!rc)
-		pb_kernels(e->plan->device, logits->dtype)
-			->gather_rows(e->plan->device->context, shape[0], shape[1], logits->data, part->end_of,
-				      ret_rows->data);
-	return rc;
+	const bool each = part->n_scored == part->n_ends;
+	for (int64_t i = 0; i < part->n_scored; i++)
+		memcpy(ret_rows + i * vocab, ends + (each ? i : part->end_of[i]) * vocab, (size_t)vocab * sizeof *ret_rows);
 }
 
-static int score(struct pb_fast *e, struct pb_fast_cell *cell, size_t part, const struct pb_stepped_cell *stepped)
+/* `ends`: logits of the part's ends; `room`: for those of its scored rows. */
+static int score(struct pb_fast *e, struct pb_fast_cell *cell, size_t part, int64_t vocab, const double *ends, double *room)
 {
 	const struct pb_fast_questions *q = &e->questions[cell->probe];
 	const struct pb_examples *x = &e->probes[cell->probe].questions;
-	int64_t n = q->first[part + 1] - q->first[part];
-	struct pb_view rows;
+	const struct pb_logits rows = {q->first[part + 1] - q->first[part], vocab, room};
+	const double *reference = q->reference ? q->reference + q->first[part] * vocab : NULL;
 	double mean;
-	if (!n)
+	if (!rows.n_rows)
 		return 0;
-	int rc = scored_rows(e, &q->parts[part], &stepped->logits, &rows);
-	const double *reference = q->reference ? q->reference + q->first[part] * rows.shape[1] : NULL;
+	copy_scored(&q->parts[part], vocab, ends, room);
+	int rc = pb_scorer_score_host(e->plan->metric, &rows, x->scored + q->first[part], reference, NULL, &mean);
 	if (!rc)
-		rc = pb_scorer_score(e->plan->metric, &rows, x->scored + q->first[part], reference, NULL, &mean);
-	if (!rc)
-		cell->metric += mean * (double)n / (double)x->n_scored;
+		cell->metric += mean * (double)rows.n_rows / (double)x->n_scored;
+	return rc;
+}
+
+/* The logits of cells that have been through the pass: read in one transfer, then scored cell by cell. */
+static int score_all(struct pb_fast *e, struct pb_fast_cell *const *owners, const struct pb_stepped_cell *in, size_t n,
+		     size_t part, struct pb_arena *arena)
+{
+	struct pb_view all = in[0].logits; /* they follow each other */
+	const int64_t vocab = all.shape[1];
+	int64_t most = 0;
+	for (size_t i = 0; i < n; i++) {
+		all.shape[0] += i ? in[i].logits.shape[0] : 0;
+		most = in[i].questions->n_scored > most ? in[i].questions->n_scored : most;
+	}
+	double *logits = pb_fast_host_memory(e, (size_t)((all.shape[0] + most) * vocab));
+	if (!logits)
+		return -PB_E_NOMEM;
+	int rc = pb_view_read(e->plan->device, &all, logits);
+	double *room = logits + all.shape[0] * vocab;
+	for (size_t i = 0; !rc && i < n; i++) {
+		rc = pb_fast_drop(owners[i], score(e, owners[i], part, vocab, logits, room), arena);
+		logits += pb_view_count(&in[i].logits);
+	}
 	return rc;
 }
 
@@ -115,9 +130,7 @@ static int answer(struct pb_fast *e, struct pb_fast_cell *cells, struct pb_stepp
 		owner[n++] = &cells[c];
 	}
 	int rc = n ? pb_stepped_forward(&e->plan->model, e->weights, &e->rule, in, n, &e->scratch) : 0;
-	for (size_t i = 0; !rc && i < n; i++)
-		rc = pb_fast_drop(owner[i], score(e, owner[i], part, &in[i]), arena);
-	return rc;
+	return rc || !n ? rc : score_all(e, owner, in, n, part, arena);
 }
 
 int pb_fast_measure(struct pb_fast *e, struct pb_fast_cell *cells, size_t n, enum pb_estimate_mode mode,
@@ -152,19 +165,19 @@ int pb_fast_measure(struct pb_fast *e, struct pb_fast_cell *cells, size_t n, enu
 int pb_fast_make_reference(struct pb_fast *e, size_t probe)
 {
 	struct pb_fast_questions *q = &e->questions[probe];
-	size_t count = (size_t)q->first[q->n] * (size_t)e->plan->model.config.d_vocab;
-	struct pb_view rows;
-	q->reference = pb_arena_array(&e->arena, count, sizeof *q->reference);
+	const int64_t vocab = e->plan->model.config.d_vocab;
+	q->reference = pb_arena_array(&e->arena, (size_t)(q->first[q->n] * vocab), sizeof *q->reference);
 	int rc = q->reference ? 0 : -PB_E_NOMEM;
 	for (size_t part = 0; !rc && part < q->n; part++) {
 		struct pb_stepped_cell cell = {.questions = &q->parts[part]};
 		if (!cell.questions->n_ends)
 			continue;
 		rc = pb_stepped_forward(&e->plan->model, e->weights, &e->rule, &cell, 1, &e->scratch);
+		double *logits = rc ? NULL : pb_fast_host_memory(e, (size_t)pb_view_count(&cell.logits));
 		if (!rc)
-			rc = scored_rows(e, cell.questions, &cell.logits, &rows);
+			rc = logits ? pb_view_read(e->plan->device, &cell.logits, logits) : -PB_E_NOMEM;
 		if (!rc)
-			rc = pb_view_read(e->plan->device, &rows, q->reference + q->first[part] * rows.shape[1]);
+			copy_scored(cell.questions, vocab, logits, q->reference + q->first[part] * vocab);
 	}
 	return rc;
 }

@@ -1,5 +1,6 @@
 /* fast_pass.c: many cells in one forward and backward pass. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -52,22 +53,43 @@ static int lay_out(struct pb_tape *tape, const struct pb_fast_cell *cells, size_
 	return 0;
 }
 
+double *pb_fast_host_memory(struct pb_fast *e, size_t count)
+{
+	if (count <= e->host_room && e->host_memory)
+		return e->host_memory;
+	free(e->host_memory);
+	e->host_room = count;
+	e->host_memory = malloc((count + 1) * sizeof *e->host_memory);
+	if (!e->host_memory)
+		pb_fail_nomem(count * sizeof *e->host_memory, "logits");
+	return e->host_memory;
+}
+
+int pb_fast_read_logits(struct pb_fast *e, const struct pb_fast_cell *cells, size_t n, size_t more, double **ret_logits)
+{
+	struct pb_view all = cells[0].logits; /* they follow each other */
+	all.shape[0] *= (int64_t)n;
+	*ret_logits = pb_fast_host_memory(e, (size_t)pb_view_count(&all) + more);
+	return *ret_logits ? pb_view_read(e->plan->device, &all, *ret_logits) : -PB_E_NOMEM;
+}
+
 /* Each cell has a loss of its own: a batch's gradient with respect to a cell's rows is that of the cell's loss. */
 static int seed(struct pb_fast *e, struct pb_fast_cell *cells, size_t n, const struct pb_view *all,
 		struct pb_arena *arena)
 {
-	struct pb_view mine;
-	int64_t rows = all->shape[0] / (int64_t)n;
-	int rc = 0;
+	const int64_t rows = all->shape[0] / (int64_t)n, vocab = all->shape[1];
+	const size_t count = n * (size_t)(rows * vocab);
+	double *logits;
+	int rc = pb_fast_read_logits(e, cells, n, count, &logits);
+	double *slopes = rc ? NULL : logits + count;
 	for (size_t c = 0; !rc && c < n; c++) {
-		rc = pb_view_slice(all, 0, (int64_t)c * rows, rows, &mine);
-		if (!rc)
-			rc = pb_scorer_seed(e->plan->loss, &cells[c].logits, cells[c].examples->scored, NULL, &mine,
-					    &cells[c].loss);
+		const struct pb_logits mine = {rows, vocab, logits + (int64_t)c * rows * vocab};
+		double *to = slopes + (int64_t)c * rows * vocab;
+		rc = pb_scorer_seed_host(e->plan->loss, &mine, cells[c].examples->scored, NULL, to, &cells[c].loss);
 		if (rc == -PB_E_NUMERIC && !(rc = pb_fast_drop(&cells[c], rc, arena)))
-			rc = pb_view_fill(e->plan->device, &mine, 0.0);
+			memset(to, 0, (size_t)(rows * vocab) * sizeof *to);
 	}
-	return rc;
+	return rc ? rc : pb_view_write(e->plan->device, all, slopes);
 }
 
 static int take_gradients(struct pb_fast *e, const struct pb_factors *factors, struct pb_fast_cell *cells, size_t n)
@@ -92,6 +114,30 @@ struct known {
 	int64_t examples; /* of a cell */
 };
 
+/* Cells from number `cell` on, at most `most`, that are of one probe. */
+static int64_t same_probe(const struct pb_fast_cell *cells, int64_t cell, int64_t most)
+{
+	int64_t n = 1;
+	while (n < most && cells[cell + n].probe == cells[cell].probe)
+		n++;
+	return n;
+}
+
+/* A tensor [n * examples, ..] as [n, examples, ..]; `repeated`: its first `examples` n times. */
+static struct pb_view by_cell(const struct pb_view *tensor, int64_t n, int64_t examples, bool repeated)
+{
+	struct pb_view view = *tensor;
+	view.rank++;
+	for (int i = tensor->rank; i > 0; i--) {
+		view.shape[i] = tensor->shape[i - 1];
+		view.stride[i] = tensor->stride[i - 1];
+	}
+	view.shape[0] = n;
+	view.shape[1] = examples;
+	view.stride[0] = repeated ? 0 : examples * tensor->stride[0];
+	return view;
+}
+
 /* Fills a point's value of whole cells, the first row being example `first` of the batch, as far as `to` has positions
  * (its axis 1, where `to` is shorter there). */
 static int copy_known(void *user, int site_id, int64_t first, const struct pb_view *to)
@@ -101,15 +147,20 @@ static int copy_known(void *user, int site_id, int64_t first, const struct pb_vi
 	const struct pb_view *known = pb_cache_get(&k->base->cache, site_id, PB_FORWARD);
 	struct pb_view from, part;
 	int rc = known ? 0 : pb_fail(PB_E_INTERNAL, "the base's activations are not known");
-	for (int64_t i = 0; !rc && i < to->shape[0]; i += k->examples) {
-		int64_t probe = (int64_t)k->cells[(first + i) / k->examples].probe;
+	const int64_t n_cells = to->shape[0] / k->examples, first_cell = first / k->examples;
+	for (int64_t c = 0, n; !rc && c < n_cells; c += n) {
+		int64_t probe = (int64_t)k->cells[first_cell + c].probe;
+		n = same_probe(k->cells + first_cell, c, n_cells - c);
 		rc = pb_view_slice(known, 0, probe * k->examples, k->examples, &from);
 		if (!rc)
 			rc = pb_view_slice(&from, 1, 0, to->shape[1], &from);
 		if (!rc)
-			rc = pb_view_slice(to, 0, i, k->examples, &part);
-		if (!rc)
-			rc = pb_view_copy(device, &part, &from);
+			rc = pb_view_slice(to, 0, c * k->examples, n * k->examples, &part);
+		if (rc)
+			break;
+		part = by_cell(&part, n, k->examples, false);
+		from = by_cell(&from, n, k->examples, true);
+		rc = pb_view_copy(device, &part, &from);
 	}
 	return rc;
 }

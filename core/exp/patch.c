@@ -150,7 +150,7 @@ int pb_cell_attach(const struct pb_patch_context *context, const struct pb_plan_
 	return rc;
 }
 
-void pb_cell_audit(const struct pb_bus *bus, const struct pb_patch *patches, size_t n, struct pb_result_cell *cell)
+void pb_cell_audit(struct pb_bus *bus, const struct pb_patch *patches, size_t n, struct pb_result_cell *cell)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct pb_hook_audit *audit = patches[i].hook_id < 0 ? NULL : pb_bus_audit(bus, patches[i].hook_id);

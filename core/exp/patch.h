@@ -34,6 +34,6 @@ struct pb_patch_context {
 int pb_cell_attach(const struct pb_patch_context *context, const struct pb_plan_sweep *sweep,
 		   const struct pb_plan_cell *cell, struct pb_patch *patches);
 /* What the bus saw of them: forward, backward and graph_cut of the result. Before the scope ends. */
-void pb_cell_audit(const struct pb_bus *bus, const struct pb_patch *patches, size_t n, struct pb_result_cell *cell);
+void pb_cell_audit(struct pb_bus *bus, const struct pb_patch *patches, size_t n, struct pb_result_cell *cell);
 
 #endif

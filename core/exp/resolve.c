@@ -194,7 +194,8 @@ int pb_resolve(const struct pb_plan *plan, struct pb_text *out)
 {
 	const struct pb_config *c = plan->config;
 	struct resolver r = {.plan = plan};
-	struct pb_config_top top = {c->name, c->question, c->base_dir, c->seed, c->seeds, c->dtype == PB_F64};
+	struct pb_config_top top = {c->name, c->question, c->base_dir, c->seed, c->seeds, c->dtype == PB_F64, c->device,
+				    (int32_t)c->matmul};
 	struct pb_yaml_node *root = encode(&r, &pb_config_tables.top, c->seeds.count ? NULL : NAMES("seeds"), &top);
 	put(&r, root, "model", model(&r));
 	put(&r, root, "data", plugin(&r, plan->data));

@@ -88,24 +88,21 @@ int pb_scorer_reserve(struct pb_scorer *scorer, int64_t rows, int64_t d_vocab)
 	return make_room(scorer, (size_t)rows, (size_t)(rows * d_vocab));
 }
 
-static int load(struct pb_scorer *s, const struct pb_view *logits, const struct pb_scored *scored,
+static int load(struct pb_scorer *s, const struct pb_logits *logits, const struct pb_scored *scored,
 		const double *reference, struct pb_metric_batch *ret_batch)
 {
-	int64_t rows = logits->shape[0], vocab = logits->shape[1];
-	int rc = make_room(s, (size_t)rows, (size_t)(rows * vocab));
-	if (!rc)
-		rc = pb_view_read(s->device, logits, s->logits);
+	int rc = make_room(s, (size_t)logits->n_rows, (size_t)(logits->n_rows * logits->d_vocab));
 	if (rc)
 		return rc;
-	for (int64_t i = 0; i < rows; i++) {
+	for (int64_t i = 0; i < logits->n_rows; i++) {
 		s->answer[i] = scored[i].answer;
 		s->distractor[i] = scored[i].distractor;
 	}
 	*ret_batch = (struct pb_metric_batch){
 		.struct_size = sizeof *ret_batch,
-		.n_rows = rows,
-		.d_vocab = vocab,
-		.logits = s->logits,
+		.n_rows = logits->n_rows,
+		.d_vocab = logits->d_vocab,
+		.logits = logits->values,
 		.answer = s->answer,
 		.distractor = s->distractor,
 		.reference = s->ops->flags & PB_METRIC_NEEDS_REFERENCE ? reference : NULL,
@@ -138,16 +135,16 @@ static int score(struct pb_scorer *s, const struct pb_metric_batch *batch, doubl
 	return rc;
 }
 
-int pb_scorer_score(struct pb_scorer *scorer, const struct pb_view *logits, const struct pb_scored *scored,
-		    const double *reference, double *ret_rows, double *ret_mean)
+int pb_scorer_score_host(struct pb_scorer *scorer, const struct pb_logits *logits, const struct pb_scored *scored,
+			 const double *reference, double *ret_rows, double *ret_mean)
 {
 	struct pb_metric_batch batch;
 	int rc = load(scorer, logits, scored, reference, &batch);
 	return rc ? rc : score(scorer, &batch, ret_rows, ret_mean);
 }
 
-int pb_scorer_seed(struct pb_scorer *scorer, const struct pb_view *logits, const struct pb_scored *scored,
-		   const double *reference, const struct pb_view *ret_seed, double *ret_loss)
+int pb_scorer_seed_host(struct pb_scorer *scorer, const struct pb_logits *logits, const struct pb_scored *scored,
+			const double *reference, double *ret_seed, double *ret_loss)
 {
 	struct pb_metric_batch batch;
 	double mean, sign = pb_scorer_loss_sign(scorer);
@@ -161,10 +158,37 @@ int pb_scorer_seed(struct pb_scorer *scorer, const struct pb_view *logits, const
 	pb_instance_begin(scorer->instance);
 	rc = pb_instance_result(scorer->instance, "adjoint",
 				scorer->ops->adjoint(scorer->instance->self, &scorer->instance->host, &batch,
-						     scorer->weights, scorer->seed));
-	if (!rc)
-		rc = pb_view_write(scorer->device, ret_seed, scorer->seed);
+						     scorer->weights, ret_seed));
 	if (!rc)
 		*ret_loss = sign * mean;
 	return rc;
+}
+
+/* Logits of the device in the scorer's own memory. */
+static int fetch(struct pb_scorer *s, const struct pb_view *logits, struct pb_logits *ret_logits)
+{
+	int rc = make_room(s, (size_t)logits->shape[0], (size_t)pb_view_count(logits));
+	if (!rc)
+		rc = pb_view_read(s->device, logits, s->logits);
+	if (!rc)
+		*ret_logits = (struct pb_logits){logits->shape[0], logits->shape[1], s->logits};
+	return rc;
+}
+
+int pb_scorer_score(struct pb_scorer *scorer, const struct pb_view *logits, const struct pb_scored *scored,
+		    const double *reference, double *ret_rows, double *ret_mean)
+{
+	struct pb_logits host;
+	int rc = fetch(scorer, logits, &host);
+	return rc ? rc : pb_scorer_score_host(scorer, &host, scored, reference, ret_rows, ret_mean);
+}
+
+int pb_scorer_seed(struct pb_scorer *scorer, const struct pb_view *logits, const struct pb_scored *scored,
+		   const double *reference, const struct pb_view *ret_seed, double *ret_loss)
+{
+	struct pb_logits host;
+	int rc = fetch(scorer, logits, &host);
+	if (!rc)
+		rc = pb_scorer_seed_host(scorer, &host, scored, reference, scorer->seed, ret_loss);
+	return rc ? rc : pb_view_write(scorer->device, ret_seed, scorer->seed);
 }

@@ -29,6 +29,12 @@ int pb_scorer_check(const struct pb_scorer *scorer, const struct pb_examples *ex
 /* Room for this many rows, so that scoring up to so many allocates nothing. */
 int pb_scorer_reserve(struct pb_scorer *scorer, int64_t rows, int64_t d_vocab);
 
+/* Rows of logits in host memory. */
+struct pb_logits {
+	int64_t n_rows, d_vocab;
+	const double *values; /* [n_rows, d_vocab] */
+};
+
 /* logits [n_rows, d_vocab] on the device, row i scored as scored[i]. `reference` (host, same shape) may be NULL unless the
  * metric asks for one. ret_rows [n_rows] may be NULL. *ret_mean is NaN for no rows. A score that is not finite is
  * -PB_E_NUMERIC, naming the row. */
@@ -38,5 +44,10 @@ int pb_scorer_score(struct pb_scorer *scorer, const struct pb_view *logits, cons
  * goes into `ret_seed` [n_rows, d_vocab] on the device. */
 int pb_scorer_seed(struct pb_scorer *scorer, const struct pb_view *logits, const struct pb_scored *scored,
 		   const double *reference, const struct pb_view *ret_seed, double *ret_loss);
+/* The same of logits that the host has; ret_seed [n_rows, d_vocab] is the host's too. */
+int pb_scorer_score_host(struct pb_scorer *scorer, const struct pb_logits *logits, const struct pb_scored *scored,
+			 const double *reference, double *ret_rows, double *ret_mean);
+int pb_scorer_seed_host(struct pb_scorer *scorer, const struct pb_logits *logits, const struct pb_scored *scored,
+			const double *reference, double *ret_seed, double *ret_loss);
 
 #endif

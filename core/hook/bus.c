@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "hook/changes.h"
 
 struct pb_bus_entry {
 	struct pb_hook hook;
 	struct pb_hook_audit audit;
 	int id;
+	int change; /* its place among those that the device has not told yet; -1: none */
 	bool gone, reached;
 };
 
@@ -20,6 +22,7 @@ void pb_bus_init(struct pb_bus *bus, const struct pb_sites *sites)
 
 void pb_bus_finish(struct pb_bus *bus)
 {
+	pb_bus_changes_free(bus->changes);
 	free(bus->entries);
 	*bus = (struct pb_bus){0};
 }
@@ -50,7 +53,7 @@ int pb_bus_add(struct pb_bus *bus, const struct pb_hook *hook, int *ret_id)
 		bus->room = room;
 	}
 	/* One that is added in the middle of a pass may be too late for it: that is no mistake. */
-	bus->entries[bus->n++] = (struct pb_bus_entry){.hook = *hook, .id = bus->next_id, .reached = bus->emitting > 0};
+	bus->entries[bus->n++] = (struct pb_bus_entry){.hook = *hook, .id = bus->next_id, .change = -1, .reached = bus->emitting > 0};
 	if (ret_id)
 		*ret_id = bus->next_id;
 	bus->next_id++;
@@ -64,8 +67,35 @@ void pb_bus_remove(struct pb_bus *bus, int id)
 			bus->entries[i].gone = true;
 }
 
-const struct pb_hook_audit *pb_bus_audit(const struct pb_bus *bus, int id)
+/* Brings home what the device knows. A failure of it is told by the pass. */
+static void settle(struct pb_bus *bus)
 {
+	double largest[PB_BUS_CHANGES];
+	if (!bus->changes || !bus->changes->n || pb_bus_changes_fetch(bus->changes, largest) < 0)
+		return;
+	for (size_t i = 0; i < bus->n; i++) {
+		struct pb_bus_entry *e = &bus->entries[i];
+		if (e->change >= 0 && largest[e->change] > e->audit.max_change)
+			e->audit.max_change = largest[e->change];
+		e->change = -1;
+	}
+}
+
+/* Where the device notes an entry's changes; NULL: out of memory. */
+static double *change_of(struct pb_bus *bus, struct pb_device *device, size_t entry)
+{
+	if (bus->changes && bus->changes->n == PB_BUS_CHANGES && bus->entries[entry].change < 0)
+		settle(bus);
+	if (!bus->changes && !(bus->changes = pb_bus_changes_new(device)))
+		return NULL;
+	if (bus->entries[entry].change < 0)
+		bus->entries[entry].change = bus->changes->n++;
+	return bus->changes->largest + bus->entries[entry].change;
+}
+
+const struct pb_hook_audit *pb_bus_audit(struct pb_bus *bus, int id)
+{
+	settle(bus);
 	for (size_t i = 0; i < bus->n; i++)
 		if (bus->entries[i].id == id && !bus->entries[i].gone)
 			return &bus->entries[i].audit;
@@ -151,9 +181,9 @@ static int fail_at(int rc, const struct pb_bus *bus, const struct pb_hook *hook)
 			  bus->sites->items[hook->site_id].name);
 }
 
-/* Runs one hook on a tensor; ret_change is the largest change it made. */
-static int run_hook(const struct pb_bus *bus, struct pb_tape *tape, const struct pb_hook *hook,
-		    const struct pb_view *tensor, double *ret_change)
+/* Runs an entry's hook on a tensor, and has the device note the largest change it made. */
+static int run_hook(struct pb_bus *bus, struct pb_tape *tape, size_t entry, const struct pb_hook *hook,
+		    const struct pb_view *tensor)
 {
 	struct pb_hook_call call;
 	struct pb_view before, part;
@@ -170,7 +200,8 @@ static int run_hook(const struct pb_bus *bus, struct pb_tape *tape, const struct
 		return rc;
 	if ((rc = pb_tensor_clone(&tape->pool, &part, &before)) || (rc = hook->run(hook->user, &call)))
 		return rc;
-	return pb_view_max_difference(tape->device, &part, &before, ret_change);
+	double *change = change_of(bus, tape->device, entry);
+	return change ? pb_view_raise_difference(tape->device, &part, &before, change) : -PB_E_NOMEM;
 }
 
 /* Passes a tensor to the hooks of a point and collects those that may change it. `forward`: what was done to the value
@@ -184,7 +215,6 @@ static int emit(struct pb_bus *bus, struct pb_tape *tape, int site_id, const str
 	bus->emitting++;
 	for (size_t i = 0; !rc && i < n; i++) {
 		struct pb_hook hook = bus->entries[i].hook; /* a copy: a hook may add hooks, which moves the entries */
-		double change = 0.0;
 		if (!is_at(&bus->entries[i], site_id, direction))
 			continue;
 		bus->entries[i].reached = true;
@@ -193,15 +223,13 @@ static int emit(struct pb_bus *bus, struct pb_tape *tape, int site_id, const str
 		if (forward && all_cut(forward, hook.examples ? hook.first_example : 0,
 				       hook.examples ? hook.examples : tensor->shape[0]))
 			continue;
-		if ((rc = run_hook(bus, tape, &hook, tensor, &change))) {
+		if ((rc = run_hook(bus, tape, i, &hook, tensor))) {
 			fail_at(rc, bus, &hook);
 			break;
 		}
 		struct pb_hook_audit *audit = &bus->entries[i].audit;
 		audit->fired++;
 		audit->cut |= !forward && hook.effect == PB_HOOK_CUT;
-		if (change > audit->max_change)
-			audit->max_change = change;
 		if (hook.effect != PB_HOOK_READ)
 			changes->hooks[changes->n++] = hook;
 	}

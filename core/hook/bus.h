@@ -61,6 +61,7 @@ struct pb_bus {
 	size_t n, room;
 	int emitting;
 	int next_id;
+	struct pb_bus_changes *changes; /* what hooks changed, as far as the device has not told it yet */
 };
 
 void pb_bus_init(struct pb_bus *bus, const struct pb_sites *sites);
@@ -73,7 +74,8 @@ void pb_bus_end(struct pb_bus *bus, size_t mark);
 int pb_bus_add(struct pb_bus *bus, const struct pb_hook *hook, int *ret_id);
 /* A hook may remove itself or others while it runs. */
 void pb_bus_remove(struct pb_bus *bus, int id);
-const struct pb_hook_audit *pb_bus_audit(const struct pb_bus *bus, int id); /* NULL: gone */
+/* Waits for the device. NULL: gone. */
+const struct pb_hook_audit *pb_bus_audit(struct pb_bus *bus, int id);
 
 bool pb_bus_wants(const struct pb_bus *bus, int site_id); /* any hook there */
 /* Passes an activation through its point: x itself where nobody changes it. bus may be NULL. NULL on failure. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/install.h"
 #include "base/status.h"
 #include "host/host_impl.h"
 
@@ -209,16 +210,6 @@ static int add_user_folder(struct pb_registry *r)
 	return path ? add_folder(r, path) : -PB_E_NOMEM;
 }
 
-/* Is this program run from the tree it was built in? An installed one must not look there. */
-static bool in_build_tree(void)
-{
-	static const char plugins[] = PB_BUILD_PLUGIN_DIR;
-	char exe[4096];
-	ssize_t length = readlink("/proc/self/exe", exe, sizeof exe - 1);
-	size_t root = sizeof plugins - sizeof "plugins"; /* with its slash */
-	return length > (ssize_t)root && !memcmp(exe, plugins, root);
-}
-
 int pb_registry_create(struct pb_registry **ret_registry)
 {
 	struct pb_registry *r = calloc(1, sizeof *r);
@@ -228,7 +219,7 @@ int pb_registry_create(struct pb_registry **ret_registry)
 	if (!rc)
 		rc = add_user_folder(r);
 	if (!rc)
-		rc = add_folder(r, in_build_tree() ? PB_BUILD_PLUGIN_DIR : PB_PLUGIN_DIR);
+		rc = add_folder(r, pb_in_build_tree() ? PB_BUILD_DIR "/plugins" : PB_PLUGIN_DIR);
 	if (rc < 0) {
 		pb_registry_destroy(r);
 		return rc;

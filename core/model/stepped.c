@@ -59,22 +59,44 @@ static struct change change_of(const struct pass *p, int64_t cell, int id)
 	return (struct change){g && g->form != PB_GRADIENT_NONE ? g : NULL, c->grad_scale};
 }
 
+/* Part `part` of `parts` of a cell's vector: where its gradient is in that many groups, one of them. */
+static struct pbk_stepped_rows vector_part(const struct pass *p, int id, int64_t cell, int64_t part, int64_t parts,
+					   const struct pb_view *all)
+{
+	static const int32_t here[] = {0}, nowhere[] = {-1};
+	const struct pb_view *base = &p->weights->views[id];
+	const struct change change = change_of(p, cell, id);
+	const int64_t n = all->shape[1] / parts;
+	struct pbk_stepped_rows item = {
+		.rows = 1,
+		.table = pb_view_at(base, part * n),
+		.host_ids = here,
+		.host_grads = nowhere,
+		.grad_scale = change.scale,
+		.present = change.gradient != NULL,
+		.y = pb_view_at(all, cell * all->shape[1] + part * n),
+	};
+	if (change.gradient && (item.g = pb_gradient_part(change.gradient, part, parts).dense))
+		item.host_grads = here;
+	return item;
+}
+
 /* Every cell's value of a vector parameter: [n_cells, n]. */
 static struct pb_view vectors(struct pass *p, const char *leaf)
 {
 	int id = pb_param_id(&p->model->table, p->layer, leaf);
 	const struct pb_view *base = &p->weights->views[id];
 	struct pb_view all = matrix(p, p->n_cells, pb_view_count(base));
+	int64_t groups = 1; /* where a cell has so many, all are cut into them */
 	for (int64_t c = 0; !p->rc && c < p->n_cells; c++) {
 		struct change change = change_of(p, c, id);
-		int64_t groups = change.gradient ? change.gradient->groups : 1, n = all.shape[1] / groups;
-		for (int64_t g = 0; g < groups; g++) {
-			const void *mine = change.gradient ? pb_gradient_group(change.gradient, g).dense : NULL;
-			p->k->step_rows(p->context, &p->rule->step, change.scale, change.gradient != NULL, 1, n,
-					pb_view_at(base, g * n), (int32_t[]){0}, mine, (int32_t[]){mine ? 0 : -1},
-					false, pb_view_at(&all, c * all.shape[1] + g * n));
-		}
+		groups = change.gradient && change.gradient->groups > groups ? change.gradient->groups : groups;
 	}
+	struct pbk_stepped_rows *items = list(p, (size_t)(p->n_cells * groups), sizeof *items);
+	for (int64_t i = 0; !p->rc && i < p->n_cells * groups; i++)
+		items[i] = vector_part(p, id, i / groups, i % groups, groups, &all);
+	if (!p->rc)
+		p->k->step_rows(p->context, &p->rule->step, all.shape[1] / groups, false, p->n_cells * groups, items);
 	return all;
 }
 
@@ -265,6 +287,7 @@ static void look_up(struct pass *p, const char *leaf, bool positions, bool add)
 {
 	int id = pb_param_id(&p->model->table, -1, leaf);
 	const struct pb_view *w = &p->weights->views[id];
+	struct pbk_stepped_rows *items = list(p, (size_t)p->n_cells, sizeof *items);
 	for (int64_t c = 0; !p->rc && c < p->n_cells; c++) {
 		const struct pb_prefixes *t = p->cells[c].questions;
 		const int32_t *ids = positions ? t->pos : t->token;
@@ -277,11 +300,19 @@ static void look_up(struct pass *p, const char *leaf, bool positions, bool add)
 					grads[r] = (int32_t)i;
 		}
 		if (!p->rc)
-			p->k->step_rows(p->context, &p->rule->step, change.scale, change.gradient != NULL, t->n_rows,
-					w->shape[1], w->data, ids,
-					change.gradient ? change.gradient->dy.data : NULL, grads, add,
-					pb_view_at(&p->resid, p->first[c] * w->shape[1]));
+			items[c] = (struct pbk_stepped_rows){
+				.rows = t->n_rows,
+				.table = w->data,
+				.g = change.gradient ? change.gradient->dy.data : NULL,
+				.host_ids = ids,
+				.host_grads = grads,
+				.grad_scale = change.scale,
+				.present = change.gradient != NULL,
+				.y = pb_view_at(&p->resid, p->first[c] * w->shape[1]),
+			};
 	}
+	if (!p->rc)
+		p->k->step_rows(p->context, &p->rule->step, w->shape[1], add, p->n_cells, items);
 }
 
 static void unembed(struct pass *p)

@@ -100,13 +100,11 @@ static int form_vectors(struct pb_factors *f, int id, const struct pb_view *x, c
 		*g = (struct pb_cell_gradient){.form = PB_GRADIENT_VECTOR, .groups = 1, .rank = 1, .k = 1, .n = n, .lddy = n};
 		g->dy = all;
 		g->dy.data = pb_view_at(&all, c * n);
-		const void *mine = pb_view_at(dy, c * rows * n);
-		if (x)
-			kernels(f)->sum_rows_product(f->tape->device->context, rows, n, pb_view_at(x, c * rows * n),
-						     mine, g->dy.data);
-		else
-			kernels(f)->sum_rows(f->tape->device->context, rows, n, mine, g->dy.data);
 	}
+	if (!rc && x)
+		kernels(f)->sum_rows_product(f->tape->device->context, f->n_cells, rows, n, x->data, dy->data, all.data);
+	else if (!rc)
+		kernels(f)->sum_rows(f->tape->device->context, f->n_cells, rows, n, dy->data, all.data);
 	return rc;
 }
 
@@ -135,29 +133,52 @@ static int64_t distinct(const int32_t *ids, int64_t rows, int32_t *ret_ids, int3
 	return n;
 }
 
+/* One cell's gradient of a table: which rows there are, beginning with row `first` of all cells' (dy comes later), and where
+ * each row of dy goes. Those behind `used` are zero and go nowhere (-1). */
+static int place_rows(const struct pb_factors *f, struct pb_cell_gradient *g, const int32_t *ids, int64_t rows, int64_t used,
+		      int64_t n, int64_t first, int32_t *ret_place)
+{
+	int32_t *mine = pb_arena_array(&f->tape->arena, (size_t)rows, sizeof *mine);
+	for (int64_t r = 0; r < rows; r++)
+		ret_place[r] = -1;
+	if (!mine)
+		return -PB_E_NOMEM;
+	*g = (struct pb_cell_gradient){.form = PB_GRADIENT_ROWS, .groups = 1, .n = n, .lddy = n, .ids = mine};
+	g->rank = g->k = distinct(ids, used, mine, ret_place);
+	for (int64_t r = 0; r < used; r++)
+		ret_place[r] += (int32_t)first;
+	return 0;
+}
+
+/* All cells' rows lie one behind the other; what goes nowhere goes into one row more. */
 static int keep_scatter(struct pb_grad_sink *base, int id, const int32_t *ids, const struct pb_view *dy)
 {
 	struct pb_factors *f = (struct pb_factors *)base;
-	int64_t rows = dy->shape[0] / f->n_cells, n = dy->shape[1];
-	struct pb_view dy3 = pb_view_over(dy->data, dy->dtype, 3, (int64_t[]){1, dy->shape[0], n});
+	int64_t rows = dy->shape[0] / f->n_cells, n = dy->shape[1], total = 0;
+	struct pb_view all, dy3 = pb_view_over(dy->data, dy->dtype, 3, (int64_t[]){1, dy->shape[0], n});
 	int64_t *used = used_rows(f, &dy3, rows);
-	int rc = used ? taken(f, id) : -PB_E_NOMEM;
+	int32_t *place = pb_arena_array(&f->tape->arena, (size_t)dy->shape[0] + 1, sizeof *place);
+	int rc = used && place ? taken(f, id) : -PB_E_NOMEM;
 	for (int64_t c = 0; !rc && c < f->n_cells; c++) {
+		struct pb_cell_gradient unused, *g = slot(f, c, id);
+		rc = place_rows(f, g ? g : &unused, ids + c * rows, rows, g ? used[c] : 0, n, total, place + c * rows);
+		total += g && !rc ? g->rank : 0;
+	}
+	for (int64_t r = 0; !rc && r < dy->shape[0]; r++)
+		place[r] = place[r] < 0 ? (int32_t)total : place[r];
+	if (!rc)
+		rc = pb_tensor_zeros(&f->tape->pool, f->tape->dtype, 2, (int64_t[]){total + 1, n}, &all);
+	if (rc)
+		return rc;
+	kernels(f)->scatter_add_rows(f->tape->device->context, dy->shape[0], n, all.data, place, dy->data);
+	for (int64_t c = 0, first = 0; c < f->n_cells; c++) {
 		struct pb_cell_gradient *g = slot(f, c, id);
-		int32_t *mine = pb_arena_array(&f->tape->arena, (size_t)rows, sizeof *mine);
-		int32_t *which = pb_arena_array(&f->tape->arena, (size_t)rows, sizeof *which);
-		if (!mine || !which)
-			return -PB_E_NOMEM;
 		if (!g)
 			continue;
-		*g = (struct pb_cell_gradient){.form = PB_GRADIENT_ROWS, .groups = 1, .n = n, .lddy = n, .ids = mine};
-		g->rank = g->k = distinct(ids + c * rows, used[c], mine, which);
-		rc = pb_tensor_zeros(&f->tape->pool, f->tape->dtype, 2, (int64_t[]){g->rank, n}, &g->dy);
-		if (!rc && used[c])
-			kernels(f)->scatter_add_rows(f->tape->device->context, used[c], n, g->dy.data, which,
-						     pb_view_at(dy, c * rows * n));
+		g->dy = pb_view_over(pb_view_at(&all, first * n), all.dtype, 2, (int64_t[]){g->rank, n});
+		first += g->rank;
 	}
-	return rc;
+	return 0;
 }
 
 static const struct pb_grad_sink_ops factor_ops = {

@@ -47,24 +47,6 @@ static int attend_backward(struct pb_tape *tape, struct pb_var *y)
 
 static const struct pb_op attend_op = {"attend", attend_backward, false};
 
-/* Threads share the items of a call. */
-static void attend(struct pb_tape *tape, const struct pbk_paths *all, int64_t heads, int64_t e)
-{
-	enum { MOST = 64 };
-	struct pbk_paths part[MOST];
-	const size_t row = (size_t)(heads * e) * pb_dtype_size(tape->dtype);
-	const int64_t count = all->queries < MOST ? all->queries : MOST;
-	for (int64_t i = 0; i < count; i++) {
-		const int64_t from = all->queries * i / count;
-		part[i] = *all;
-		part[i].queries = all->queries * (i + 1) / count - from;
-		part[i].q = (const char *)all->q + (size_t)from * row;
-		part[i].z = (char *)all->z + (size_t)from * row;
-		part[i].host_first += from;
-	}
-	pb_kernels(tape->device, tape->dtype)->attend(tape->device->context, heads, e, count, part);
-}
-
 struct pb_var *pb_op_attend(struct pb_tape *tape, struct pb_var *q, struct pb_var *k, struct pb_var *v,
 			    const int32_t *first, const int32_t *path)
 {
@@ -76,6 +58,7 @@ struct pb_var *pb_op_attend(struct pb_tape *tape, struct pb_var *q, struct pb_va
 	y->saved = saved;
 	struct pbk_paths paths = paths_of(q, k, saved, y);
 	paths.queries = pb_tape_active(tape, &y->value).shape[0] * y->value.shape[1];
-	attend(tape, &paths, q->value.shape[2], q->value.shape[3]);
+	pb_kernels(tape->device, tape->dtype)
+		->attend(tape->device->context, q->value.shape[2], q->value.shape[3], 1, &paths);
 	return y;
 }

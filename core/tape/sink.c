@@ -52,7 +52,7 @@ static int dense_sum(struct pb_grad_sink *base, int id, const struct pb_view *dy
 {
 	const struct pbk_table *k;
 	const struct pb_view *grad = cleared(base, id, &k);
-	k->sum_rows(context(base), dy->shape[0], dy->shape[1], dy->data, grad->data);
+	k->sum_rows(context(base), 1, dy->shape[0], dy->shape[1], dy->data, grad->data);
 	return arrived(base, id);
 }
 
@@ -60,7 +60,7 @@ static int dense_product(struct pb_grad_sink *base, int id, const struct pb_view
 {
 	const struct pbk_table *k;
 	const struct pb_view *grad = cleared(base, id, &k);
-	k->sum_rows_product(context(base), dy->shape[0], dy->shape[1], x->data, dy->data, grad->data);
+	k->sum_rows_product(context(base), 1, dy->shape[0], dy->shape[1], x->data, dy->data, grad->data);
 	return arrived(base, id);
 }
 

@@ -1,6 +1,11 @@
 /* device.c: opens a device and turns its remembered failures into errors. */
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "base/status.h"
-#include "tensor/tensor.h"
+#include "tensor/cuda.h"
 
 int pb_device_open_cpu(int threads, struct pb_device *ret_device)
 {
@@ -15,18 +20,66 @@ int pb_device_open_cpu(int threads, struct pb_device *ret_device)
 	return 0;
 }
 
+/* "cuda", "cuda:3". */
+static bool parse_cuda(const char *name, int *ret_index)
+{
+	*ret_index = 0;
+	if (strncmp(name, "cuda", 4))
+		return false;
+	if (!name[4])
+		return true;
+	if (name[4] != ':' || strlen(name + 5) < 1 || strlen(name + 5) > 4 || strspn(name + 5, "0123456789") != strlen(name + 5))
+		return false;
+	*ret_index = atoi(name + 5);
+	return true;
+}
+
+bool pb_device_is_name(const char *name)
+{
+	int index;
+	return !strcmp(name, "auto") || !strcmp(name, "cpu") || parse_cuda(name, &index);
+}
+
+int pb_device_open(const char *name, int threads, enum pbk_matmul matmul, struct pb_device *ret_device)
+{
+	int index = 0;
+	const bool any = !strcmp(name, "auto");
+	if (!any && !strcmp(name, "cpu"))
+		return pb_device_open_cpu(threads, ret_device);
+	if (!any && !parse_cuda(name, &index))
+		return pb_fail(PB_E_USAGE, "there is no device `%s`: auto, cpu, cuda or cuda:NUMBER", name);
+	int rc = pb_cuda_open(index, matmul, ret_device);
+	if (!rc || !any)
+		return rc;
+	pb_error_clear();
+	return pb_device_open_cpu(threads, ret_device);
+}
+
 void pb_device_close(struct pb_device *device)
 {
-	if (device->context)
+	if (device->backend)
+		device->backend->close(device->context);
+	else if (device->context)
 		pbk_cpu_close(device->context);
+	if (device->library)
+		dlclose(device->library);
 	*device = (struct pb_device){0};
+}
+
+size_t pb_device_memory_free(struct pb_device *device)
+{
+	if (device->backend)
+		return device->backend->memory_free(device->context);
+	long pages = sysconf(_SC_AVPHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+	return pages > 0 && size > 0 ? (size_t)pages * (size_t)size : 0;
 }
 
 int pb_device_status(struct pb_device *device)
 {
-	switch (device->tables[PB_F32]->sync(device->context)) {
+	const struct pbk_table *k = device->tables[PB_F32];
+	switch (k->sync(device->context)) {
 	case PBK_OK: return 0;
 	case PBK_E_NOMEM: return pb_fail(PB_E_NOMEM, "out of memory on device %s", device->name);
-	default: return pb_fail(PB_E_INTERNAL, "device %s failed", device->name);
+	default: return pb_fail(PB_E_DEVICE, "device %s failed: %s", device->name, k->why(device->context));
 	}
 }

@@ -9,17 +9,27 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "kernels.h"
+#include "backend.h"
 
 /* Where tensors live and what computes on them. */
 struct pb_device {
 	const char *name;                  /* "cpu" */
 	const struct pbk_table *tables[3]; /* by enum pb_dtype */
 	struct pbk_context *context;
+	const struct pbk_backend *backend; /* NULL: the CPU's own */
+	void *library;                     /* that the backend is in */
+	char description[256];             /* "NVIDIA H200, ..."; empty for the CPU */
 };
 
 int pb_device_open_cpu(int threads, struct pb_device *ret_device); /* threads 0: all cores */
+/* `name`: "cpu", "cuda", "cuda:1", or "auto": a CUDA device where one can be used, else the CPU. `threads` and `matmul`
+ * (where there is more than one way) as each takes them. -PB_E_UNSUPPORTED with the reason. */
+int pb_device_open(const char *name, int threads, enum pbk_matmul matmul, struct pb_device *ret_device);
+/* Is it a name that pb_device_open understands? */
+bool pb_device_is_name(const char *name);
 void pb_device_close(struct pb_device *device);
+/* Bytes of memory that are free now; of a device that has its own memory, there. */
+size_t pb_device_memory_free(struct pb_device *device);
 /* 0, or the device's first failure since the last call (launch, memory, gemm), as an error. */
 int pb_device_status(struct pb_device *device);
 static inline const struct pbk_table *pb_kernels(const struct pb_device *device, uint32_t dtype)
@@ -72,5 +82,7 @@ int pb_view_write(struct pb_device *device, const struct pb_view *dst, const dou
 /* Largest |a - b|; NaN counts as infinite, equal infinities as 0. */
 int pb_view_max_difference(struct pb_device *device, const struct pb_view *a, const struct pb_view *b,
 			   double *ret_difference);
+/* The same; *largest, in the device's memory, becomes it where it was smaller. Does not wait. */
+int pb_view_raise_difference(struct pb_device *device, const struct pb_view *a, const struct pb_view *b, double *largest);
 
 #endif

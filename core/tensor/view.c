@@ -192,3 +192,13 @@ int pb_view_max_difference(struct pb_device *device, const struct pb_view *a, co
 	*ret_difference = pb_kernels(device, a->dtype)->nd_max_difference(device->context, &nd, a->data, b->data);
 	return pb_device_status(device);
 }
+
+int pb_view_raise_difference(struct pb_device *device, const struct pb_view *a, const struct pb_view *b, double *largest)
+{
+	int rc = check_pair(a, b);
+	if (rc)
+		return rc;
+	struct pbk_nd nd = nd_of(a, b);
+	pb_kernels(device, a->dtype)->nd_raise_difference(device->context, &nd, a->data, b->data, largest);
+	return 0;
+}

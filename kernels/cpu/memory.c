@@ -41,6 +41,13 @@ static int device_sync(pbk_context *context)
 	return failure;
 }
 
+/* All that can fail here is memory. */
+static const char *device_why(pbk_context *context)
+{
+	(void)context;
+	return "out of memory";
+}
+
 void pbk_fill_memory(struct pbk_table *table)
 {
 	table->alloc = device_alloc;
@@ -50,4 +57,5 @@ void pbk_fill_memory(struct pbk_table *table)
 	table->upload = device_copy;
 	table->download = device_copy;
 	table->sync = device_sync;
+	table->why = device_why;
 }

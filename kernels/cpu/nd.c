@@ -119,7 +119,7 @@ static void nd_write(pbk_context *context, const struct pbk_nd *nd, void *dst, c
 
 static double nd_max_difference(pbk_context *context, const struct pbk_nd *nd, const void *dst, const void *src)
 {
-	const struct walk w = walk_over(nd, true);
+	const struct pbk_window w = pbk_window_over(nd, true);
 	real *first = (real *)(uintptr_t)dst;
 	double largest = 0;
 	if (w.count <= 0)
@@ -132,6 +132,13 @@ static double nd_max_difference(pbk_context *context, const struct pbk_nd *nd, c
 	return largest;
 }
 
+static void nd_raise_difference(pbk_context *context, const struct pbk_nd *nd, const void *dst, const void *src,
+				double *largest)
+{
+	const double found = nd_max_difference(context, nd, dst, src);
+	*largest = found > *largest ? found : *largest;
+}
+
 void PBK_NAME(pbk_fill_nd)(struct pbk_table *table)
 {
 	table->nd_copy = nd_copy;
@@ -141,4 +148,5 @@ void PBK_NAME(pbk_fill_nd)(struct pbk_table *table)
 	table->nd_read = nd_read;
 	table->nd_write = nd_write;
 	table->nd_max_difference = nd_max_difference;
+	table->nd_raise_difference = nd_raise_difference;
 }

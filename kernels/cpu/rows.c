@@ -78,14 +78,29 @@ static void sum_columns_product(int64_t rows, int64_t n, int64_t begin, int64_t 
 			out[j] += x[r * n + j] * y[r * n + j];
 }
 
-static void sum_rows(pbk_context *context, int64_t rows, int64_t n, const void *x, void *out)
+/* Columns [begin, end) of all blocks' columns in a row; y NULL: plain sums. */
+static void sum_blocks(int64_t rows, int64_t n, int64_t begin, int64_t end, const real *x, const real *y, real *out)
 {
-	PBK_PARALLEL(context, n, rows * n, sum_columns(rows, n, begin, end, x, out));
+	for (int64_t at = begin, next; at < end; at = next) {
+		const int64_t block = at / n, j = at % n;
+		next = (block + 1) * n < end ? (block + 1) * n : end;
+		if (y)
+			sum_columns_product(rows, n, j, j + next - at, x + block * rows * n, y + block * rows * n,
+					    out + block * n);
+		else
+			sum_columns(rows, n, j, j + next - at, x + block * rows * n, out + block * n);
+	}
 }
 
-static void sum_rows_product(pbk_context *context, int64_t rows, int64_t n, const void *x, const void *y, void *out)
+static void sum_rows(pbk_context *context, int64_t count, int64_t rows, int64_t n, const void *x, void *out)
 {
-	PBK_PARALLEL(context, n, rows * n, sum_columns_product(rows, n, begin, end, x, y, out));
+	PBK_PARALLEL(context, count * n, count * rows * n, sum_blocks(rows, n, begin, end, x, NULL, out));
+}
+
+static void sum_rows_product(pbk_context *context, int64_t count, int64_t rows, int64_t n, const void *x, const void *y,
+			     void *out)
+{
+	PBK_PARALLEL(context, count * n, count * rows * n, sum_blocks(rows, n, begin, end, x, y, out));
 }
 
 static bool is_zero(int64_t n, const real *x)

@@ -44,19 +44,25 @@ static void gemm_stepped(pbk_context *context, const struct pbk_step *step, int6
 			multiply_item(step, n, k, ldw, &items[i], j);
 }
 
-static void step_rows(pbk_context *context, const struct pbk_step *step, double grad_scale, bool present, int64_t rows,
-		      int64_t n, const void *table, const int32_t *host_ids, const void *g, const int32_t *host_grads,
-		      bool add, void *y)
+static void step_item_rows(const struct pbk_step *step, int64_t n, bool add, const struct pbk_stepped_rows *item)
+{
+	for (int64_t at = 0; at < item->rows * n; at++) {
+		const int64_t r = at / n, j = at % n;
+		const int32_t grad = item->present ? item->host_grads[r] : -1;
+		double p = (double)((const real *)item->table)[item->host_ids[r] * n + j];
+		if (item->present)
+			p = stepped(step, step->decay, item->grad_scale, p,
+				    grad < 0 ? 0 : (double)((const real *)item->g)[grad * n + j]);
+		((real *)item->y)[at] = (real)(add ? (double)((real *)item->y)[at] + p : p);
+	}
+}
+
+static void step_rows(pbk_context *context, const struct pbk_step *step, int64_t n, bool add, int64_t count,
+		      const struct pbk_stepped_rows *items)
 {
 	(void)context;
-	for (int64_t at = 0; at < rows * n; at++) {
-		const int64_t r = at / n, j = at % n;
-		double p = (double)((const real *)table)[host_ids[r] * n + j];
-		if (present)
-			p = stepped(step, step->decay, grad_scale, p,
-				    host_grads[r] < 0 ? 0 : (double)((const real *)g)[host_grads[r] * n + j]);
-		((real *)y)[at] = (real)(add ? (double)((real *)y)[at] + p : p);
-	}
+	for (int64_t i = 0; i < count; i++)
+		step_item_rows(step, n, add, &items[i]);
 }
 
 static void step_dots(pbk_context *context, const struct pbk_step *step, int64_t n, int64_t k, const void *w,

@@ -84,7 +84,7 @@ static const struct {
 	{{"run", "a", "--out"}, "patchbay run: a value is missing behind `--out`\n"},
 	{{"run", "a", "--out="}, "patchbay run: the value is empty in `--out=`\n"},
 	{{"run", "a", "--quiet=yes"}, "patchbay run: this option takes no value: `--quiet=yes`\n"},
-	{{"run", "a", "--device", "gpu"}, "patchbay run: --device takes auto or cpu, not `gpu`\n"},
+	{{"run", "a", "--device", "gpu"}, "patchbay run: --device takes auto, cpu, cuda or cuda:NUMBER, not `gpu`\n"},
 	{{"run", "a", "--engine", "fast"}, "patchbay run: --engine takes auto or reference, not `fast`\n"},
 	{{"run", "a", "--threads", "many"},
 	 "patchbay run: --threads takes a number from 0 (all) to 1024, not `many`\n"},

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "base/status.h"
+#include "support/device.h"
 #include "support/support.h"
 
 static const char *write_text(const char *yaml)
@@ -32,7 +33,7 @@ void lab_plan_with(struct lab *lab, const char *yaml, const char *set, int threa
 	const char *engine = getenv("PB_TEST_ENGINE");
 	memset(lab, 0, sizeof *lab);
 	lab->options.kind = engine && !strcmp(engine, "reference") ? PB_ENGINE_REFERENCE : PB_ENGINE_AUTO;
-	ck_assert_ok(pb_device_open_cpu(threads, &lab->device));
+	ck_assert_ok(pb_test_device(threads, &lab->device));
 	ck_assert_msg(!pb_config_read(write_text(yaml), sets, &lab->config), "%s\n%s", pb_error_text(), yaml);
 	ck_assert_msg(!pb_plan_make(&lab->config, &lab->device, &lab->plan), "%s\n%s", pb_error_text(), yaml);
 }
@@ -125,7 +126,7 @@ void lab_refused(const char *yaml, const char *fragment)
 	static struct pb_config config;
 	static struct pb_plan plan;
 	struct pb_device device;
-	ck_assert_ok(pb_device_open_cpu(1, &device));
+	ck_assert_ok(pb_test_device(1, &device));
 	int rc = pb_config_read(write_text(yaml), NULL, &config);
 	if (!rc && !(rc = pb_plan_make(&config, &device, &plan)))
 		pb_plan_finish(&plan);

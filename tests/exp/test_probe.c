@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "exp/lab.h"
 #include "exp/run.h"
+#include "support/device.h"
 #include "support/support.h"
 
 static struct pb_arena arena;
@@ -47,7 +48,7 @@ static const struct pb_result_run *run_text(const char *name, const char *yaml, 
 		options.engine.kind = PB_ENGINE_REFERENCE;
 	ck_assert_ok(pb_file_write(file, yaml, strlen(yaml)));
 	ck_assert_ok(pb_config_read(file, NULL, &config));
-	ck_assert_ok(pb_device_open_cpu(2, &device));
+	ck_assert_ok(pb_test_device(2, &device));
 	ck_assert_msg(!pb_plan_make(&config, &device, &plan), "%s", pb_error_text());
 	ck_assert_msg(!pb_run(&plan, &options), "%s", pb_error_text());
 	pb_plan_finish(&plan);

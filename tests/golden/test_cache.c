@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "ckpt/model_load.h"
 #include "hook/cache.h"
+#include "support/device.h"
 #include "support/support.h"
 
 enum { MAX_PARAMS = 64, MAX_VALUES = 4096 };
@@ -48,7 +49,7 @@ static void open_run(int i)
 	ck_assert_ptr_nonnull(expected = json_load_file(pb_test_golden("expected.json"), 0, NULL));
 	ck_assert_ok(pb_ckpt_read(pb_test_golden(runs[i].file), &ckpt));
 	ck_assert_ok(pb_ckpt_model_config(&ckpt, &config));
-	ck_assert_ok(pb_device_open_cpu(1, &device));
+	ck_assert_ok(pb_test_device(1, &device));
 	ck_assert_ok(pb_model_init(&model, &config));
 	ck_assert_int_le(model.table.n, MAX_PARAMS);
 	ck_assert_ok(pb_params_init(&params, &model.table, &device, runs[i].dtype));

@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "exp/run.h"
+#include "support/device.h"
 #include "support/support.h"
 
 #define GOLDEN_DATA "data.mod=30", "probe.unit=12"
@@ -44,7 +45,7 @@ START_TEST(shipped_config)
 	snprintf(out, sizeof out, "%s/run-%d", pb_test_dir(), _i);
 	ck_assert_ok(pb_config_read(path, cases[_i].sets, &config));
 	ck_assert_ptr_nonnull(config.question);
-	ck_assert_ok(pb_device_open_cpu(2, &device));
+	ck_assert_ok(pb_test_device(2, &device));
 	ck_assert_ok(pb_plan_make(&config, &device, &plan));
 	ck_assert_uint_gt(plan.n_sweeps, 0);
 	struct pb_run_options options = {.out = out};

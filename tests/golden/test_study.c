@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "ckpt/ckpt.h"
 #include "exp/run.h"
+#include "support/device.h"
 #include "support/support.h"
 
 struct tolerance {
@@ -110,7 +111,7 @@ static json_t *run_text(struct pb_text *yaml)
 	ck_assert_ok(pb_file_write(file, yaml->data, yaml->length));
 	pb_text_finish(yaml);
 	ck_assert_ok(pb_config_read(file, NULL, &config));
-	ck_assert_ok(pb_device_open_cpu(2, &device));
+	ck_assert_ok(pb_test_device(2, &device));
 	ck_assert_ok(pb_plan_make(&config, &device, &plan));
 	const char *engine = getenv("PB_TEST_ENGINE");
 	struct pb_run_options options = {.out = out};

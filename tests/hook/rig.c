@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "support/device.h"
 #include "support/support.h"
 
 struct rig rig;
@@ -15,7 +16,7 @@ void rig_open(void)
 	        .n_layers = 1, .n_heads = 1, .d_model = 1, .d_head = 1, .d_mlp = 1, .has_norm = true};
 	memset(&rig, 0, sizeof rig);
 	order = 0;
-	ck_assert_ok(pb_device_open_cpu(1, &rig.device));
+	ck_assert_ok(pb_test_device(1, &rig.device));
 	ck_assert_ok(pb_sites_init(&rig.sites, &dims));
 	pb_bus_init(&rig.bus, &rig.sites);
 	pb_tape_init(&rig.tape, &rig.device, PB_F64);

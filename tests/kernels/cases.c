@@ -70,9 +70,11 @@ FORMULA(sum_squares, EACH(i) c->result += D(0)[i] * D(0)[i])
 /* Rows. */
 KERNEL(bias_add, t->bias_add(ctx, rows, n, c->x[0], c->x[1]))
 FORMULA(bias_add, EACH(i) D(0)[i] += D(1)[i % n])
-KERNEL(sum_rows, t->sum_rows(ctx, rows, n, c->x[0], c->x[1]))
+KERNEL(sum_rows, t->sum_rows(ctx, 1, rows, n, c->x[0], c->x[1]))
 FORMULA(sum_rows, EACH(i) D(1)[i % n] += D(0)[i])
-KERNEL(sum_rows_product, t->sum_rows_product(ctx, rows, n, c->x[0], c->x[1], c->x[2]))
+KERNEL(sum_blocks, t->sum_rows(ctx, rows, 1, n, c->x[0], c->x[1]))
+FORMULA(sum_blocks, EACH(i) D(1)[i] += D(0)[i])
+KERNEL(sum_rows_product, t->sum_rows_product(ctx, 1, rows, n, c->x[0], c->x[1], c->x[2]))
 FORMULA(sum_rows_product, EACH(i) D(2)[i % n] += D(0)[i] * D(1)[i])
 KERNEL(gather_rows, t->gather_rows(ctx, rows, n, c->x[0], c->ids, c->x[1]))
 FORMULA(gather_rows, EACH(i) D(1)[i] = D(0)[c->ids[i / n] * n + i % n])
@@ -263,6 +265,7 @@ const struct kernel_case kernel_cases[] = {
 	CASE(sum_squares, "M", false),
 	CASE(bias_add, "MN", true),
 	CASE(sum_rows, "MN", false),
+	CASE(sum_blocks, "MM", true),
 	CASE(sum_rows_product, "MMN", false),
 	CASE(gather_rows, "TM", true),
 	CASE(scatter_add_rows, "TM", false),

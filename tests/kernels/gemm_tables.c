@@ -1,4 +1,4 @@
-/* gemm_tables.c: matrix products in plain C, and for every instruction set that this CPU has. */
+/* gemm_tables.c: matrix products in plain C, and for every instruction set of this CPU; or those of a backend. */
 #include <stdio.h>
 
 #include "cpu/cpu.h"
@@ -8,16 +8,16 @@ enum { MOST_TABLES = 8 };
 
 static struct pbk_table tables[MOST_TABLES];
 static char names[MOST_TABLES][32];
-static int n_tables;
+static int n_filled;
 
 static void add(const struct pbk_table *plain, const char *what, void (*fill)(struct pbk_table *))
 {
-	snprintf(names[n_tables], sizeof names[n_tables], "%.7s %s", plain->name, what);
-	tables[n_tables] = *plain;
-	tables[n_tables].name = names[n_tables];
+	snprintf(names[n_filled], sizeof names[n_filled], "%.7s %s", plain->name, what);
+	tables[n_filled] = *plain;
+	tables[n_filled].name = names[n_filled];
 	if (fill)
-		fill(&tables[n_tables]);
-	n_tables++;
+		fill(&tables[n_filled]);
+	n_filled++;
 }
 
 static void add_both(const char *what, void (*fill_f32)(struct pbk_table *), void (*fill_f64)(struct pbk_table *))
@@ -28,8 +28,10 @@ static void add_both(const char *what, void (*fill_f32)(struct pbk_table *), voi
 
 int count_gemm_tables(void)
 {
-	if (n_tables)
-		return n_tables;
+	if (test_backend())
+		return n_tables();
+	if (n_filled)
+		return n_filled;
 	add_both("plain", NULL, NULL);
 	add_both("baseline", pbk_fill_gemm_blocked_f32, pbk_fill_gemm_blocked_f64);
 #ifdef __x86_64__
@@ -39,10 +41,12 @@ int count_gemm_tables(void)
 	    __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
 		add_both("avx512", pbk_fill_gemm_blocked_f32_avx512, pbk_fill_gemm_blocked_f64_avx512);
 #endif
-	return n_tables;
+	return n_filled;
 }
 
 const struct pbk_table *gemm_table(int i)
 {
+	if (test_backend())
+		return test_table(i);
 	return i < count_gemm_tables() ? &tables[i] : NULL;
 }

@@ -1,49 +1,24 @@
 /* guarded.c: buffers with canaries, random data, comparison. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kernels_test.h"
 
 enum { GUARD = 256, CANARY = 0xA5 };
 
-pbk_context *test_context;
-
-void open_context(void)
-{
-	test_context = pbk_cpu_open(2);
-	ck_assert_ptr_nonnull(test_context);
-}
-
-void close_context(void)
-{
-	pbk_cpu_close(test_context);
-}
-
-const struct pbk_table *test_table(int i)
-{
-	switch (i) {
-	case 0: return pbk_cpu_f32();
-	case 1: return pbk_cpu_f32_plain();
-	case 2: return pbk_cpu_f64();
-	default: return pbk_cpu_f64_plain();
-	}
-}
-
 struct guarded guarded_new(size_t real_size, int64_t count, int shift)
 {
 	struct guarded g = {.real_size = real_size, .count = count, .shift = shift};
 	const size_t size = (size_t)(count + shift) * real_size;
-	g.memory = aligned_alloc(64, (size + 2 * GUARD + 63) / 64 * 64);
-	ck_assert_ptr_nonnull(g.memory);
-	memset(g.memory, CANARY, (size + 2 * GUARD + 63) / 64 * 64);
+	g.memory = test_alloc(size + 2 * GUARD);
+	memset(g.memory, CANARY, size + 2 * GUARD);
 	g.data = g.memory + GUARD + (size_t)shift * real_size;
 	return g;
 }
 
 void guarded_free(struct guarded *g)
 {
-	free(g->memory);
+	test_free(g->memory);
 }
 
 bool guarded_intact(const struct guarded *g)
@@ -56,6 +31,11 @@ bool guarded_intact(const struct guarded *g)
 		if (*at != CANARY)
 			return false;
 	return true;
+}
+
+bool guarded_same(const struct guarded *a, const struct guarded *b)
+{
+	return a->count == b->count && !memcmp(a->data, b->data, (size_t)a->count * a->real_size);
 }
 
 double guarded_get(const struct guarded *g, int64_t i)

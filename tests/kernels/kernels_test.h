@@ -1,4 +1,4 @@
-/* kernels_test.h: what the kernel tests share: element types, guarded buffers, random data. */
+/* kernels_test.h: what the kernel tests share: devices, element types, guarded buffers, random data. */
 #ifndef PB_TESTS_KERNELS_TEST_H
 #define PB_TESTS_KERNELS_TEST_H
 
@@ -6,11 +6,31 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backend.h"
 #include "kernels.h"
 
-/* Runs a test for f32 fast, f32 plain, f64 fast, f64 plain: test_table(_i). */
-enum { N_TABLES = 4 };
+/* The tests run on this CPU, or on the backend whose shared object PB_TEST_BACKEND names. */
+const struct pbk_backend *test_backend(void); /* NULL on the CPU */
+bool on_gpu(void); /* not the emulated one: log, exp and cos are not those of the C library */
+
+/* f32 fast, f32 plain, f64 fast, f64 plain; a backend's f32 and f64. */
+int n_tables(void);
 const struct pbk_table *test_table(int i);
+
+extern pbk_context *test_context; /* two threads */
+void open_context(void);
+void close_context(void); /* fails if a call did */
+void close_device(void);  /* behind the last test */
+/* Another one beside it; a backend does not count threads. */
+pbk_context *new_context(int threads);
+void free_context(pbk_context *context);
+/* Until what was called is done: before the host looks at it, frees it, or gives it to another context. */
+void wait_for(pbk_context *context);
+
+/* Memory that kernels and the host can touch: every operand lives in it. A GPU's backend gives such memory where
+ * PBK_CUDA_MANAGED=1 is in the environment. */
+void *test_alloc(size_t size);
+void test_free(void *memory);
 
 /* Tables whose products are those of one instruction set, as many as this CPU has, in both element types. */
 int count_gemm_tables(void);
@@ -23,7 +43,8 @@ const struct pbk_table *gemm_table(int i);
 			ck_abort_msg(__VA_ARGS__);                                                                     \
 	} while (0)
 
-/* Elements between canaries; misaligned by `shift` elements, as a row in the middle of a matrix is. */
+/* Elements in memory of the device, between canaries; misaligned by `shift` elements, as a row in the middle of a
+ * matrix is. */
 struct guarded {
 	size_t real_size;
 	int64_t count;
@@ -35,6 +56,7 @@ struct guarded {
 struct guarded guarded_new(size_t real_size, int64_t count, int shift);
 void guarded_free(struct guarded *g);
 bool guarded_intact(const struct guarded *g);
+bool guarded_same(const struct guarded *a, const struct guarded *b); /* bit by bit */
 double guarded_get(const struct guarded *g, int64_t i);
 void guarded_set(struct guarded *g, int64_t i, double value);
 
@@ -46,16 +68,13 @@ double random_value(void);
 bool nearly(double a, double b, double tolerance);
 double tolerance_of(size_t real_size); /* for short sums of numbers of the size of 1 */
 
-extern pbk_context *test_context; /* two threads */
-void open_context(void);
-void close_context(void);
-
 TCase *gemm_tests(void);
 TCase *gemm_row_tests(void);
 TCase *nd_tests(void);
 TCase *grad_tests(void);
 TCase *step_tests(void);
 TCase *sweep_tests(void);
+TCase *backward_tests(void);
 void bench_kernels(void);
 void bench_sweeps(void);
 

@@ -61,18 +61,20 @@ static struct guarded expect(const struct product *p)
 	return want;
 }
 
-static void check_product(struct product p, const struct pbk_table *t, bool batch)
+/* `unit`: the rounding of one term. */
+static void check_product_in(pbk_context *in, double unit, struct product p, const struct pbk_table *t, bool batch)
 {
 	prepare(&p, t->real_size);
 	struct guarded want = expect(&p);
 	if (batch)
-		t->gemm_batch(test_context, p.ta, p.tb, p.m, p.n, p.k, p.alpha, p.a.data, p.lda, p.stride_a, p.b.data,
-			      p.ldb, p.stride_b, p.beta, p.c.data, p.ldc, p.stride_c, p.count);
+		t->gemm_batch(in, p.ta, p.tb, p.m, p.n, p.k, p.alpha, p.a.data, p.lda, p.stride_a, p.b.data, p.ldb,
+			      p.stride_b, p.beta, p.c.data, p.ldc, p.stride_c, p.count);
 	else
-		t->gemm(test_context, p.ta, p.tb, p.m, p.n, p.k, p.alpha, p.a.data, p.lda, p.b.data, p.ldb, p.beta,
-			p.c.data, p.ldc);
+		t->gemm(in, p.ta, p.tb, p.m, p.n, p.k, p.alpha, p.a.data, p.lda, p.b.data, p.ldb, p.beta, p.c.data,
+			p.ldc);
+	wait_for(in);
 	EXPECT(guarded_intact(&p.c), "%s: wrote outside C", t->name);
-	const double tolerance = tolerance_of(t->real_size) * (4 + sqrt((double)p.k));
+	const double tolerance = unit * (4 + sqrt((double)p.k));
 	for (int64_t i = 0; i < want.count; i++)
 		EXPECT(nearly(guarded_get(&p.c, i), guarded_get(&want, i), tolerance),
 		       "%s ta=%d tb=%d %d x %d x %d count %d alpha %g beta %g: C[%d] is %.17g, expected %.17g", t->name,
@@ -80,6 +82,11 @@ static void check_product(struct product p, const struct pbk_table *t, bool batc
 		       guarded_get(&p.c, i), guarded_get(&want, i));
 	guarded_free(&want);
 	finish(&p);
+}
+
+static void check_product(struct product p, const struct pbk_table *t, bool batch)
+{
+	check_product_in(test_context, tolerance_of(t->real_size), p, t, batch);
 }
 
 static const int64_t shapes[][3] = {
@@ -150,6 +157,40 @@ START_TEST(batch_over_interleaved_heads)
 }
 END_TEST
 
+/* A backend's float32 products in other kinds; those in float64 stay as they are. */
+START_TEST(coarse_products_are_near)
+{
+	static const struct {
+		enum pbk_matmul matmul;
+		double unit;
+	} kinds[] = {{PBK_MATMUL_TF32, 0x1p-11}, {PBK_MATMUL_BF16X3, 0x1p-17}};
+	const int64_t m = shapes[_i][0], n = shapes[_i][1], k = shapes[_i][2];
+	random_seed((uint64_t)_i);
+	for (int kind = 0; kind < 2; kind++) {
+		char why[256] = "";
+		pbk_context *context = test_backend()->open(0, kinds[kind].matmul, why, sizeof why);
+		ck_assert_msg(context != NULL, "%s", why);
+		for (int v = 0; v < 4; v++) {
+			struct product p = {.ta = v & 1, .tb = v & 2, .m = m, .n = n, .k = k, .alpha = -0.5};
+			p.beta = v % 3 ? 0.25 : 0;
+			p.count = v < 2 ? 3 : 1;
+			p.lda = (p.ta ? m : k) + 2;
+			p.ldb = (p.tb ? k : n) + (n * k == 0);
+			p.ldc = n + 1;
+			p.stride_a = v ? 0 : p.lda * (p.ta ? k : m);
+			p.stride_b = n * k;
+			p.stride_c = m * p.ldc;
+			for (int i = 0; i < n_tables(); i++) {
+				const struct pbk_table *t = test_table(i);
+				check_product_in(context, i ? tolerance_of(t->real_size) : kinds[kind].unit, p, t,
+						 p.count > 1);
+			}
+		}
+		free_context(context);
+	}
+}
+END_TEST
+
 TCase *gemm_tests(void)
 {
 	TCase *tcase = tcase_create("gemm");
@@ -157,5 +198,7 @@ TCase *gemm_tests(void)
 	tcase_add_loop_test(tcase, product_is_the_sum_of_products, 0, N_SHAPES);
 	tcase_add_loop_test(tcase, batch_is_many_products, 0, N_SHAPES);
 	tcase_add_test(tcase, batch_over_interleaved_heads);
+	if (test_backend())
+		tcase_add_loop_test(tcase, coarse_products_are_near, 0, N_SHAPES);
 	return tcase;
 }

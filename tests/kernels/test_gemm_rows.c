@@ -35,13 +35,12 @@ static void *random_elements(size_t real_size, int64_t count)
 	return x;
 }
 
-/* Rows [first, first + rows) of x [.., columns] as a matrix of its own, or the transpose of it, with rows `ld` apart.
- */
+/* Rows [first, first + rows) of x [.., columns] as a matrix of its own, or the transpose of it, with rows `ld` apart:
+ * an operand, to be freed by test_free. */
 static void *cut(size_t size, const void *x, int64_t first, int64_t rows, int64_t columns, bool transposed, int64_t ld)
 {
 	const int64_t outer = transposed ? columns : rows, inner = transposed ? rows : columns;
-	char *y = malloc((size_t)((outer - 1) * ld + inner) * size);
-	ck_assert_ptr_nonnull(y);
+	char *y = test_alloc((size_t)((outer - 1) * ld + inner) * size);
 	for (int64_t i = 0; i < rows; i++)
 		for (int64_t j = 0; j < columns; j++)
 			memcpy(y + (size_t)(transposed ? j * ld + i : i * ld + j) * size,
@@ -63,6 +62,7 @@ static void check_rows(const struct whole *w, pbk_context *context, int64_t firs
 				     w->ta ? rows : rows * lda, b, ldb, 0, w->beta, c, ldc, rows * ldc, count);
 	else
 		w->table->gemm(context, w->ta, w->tb, all, w->n, w->k, w->alpha, a, lda, b, ldb, w->beta, c, ldc);
+	wait_for(context);
 	const size_t row = (size_t)w->n * size;
 	for (int64_t i = 0; i < all; i++)
 		EXPECT(!memcmp((char *)c + (size_t)(i * ldc) * size, (char *)w->result + (size_t)(first + i) * row,
@@ -70,9 +70,9 @@ static void check_rows(const struct whole *w, pbk_context *context, int64_t firs
 		       "%s ta=%d tb=%d %d x %d x %d alpha %g beta %g: row %d differs in a call for %d x %d rows",
 		       w->table->name, w->ta, w->tb, (int)w->m, (int)w->n, (int)w->k, w->alpha, w->beta,
 		       (int)(first + i), (int)count, (int)rows);
-	free(a);
-	free(b);
-	free(c);
+	test_free(a);
+	test_free(b);
+	test_free(c);
 }
 
 /* All rows again, cut at random: single rows, a few and many at a time, with and without a batch. */
@@ -92,8 +92,9 @@ START_TEST(row_does_not_depend_on_others)
 {
 	static const double alphas[] = {1, -0.5}, betas[] = {0, 1, 0.25};
 	pbk_context *context[MOST_THREADS];
-	for (int t = 0; t < MOST_THREADS; t++)
-		context[t] = pbk_cpu_open(t + 1);
+	const int contexts = test_backend() ? 2 : MOST_THREADS; /* there it is the same in each */
+	for (int t = 0; t < contexts; t++)
+		context[t] = new_context(t + 1);
 	for (int i = 0; i < N_PRODUCTS; i++) {
 		random_seed((uint64_t)(_i * N_PRODUCTS + i));
 		struct whole w = {.table = gemm_table(_i), .ta = i & 1, .tb = i & 2};
@@ -111,23 +112,25 @@ START_TEST(row_does_not_depend_on_others)
 		w.result = cut(size, w.c, 0, w.m, w.n, false, w.n);
 		w.table->gemm(context[0], w.ta, w.tb, w.m, w.n, w.k, w.alpha, a, w.ta ? w.m : w.k, b, w.tb ? w.k : w.n,
 			      w.beta, w.result, w.n);
-		for (int t = 0; t < MOST_THREADS; t++)
+		wait_for(context[0]);
+		for (int t = 0; t < contexts; t++)
 			check_cuts(&w, context[t]);
-		free(a);
-		free(b);
+		test_free(a);
+		test_free(b);
+		test_free(w.result);
 		free(w.a);
 		free(w.b);
 		free(w.c);
-		free(w.result);
 	}
-	for (int t = 0; t < MOST_THREADS; t++)
-		pbk_cpu_close(context[t]);
+	for (int t = 0; t < contexts; t++)
+		free_context(context[t]);
 }
 END_TEST
 
 TCase *gemm_row_tests(void)
 {
 	TCase *tcase = tcase_create("gemm rows");
+	tcase_add_checked_fixture(tcase, open_context, close_context);
 	tcase_set_timeout(tcase, 120);
 	tcase_add_loop_test(tcase, row_does_not_depend_on_others, 0, count_gemm_tables());
 	return tcase;

@@ -56,7 +56,7 @@ START_TEST(kernel_gives_its_formula)
 {
 	const struct kernel_case *kc = &kernel_cases[_i / N_SIZES];
 	const int64_t rows = sizes[_i % N_SIZES][0], n = sizes[_i % N_SIZES][1];
-	for (int i = 0; i < N_TABLES; i++) {
+	for (int i = 0; i < n_tables(); i++) {
 		const struct pbk_table *table = test_table(i);
 		struct work w = work_new(kc, table, table->real_size, rows, n);
 		/* Operands are drawn with 24 bits and scaled, so take the rounded values for the formula. */
@@ -65,6 +65,7 @@ START_TEST(kernel_gives_its_formula)
 			for (int64_t j = 0; j < w.operand[k].count; j++)
 				guarded_set(&expected.operand[k], j, guarded_get(&w.operand[k], j));
 		kc->kernel(&w.call);
+		wait_for(test_context);
 		kc->formula(&expected.call);
 		const double tolerance = case_tolerance(kc, table->real_size, rows, n);
 		for (int k = 0; k < w.count; k++) {
@@ -104,7 +105,7 @@ START_TEST(row_alone_has_the_same_bits)
 {
 	const struct kernel_case *kc = &kernel_cases[_i];
 	const int64_t rows = 260, n = 1031;
-	for (int i = 0; kc->by_row && i < N_TABLES; i++) {
+	for (int i = 0; kc->by_row && i < n_tables(); i++) {
 		const struct pbk_table *table = test_table(i);
 		struct work together = work_new(kc, table, table->real_size, rows, n);
 		struct work alone = work_new(kc, table, table->real_size, rows, n);
@@ -113,9 +114,9 @@ START_TEST(row_alone_has_the_same_bits)
 			struct call call = row_of(kc, &alone, r);
 			kc->kernel(&call);
 		}
+		wait_for(test_context);
 		for (int k = 0; k < together.count; k++)
-			EXPECT(!memcmp(together.operand[k].data, alone.operand[k].data,
-				       (size_t)alone.operand[k].count * table->real_size),
+			EXPECT(guarded_same(&together.operand[k], &alone.operand[k]),
 			       "%s, %s: operand %d depends on other rows or on threads", kc->name, table->name, k);
 		work_free(&alone);
 		work_free(&together);
@@ -123,22 +124,24 @@ START_TEST(row_alone_has_the_same_bits)
 }
 END_TEST
 
-/* Sums across rows: the same bits with one thread and with two. */
+/* Sums across rows: the same bits with one thread and with two, and from one call to the next. */
 START_TEST(sums_do_not_depend_on_threads)
 {
 	const struct kernel_case *kc = &kernel_cases[_i];
-	for (int i = 0; !kc->by_row && i < N_TABLES; i++) {
+	for (int i = 0; !kc->by_row && i < n_tables(); i++) {
 		const struct pbk_table *table = test_table(i);
 		struct work two = work_new(kc, table, table->real_size, 260, 1031);
 		struct work one = work_new(kc, table, table->real_size, 260, 1031);
-		one.call.context = pbk_cpu_open(1);
+		one.call.context = new_context(1);
 		kc->kernel(&two.call);
 		kc->kernel(&one.call);
+		wait_for(one.call.context);
+		wait_for(test_context);
 		ck_assert_double_eq(one.call.result, two.call.result);
 		for (int k = 0; k < one.count; k++)
-			ck_assert_mem_eq(one.operand[k].data, two.operand[k].data,
-					 (size_t)one.operand[k].count * table->real_size);
-		pbk_cpu_close(one.call.context);
+			EXPECT(guarded_same(&one.operand[k], &two.operand[k]), "%s, %s: operand %d differs", kc->name,
+			       table->name, k);
+		free_context(one.call.context);
 		work_free(&one);
 		work_free(&two);
 	}
@@ -169,5 +172,8 @@ int main(void)
 	suite_add_tcase(suite, grad_tests());
 	suite_add_tcase(suite, step_tests());
 	suite_add_tcase(suite, sweep_tests());
-	return pb_test_run(suite, NULL);
+	suite_add_tcase(suite, backward_tests());
+	const int status = pb_test_run(suite, NULL);
+	close_device();
+	return status;
 }

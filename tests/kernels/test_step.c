@@ -153,12 +153,13 @@ static struct guarded expect_item(const struct stepping *s, int i)
 
 START_TEST(product_with_stepped_weights)
 {
-	const struct pbk_table *t = test_table(_i % N_TABLES);
-	struct stepping s = stepping_new(t->real_size, _i / N_TABLES);
+	const struct pbk_table *t = test_table(_i % n_tables());
+	struct stepping s = stepping_new(t->real_size, _i / n_tables());
 	struct guarded want[MAX_ITEMS];
 	for (int i = 0; i < s.count; i++)
 		want[i] = expect_item(&s, i);
 	t->gemm_stepped(test_context, &s.step, s.n, s.k, s.ldw, s.count, s.item);
+	wait_for(test_context);
 	const double tolerance = tolerance_of(t->real_size) * (4 + sqrt((double)s.k));
 	for (int i = 0; i < s.count; i++) {
 		EXPECT(guarded_intact(&s.c[i]), "%s: wrote outside C of item %d", t->name, i);
@@ -170,21 +171,24 @@ START_TEST(product_with_stepped_weights)
 			       guarded_get(&want[i], at));
 		guarded_free(&want[i]);
 	}
-	ck_assert_int_eq(t->sync(test_context), PBK_OK);
 	stepping_free(&s);
 }
 END_TEST
 
-/* Each item alone with one thread, and all with two. The work is enough for two threads. */
+/* Each item alone with one thread, and all with two. The work is enough for two threads. On a backend in a context of
+ * its own. */
 START_TEST(item_alone_has_the_same_bits)
 {
-	const struct pbk_table *t = test_table(_i % N_TABLES);
-	pbk_context *alone = pbk_cpu_open(1);
+	const struct pbk_table *t = test_table(_i % n_tables());
+	pbk_context *alone = new_context(1);
 	struct stepping s = stepping_new(t->real_size, 100 + _i), again = stepping_new(t->real_size, 100 + _i);
 	t->gemm_stepped(test_context, &s.step, s.n, s.k, s.ldw, s.count, s.item);
+	wait_for(test_context);
 	for (int i = 0; i < s.count; i++) {
 		t->gemm_stepped(alone, &again.step, s.n, s.k, s.ldw, 1, &again.item[i]);
-		ck_assert_mem_eq(s.c[i].data, again.c[i].data, (size_t)s.c[i].count * t->real_size);
+		wait_for(alone);
+		EXPECT(guarded_same(&s.c[i], &again.c[i]), "%s: item %d of %d is not so alone", t->name, i,
+		       (int)s.count);
 	}
 	double dots[MAX_ITEMS], dot;
 	const struct pbk_gradient *m = &s.item[0].gradient;
@@ -195,14 +199,14 @@ START_TEST(item_alone_has_the_same_bits)
 	}
 	stepping_free(&s);
 	stepping_free(&again);
-	pbk_cpu_close(alone);
+	free_context(alone);
 }
 END_TEST
 
 START_TEST(change_times_a_gradient)
 {
-	const struct pbk_table *t = test_table(_i % N_TABLES);
-	struct stepping s = stepping_new(t->real_size, 200 + _i / N_TABLES);
+	const struct pbk_table *t = test_table(_i % n_tables());
+	struct stepping s = stepping_new(t->real_size, 200 + _i / n_tables());
 	struct test_gradient m = gradient_new(t->real_size, s.n, s.k, pick(11));
 	double dots[MAX_ITEMS];
 	t->step_dots(test_context, &s.step, s.n, s.k, s.w[0].data, s.ldw, &m.gradient, s.count, s.item, dots);
@@ -229,9 +233,9 @@ END_TEST
 
 START_TEST(rows_after_a_step)
 {
-	const struct pbk_table *t = test_table(_i % N_TABLES);
+	const struct pbk_table *t = test_table(_i % n_tables());
 	static const int32_t ids[] = {3, 0, 3, 5, 1}, grads[] = {1, -1, 0, 1, 2};
-	const int64_t n = (int64_t[]){1, 7, 64, 1031}[_i / N_TABLES];
+	const int64_t n = (int64_t[]){1, 7, 64, 1031}[_i / n_tables()];
 	for (int v = 0; v < 4 * N_STEPS; v++) {
 		const bool present = v & 1, add = v & 2;
 		const struct pbk_step *step = &steps[v / 4];
@@ -239,7 +243,14 @@ START_TEST(rows_after_a_step)
 		struct guarded y = random_buffer(t->real_size, 5 * n), before = guarded_new(sizeof(double), 5 * n, 0);
 		for (int64_t i = 0; i < 5 * n; i++)
 			guarded_set(&before, i, add ? guarded_get(&y, i) : 0);
-		t->step_rows(test_context, step, 0.5, present, 5, n, table.data, ids, g.data, grads, add, y.data);
+		const struct pbk_stepped_rows items[] = {
+			{2, table.data, g.data, ids, grads, 0.5, present, y.data},
+			{0, table.data, g.data, NULL, NULL, 0.5, present, y.data},
+			{3, table.data, g.data, ids + 2, grads + 2, 0.5, present,
+			 (char *)y.data + (size_t)(2 * n) * t->real_size},
+		};
+		t->step_rows(test_context, step, n, add, 3, items);
+		wait_for(test_context);
 		EXPECT(guarded_intact(&y), "%s: wrote outside y", t->name);
 		for (int64_t i = 0; i < 5 * n; i++) {
 			const double p = guarded_get(&table, ids[i / n] * n + i % n);
@@ -277,6 +288,7 @@ static void stepped_square(const struct pbk_table *t, const struct pbk_step *ste
 		.c = out->data,
 	};
 	t->gemm_stepped(test_context, step, side, side, side, 1, &item);
+	wait_for(test_context);
 	guarded_free(&unit);
 }
 
@@ -309,6 +321,7 @@ START_TEST(step_is_the_optimizers_first)
 			t->adam(test_context, &adam, side * side, w.data, g.data, first.data, second.data);
 		else
 			t->sgd(test_context, &sgd, side * side, w.data, g.data, first.data);
+		wait_for(test_context);
 		for (int64_t i = 0; i < side * side; i++)
 			EXPECT(nearly(guarded_get(&out, i), guarded_get(&w, i), tolerance_of(t->real_size)),
 			       "%s step %d: %.17g, the optimizer gives %.17g", t->name, v, guarded_get(&out, i),
@@ -357,11 +370,11 @@ TCase *step_tests(void)
 {
 	TCase *tcase = tcase_create("step");
 	tcase_add_checked_fixture(tcase, open_context, close_context);
-	tcase_add_loop_test(tcase, product_with_stepped_weights, 0, N_SHAPES * N_TABLES);
-	tcase_add_loop_test(tcase, item_alone_has_the_same_bits, 0, 10 * N_TABLES);
-	tcase_add_loop_test(tcase, change_times_a_gradient, 0, N_SHAPES / 2 * N_TABLES);
-	tcase_add_loop_test(tcase, rows_after_a_step, 0, 4 * N_TABLES);
-	tcase_add_loop_test(tcase, step_is_the_optimizers_first, 0, N_TABLES);
-	tcase_add_loop_test(tcase, quotient_is_exact_at_every_size, 0, N_TABLES);
+	tcase_add_loop_test(tcase, product_with_stepped_weights, 0, N_SHAPES * n_tables());
+	tcase_add_loop_test(tcase, item_alone_has_the_same_bits, 0, 10 * n_tables());
+	tcase_add_loop_test(tcase, change_times_a_gradient, 0, N_SHAPES / 2 * n_tables());
+	tcase_add_loop_test(tcase, rows_after_a_step, 0, 4 * n_tables());
+	tcase_add_loop_test(tcase, step_is_the_optimizers_first, 0, n_tables());
+	tcase_add_loop_test(tcase, quotient_is_exact_at_every_size, 0, n_tables());
 	return tcase;
 }

@@ -3,8 +3,8 @@
 #
 #   core/include/patchbay   the C library and itself
 #   kernels                 itself and libraries, nothing of core or plugins
-#   core/X                  folders up to X in the order of core/meson.build, and core/include; kernels.h only from
-#                           tensor, tape, model and optim
+#   core/X                  folders up to X in the order of core/meson.build, and core/include; kernels.h and backend.h only
+#                           from tensor, tape, model and optim
 #   plugins                 core/include/patchbay, files of their own folder and libraries
 set -eu
 cd "$1"
@@ -57,7 +57,7 @@ function offend(why) {
 	sub(/\/.*/, "", first)
 	split(file, dir, "/")
 	inner = (first in rank) && first != name
-	kernels = name ~ /(^|\/)kernels\.h$/ || first == "kernels"
+	kernels = name ~ /(^|\/)(kernels|backend)\.h$/ || first == "kernels"
 
 	if (name ~ /(^|\/)\.\.?(\/|$)/ || name ~ /^\//)
 		offend("no paths up the tree")

@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "base/status.h"
+#include "support/device.h"
 #include "support/support.h"
 
 enum { ACTS = 4, KINDS = ACTS + 1, NORMS = 3, DEPTHS = 2 };
@@ -33,7 +34,7 @@ void small_open(struct small *s, const struct pb_model_config *config, uint32_t 
 {
 	memset(s, 0, sizeof *s);
 	ck_assert_int_le(b * p, SMALL_MAX_ROWS);
-	ck_assert_ok(pb_device_open_cpu(1, &s->device));
+	ck_assert_ok(pb_test_device(1, &s->device));
 	ck_assert_ok(pb_model_init(&s->model, config));
 	ck_assert_int_le(s->model.table.n, SMALL_MAX_PARAMS);
 	ck_assert_ok(pb_params_init(&s->params, &s->model.table, &s->device, dtype));

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "model/model.h"
+#include "support/device.h"
 #include "support/support.h"
 
 /* Sizes that are all different, so that no two axes can be mistaken for each other. */
@@ -25,7 +26,7 @@ static struct pb_device device;
 
 static void open_device(void)
 {
-	ck_assert_ok(pb_device_open_cpu(1, &device));
+	ck_assert_ok(pb_test_device(1, &device));
 }
 
 static void close_device(void)

@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "optim/optim.h"
+#include "support/device.h"
 #include "support/support.h"
 
 enum { N = 29, SLOTS = 3, STEPS = 7 };
@@ -15,7 +16,7 @@ static struct pb_device device;
 
 static void open_device(void)
 {
-	ck_assert_ok(pb_device_open_cpu(1, &device));
+	ck_assert_ok(pb_test_device(1, &device));
 }
 
 static void close_device(void)

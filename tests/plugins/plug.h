@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "host/registry.h"
+#include "support/device.h"
 #include "support/support.h"
 #include "tensor/tensor.h"
 
@@ -22,7 +23,7 @@ static inline int plug_try(struct plug *p, enum pb_kind kind, const char *name, 
 	const struct pb_loaded *loaded;
 	*p = (struct plug){0};
 	ck_assert_ok(pb_registry_create(&p->registry));
-	ck_assert_ok(pb_device_open_cpu(1, &p->device));
+	ck_assert_ok(pb_test_device(1, &p->device));
 	ck_assert_ok(pb_yaml_parse("test.yaml", params, strlen(params), &p->yaml));
 	ck_assert_ok(pb_registry_find(p->registry, kind, name, NULL, NULL, &loaded));
 	int rc =

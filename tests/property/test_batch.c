@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/status.h"
+#include "support/device.h"
 #include "support/support.h"
 #include "world.h"
 
@@ -105,8 +106,8 @@ int main(void)
 {
 	Suite *suite = suite_create("batch");
 	TCase *tc = tcase_create("batch");
-	tcase_add_loop_test(tc, equal_pairs_are_one_pair, 0, WORLDS);
-	tcase_add_loop_test(tc, batch_is_the_mean_of_its_pairs, 0, WORLDS);
+	tcase_add_loop_test(tc, equal_pairs_are_one_pair, 0, pb_test_rounds(WORLDS));
+	tcase_add_loop_test(tc, batch_is_the_mean_of_its_pairs, 0, pb_test_rounds(WORLDS));
 	suite_add_tcase(suite, tc);
 	return pb_test_run(suite, NULL);
 }

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "exp/run.h"
+#include "support/device.h"
 #include "support/support.h"
 #include "world.h"
 
@@ -35,7 +36,7 @@ static const struct pb_result_run *run_text(const char *yaml, struct pb_engine_o
 	struct pb_run_options options = {.out = folder, .engine = engine};
 	ck_assert_ok(pb_file_write(file, yaml, strlen(yaml)));
 	ck_assert_msg(!pb_config_read(file, NULL, &config), "%s\n%s", pb_error_text(), yaml);
-	ck_assert_ok(pb_device_open_cpu(2, &device));
+	ck_assert_ok(pb_test_device(2, &device));
 	ck_assert_msg(!pb_plan_make(&config, &device, &plan), "%s\n%s", pb_error_text(), yaml);
 	ck_assert_msg(!pb_run(&plan, &options), "%s\n%s", pb_error_text(), yaml);
 	pb_plan_finish(&plan);

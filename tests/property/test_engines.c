@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/status.h"
+#include "support/device.h"
 #include "support/support.h"
 #include "world.h"
 
@@ -136,8 +137,8 @@ int main(void)
 {
 	Suite *suite = suite_create("engines");
 	TCase *tc = tcase_create("engines");
-	tcase_add_loop_test(tc, fast_is_reference, 0, COMBINATIONS);
-	tcase_add_loop_test(tc, batches_and_threads_change_nothing, 0, COMBINATIONS);
+	tcase_add_loop_test(tc, fast_is_reference, 0, pb_test_rounds(COMBINATIONS));
+	tcase_add_loop_test(tc, batches_and_threads_change_nothing, 0, pb_test_rounds(COMBINATIONS));
 	suite_add_tcase(suite, tc);
 	return pb_test_run(suite, NULL);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "support/device.h"
 #include "support/support.h"
 #include "world.h"
 
@@ -150,8 +151,8 @@ int main(void)
 {
 	Suite *suite = suite_create("own");
 	TCase *tc = tcase_create("own values");
-	tcase_add_loop_test(tc, own_values_change_nothing, 0, N_SETTERS * WORLDS);
-	tcase_add_loop_test(tc, no_noise_changes_nothing, 0, WORLDS);
+	tcase_add_loop_test(tc, own_values_change_nothing, 0, pb_test_rounds(N_SETTERS * WORLDS));
+	tcase_add_loop_test(tc, no_noise_changes_nothing, 0, pb_test_rounds(WORLDS));
 	suite_add_tcase(suite, tc);
 	return pb_test_run(suite, NULL);
 }

@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "base/status.h"
+#include "support/device.h"
 #include "support/support.h"
 #include "tape/subject.h"
 
@@ -14,7 +15,7 @@ static struct pb_device device;
 
 static void open_device(void)
 {
-	ck_assert_ok(pb_device_open_cpu(1, &device));
+	ck_assert_ok(pb_test_device(1, &device));
 }
 
 static void close_device(void)

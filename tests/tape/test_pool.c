@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "support/device.h"
 #include "support/support.h"
 #include "tensor/tensor.h"
 
@@ -18,7 +19,7 @@ static struct pb_pool pool;
 
 static void open_pool(void)
 {
-	ck_assert_ok(pb_device_open_cpu(1, &device));
+	ck_assert_ok(pb_test_device(1, &device));
 	pb_pool_init(&pool, &device);
 }
 
@@ -201,7 +202,7 @@ START_TEST(a_device_reports_that_all_is_well)
 	ck_assert_str_eq(device.name, "cpu");
 	ck_assert_uint_eq(pb_kernels(&device, PB_F32)->real_size, 4);
 	ck_assert_uint_eq(pb_kernels(&device, PB_F64)->real_size, 8);
-	ck_assert_ok(pb_device_open_cpu(0, &all));
+	ck_assert_ok(pb_test_device(0, &all));
 	pb_device_close(&all);
 	pb_device_close(&all);
 }

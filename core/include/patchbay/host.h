@@ -31,7 +31,8 @@ extern "C" {
 	X(PLUGIN, 11, "plugin failed")                         \
 	X(NUMERIC, 12, "not a finite number")                  \
 	X(INTERRUPTED, 13, "interrupted")                      \
-	X(INTERNAL, 14, "internal error")
+	X(INTERNAL, 14, "internal error")                      \
+	X(DEVICE, 15, "the device failed")
 
 enum pb_status {
 	PB_OK = 0,

@@ -1,0 +1,21 @@
+/* blas.h: products by cuBLAS, for those who ask for faster and coarser ones than float32's. */
+#ifndef PBK_CUDA_BLAS_H
+#define PBK_CUDA_BLAS_H
+
+#include "cuda.h"
+
+/* As gemm_batch of the table; row-major. */
+struct pbk_blas_product {
+	bool ta, tb;
+	int64_t m, n, k;
+	double alpha, beta;
+	int64_t lda, ldb, ldc, stride_a, stride_b, stride_c, count;
+	const float *a, *b;
+	float *c;
+};
+
+/* By the context's matmul, which is not PBK_MATMUL_F32. */
+void pbk_blas_multiply(pbk_context *context, const struct pbk_blas_product *product);
+void pbk_blas_close(pbk_context *context);
+
+#endif

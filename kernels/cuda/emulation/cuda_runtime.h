@@ -1,0 +1,150 @@
+/* cuda_runtime.h: what the CUDA kernels use of CUDA, as ordinary C++ on the host, so that their logic is tested where
+ * there is no GPU. In place of the toolkit's header of this name; only built for tests.
+ *
+ * A launch runs its blocks one after the other and a block's threads as fibres on one thread of the host: each runs to its
+ * next barrier or warp shuffle. What CUDA leaves undefined ends the program with a message: a barrier that some threads
+ * wait at in another place, a shuffle whose lanes are not all there. Environment:
+ *   PBK_EMULATION_ORDER=reverse   threads run from the last to the first, which shows missing barriers
+ *   PBK_EMULATION_GUARD=1         device memory cannot be touched but by kernels and copies
+ *   PBK_EMULATION_COUNT=1         at the end of the program: how often the device was asked for something
+ *   PBK_EMULATION_FAIL=WHAT[:N]   driver, device, and at the Nth call malloc, launch (a lost device)
+ */
+#ifndef PBK_EMULATION_CUDA_RUNTIME_H
+#define PBK_EMULATION_CUDA_RUNTIME_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmath>
+#include <functional>
+
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline __attribute__((always_inline))
+#define __shared__          static /* blocks follow each other */
+#define __launch_bounds__(...)
+#define __restrict__ __restrict
+
+struct uint3 {
+	unsigned x, y, z;
+};
+struct dim3 {
+	unsigned x, y, z;
+	dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
+};
+extern uint3 threadIdx, blockIdx;
+extern dim3 blockDim, gridDim;
+
+using std::exp;
+using std::fabs;
+using std::log;
+using std::sqrt;
+
+void pbk_emulate(dim3 grid, unsigned block, const std::function<void()> &thread);
+void pbk_emulated_barrier(int line);
+void pbk_emulated_warp_barrier(unsigned mask);
+/* A lane's 8 bytes, of two rounds in turn. */
+uint64_t *pbk_emulated_slot(int lane);
+int pbk_emulated_lane();
+void pbk_emulated_exchange(unsigned mask);
+
+#define __syncthreads() pbk_emulated_barrier(__LINE__)
+#define __syncwarp()    pbk_emulated_warp_barrier(0xffffffffu)
+
+template <class T> T pbk_emulated_shuffle(unsigned mask, T value, int from)
+{
+	T result;
+	static_assert(sizeof(T) <= sizeof(uint64_t), "a shuffle moves up to 8 bytes");
+	memcpy(pbk_emulated_slot(pbk_emulated_lane()), &value, sizeof value);
+	pbk_emulated_warp_barrier(mask);
+	memcpy(&result, pbk_emulated_slot(from & 31), sizeof result);
+	pbk_emulated_exchange(mask);
+	return result;
+}
+
+template <class T> T __shfl_xor_sync(unsigned mask, T value, int distance)
+{
+	return pbk_emulated_shuffle(mask, value, pbk_emulated_lane() ^ distance);
+}
+
+template <class T> T __shfl_sync(unsigned mask, T value, int lane)
+{
+	return pbk_emulated_shuffle(mask, value, lane);
+}
+
+template <class T> T __shfl_down_sync(unsigned mask, T value, int distance)
+{
+	const int from = pbk_emulated_lane() + distance;
+	return pbk_emulated_shuffle(mask, value, from < 32 ? from : pbk_emulated_lane());
+}
+
+template <class T> T atomicAdd(T *at, T value)
+{
+	const T old = *at;
+	*at += value;
+	return old;
+}
+
+static inline unsigned long long atomicMax(unsigned long long *at, unsigned long long value)
+{
+	const unsigned long long old = *at;
+	*at = value > old ? value : old;
+	return old;
+}
+
+static inline unsigned long long __double_as_longlong(double x)
+{
+	unsigned long long bits;
+	memcpy(&bits, &x, sizeof bits);
+	return bits;
+}
+
+template <class T> T __ldg(const T *at)
+{
+	return *at;
+}
+
+/* The runtime. */
+enum cudaError_t {
+	cudaSuccess = 0,
+	cudaErrorMemoryAllocation = 2,
+	cudaErrorInsufficientDriver = 35,
+	cudaErrorNoDevice = 100,
+	cudaErrorIllegalAddress = 700,
+	cudaErrorLaunchFailure = 719,
+};
+enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
+enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount = 16, cudaDevAttrComputeCapabilityMajor = 75 };
+enum { cudaStreamNonBlocking = 1 };
+typedef struct pbk_emulated_stream *cudaStream_t;
+struct cudaDeviceProp {
+	char name[256];
+};
+
+cudaError_t cudaMalloc(void **ret_memory, size_t size);
+static inline cudaError_t cudaMallocManaged(void **ret_memory, size_t size)
+{
+	return cudaMalloc(ret_memory, size);
+}
+cudaError_t cudaMallocHost(void **ret_memory, size_t size);
+cudaError_t cudaFree(void *memory);
+cudaError_t cudaFreeHost(void *memory);
+cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t size, cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaMemsetAsync(void *dst, int byte, size_t size, cudaStream_t stream);
+cudaError_t cudaMemGetInfo(size_t *ret_free, size_t *ret_total);
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *ret_stream, unsigned flags);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaGetLastError();
+const char *cudaGetErrorString(cudaError_t error);
+cudaError_t cudaSetDevice(int device);
+cudaError_t cudaGetDeviceCount(int *ret_count);
+cudaError_t cudaDeviceGetAttribute(int *ret_value, cudaDeviceAttr attribute, int device);
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *ret_properties, int device);
+cudaError_t cudaDriverGetVersion(int *ret_version);
+cudaError_t cudaRuntimeGetVersion(int *ret_version);
+
+#endif

@@ -1,0 +1,238 @@
+/* device.cpp: the emulated device: memory that the host cannot touch, and failures on demand. */
+#include "device.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace
+{
+
+/* One allocation, at the front of its pages. */
+struct piece {
+	piece *next;
+	char *memory;
+	size_t size; /* of the pages */
+};
+
+piece *pieces;
+bool is_open = true;
+cudaError_t lost = cudaSuccess; /* every call fails with it from now on */
+
+/* What a run asked of the device, told at the end. */
+struct tally {
+	long launches, copies, waits, allocations;
+
+	~tally()
+	{
+		const char *count = getenv("PBK_EMULATION_COUNT");
+		if (count && *count == '1')
+			fprintf(stderr, "emulated device: %ld launches, %ld copies, %ld waits, %ld allocations\n", launches,
+				copies, waits, allocations);
+	}
+} tally;
+
+bool guards()
+{
+	static const char *guard = getenv("PBK_EMULATION_GUARD");
+	return guard && *guard == '1';
+}
+
+void protect(int rights)
+{
+	for (piece *p = pieces; p; p = p->next)
+		mprotect(p->memory, p->size, rights);
+}
+
+void open_memory()
+{
+	if (guards() && !is_open)
+		protect(PROT_READ | PROT_WRITE);
+	is_open = true;
+}
+
+void close_memory()
+{
+	if (guards() && is_open)
+		protect(PROT_NONE);
+	is_open = !guards();
+}
+
+/* Is this the call that the environment asks to fail? */
+bool fails(const char *what, long *count)
+{
+	const char *asked = getenv("PBK_EMULATION_FAIL");
+	const size_t n = strlen(what);
+	if (!asked || strncmp(asked, what, n) || (asked[n] && asked[n] != ':'))
+		return false;
+	return ++*count == (asked[n] ? atol(asked + n + 1) : 1);
+}
+
+}
+
+bool pbk_emulated_launch_begins()
+{
+	static long count;
+	tally.launches++;
+	if (fails("launch", &count))
+		lost = cudaErrorLaunchFailure;
+	if (lost)
+		return false;
+	open_memory();
+	return true;
+}
+
+void pbk_emulated_launch_ends()
+{
+	close_memory();
+}
+
+cudaError_t cudaMalloc(void **ret_memory, size_t size)
+{
+	static long count;
+	const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+	tally.allocations++;
+	if (lost)
+		return lost;
+	if (fails("malloc", &count) || size > SIZE_MAX - 2 * page)
+		return cudaErrorMemoryAllocation;
+	size = (size + page - 1) / page * page;
+	piece *p = static_cast<piece *>(malloc(sizeof *p));
+	void *memory = p ? mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
+	if (memory == MAP_FAILED) {
+		free(p);
+		return cudaErrorMemoryAllocation;
+	}
+	open_memory();
+	memset(memory, 0xff, size); /* NaN, to those that read what they have not written */
+	*p = piece{pieces, static_cast<char *>(memory), size};
+	pieces = p;
+	close_memory();
+	*ret_memory = memory;
+	return cudaSuccess;
+}
+
+cudaError_t cudaFree(void *memory)
+{
+	for (piece **at = &pieces; memory && *at; at = &(*at)->next)
+		if ((*at)->memory == memory) {
+			piece *gone = *at;
+			*at = gone->next;
+			munmap(gone->memory, gone->size);
+			free(gone);
+			break;
+		}
+	return lost;
+}
+
+cudaError_t cudaMallocHost(void **ret_memory, size_t size)
+{
+	*ret_memory = malloc(size);
+	return *ret_memory ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+
+cudaError_t cudaFreeHost(void *memory)
+{
+	free(memory);
+	return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t size, cudaMemcpyKind, cudaStream_t)
+{
+	tally.copies++;
+	if (lost)
+		return lost;
+	open_memory();
+	memmove(dst, src, size);
+	close_memory();
+	return cudaSuccess;
+}
+
+cudaError_t cudaMemsetAsync(void *dst, int byte, size_t size, cudaStream_t)
+{
+	if (lost)
+		return lost;
+	open_memory();
+	memset(dst, byte, size);
+	close_memory();
+	return cudaSuccess;
+}
+
+cudaError_t cudaMemGetInfo(size_t *ret_free, size_t *ret_total)
+{
+	*ret_free = *ret_total = static_cast<size_t>(1) << 30;
+	return lost;
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *ret_stream, unsigned)
+{
+	*ret_stream = reinterpret_cast<cudaStream_t>(&lost);
+	return lost;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t)
+{
+	return lost;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t)
+{
+	tally.waits++;
+	return lost;
+}
+
+cudaError_t cudaGetLastError()
+{
+	return lost;
+}
+
+const char *cudaGetErrorString(cudaError_t error)
+{
+	switch (error) {
+	case cudaSuccess: return "no error";
+	case cudaErrorMemoryAllocation: return "out of memory";
+	case cudaErrorInsufficientDriver: return "CUDA driver version is insufficient for CUDA runtime version";
+	case cudaErrorNoDevice: return "no CUDA-capable device is detected";
+	case cudaErrorIllegalAddress: return "an illegal memory access was encountered";
+	case cudaErrorLaunchFailure: return "unspecified launch failure";
+	}
+	return "unknown error";
+}
+
+cudaError_t cudaSetDevice(int)
+{
+	return lost;
+}
+
+cudaError_t cudaGetDeviceCount(int *ret_count)
+{
+	static long count;
+	*ret_count = 1;
+	return fails("device", &count) ? cudaErrorNoDevice : cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetAttribute(int *ret_value, cudaDeviceAttr attribute, int)
+{
+	*ret_value = attribute == cudaDevAttrComputeCapabilityMajor ? 9 : 4;
+	return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *ret_properties, int)
+{
+	snprintf(ret_properties->name, sizeof ret_properties->name, "emulated");
+	return cudaSuccess;
+}
+
+cudaError_t cudaDriverGetVersion(int *ret_version)
+{
+	static long count;
+	*ret_version = fails("driver", &count) ? 12080 : 13000;
+	return cudaSuccess;
+}
+
+cudaError_t cudaRuntimeGetVersion(int *ret_version)
+{
+	*ret_version = 13000;
+	return cudaSuccess;
+}

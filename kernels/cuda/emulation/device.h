@@ -1,0 +1,11 @@
+/* device.h: what launches need of the emulated device. */
+#ifndef PBK_EMULATION_DEVICE_H
+#define PBK_EMULATION_DEVICE_H
+
+#include "cuda_runtime.h"
+
+/* Opens device memory; false where the device is lost. */
+bool pbk_emulated_launch_begins();
+void pbk_emulated_launch_ends();
+
+#endif

@@ -1,0 +1,89 @@
+/* optim.cu: optimizer steps: torch.optim's single-tensor definitions, operation by operation. */
+#include <math.h>
+
+#include "cuda.h"
+
+/* A step's constants, rounded to the element type once, as PyTorch does with its scalars. */
+template <class real> struct adam_constants {
+	real grad_scale, decay, l2, beta1, one_minus_beta1, beta2, one_minus_beta2, step, bias2_sqrt, eps;
+
+	explicit adam_constants(const struct pbk_adam &a)
+	    : grad_scale((real)a.grad_scale), decay((real)(a.decoupled ? 1 - a.lr * a.weight_decay : 1)),
+	      l2((real)(a.decoupled ? 0 : a.weight_decay)), beta1((real)a.beta1),
+	      one_minus_beta1((real)(1 - a.beta1)), beta2((real)a.beta2), one_minus_beta2((real)(1 - a.beta2)),
+	      step((real)(a.lr / a.bias1)), bias2_sqrt((real)sqrt(a.bias2)), eps((real)a.eps)
+	{
+	}
+};
+
+template <class real> struct sgd_constants {
+	real grad_scale, lr, momentum, taken, l2;
+	bool nesterov, first;
+
+	explicit sgd_constants(const struct pbk_sgd &s)
+	    : grad_scale((real)s.grad_scale), lr((real)s.lr), momentum((real)s.momentum),
+	      taken((real)(s.first ? 1 : 1 - s.dampening)), l2((real)s.weight_decay), nesterov(s.nesterov),
+	      first(s.first)
+	{
+	}
+};
+
+/* torch.lerp takes the form that is exact at the nearer end; the weight is 1 - beta1. */
+template <class real>
+static __device__ __forceinline__ real lerp(real from, real to, real weight, real one_minus_weight)
+{
+	return weight < (real)0.5 ? from + weight * (to - from) : to - (to - from) * one_minus_weight;
+}
+
+template <class real>
+static __global__ void adam_kernel(adam_constants<real> c, int64_t n, real *p, const real *g, real *m, real *v)
+{
+	const int64_t i = element();
+	if (i >= n)
+		return;
+	const real decayed = p[i] * c.decay, grad = g[i] * c.grad_scale + c.l2 * p[i];
+	const real first = lerp(m[i], grad, c.one_minus_beta1, c.beta1);
+	const real second = v[i] * c.beta2 + c.one_minus_beta2 * grad * grad;
+	m[i] = first;
+	v[i] = second;
+	p[i] = decayed - c.step * first / (sqrt(second) / c.bias2_sqrt + c.eps);
+}
+
+/* The buffer may be NULL. At the first step it is not read. */
+template <class real>
+static __global__ void sgd_kernel(sgd_constants<real> c, int64_t n, real *p, const real *g, real *buffer)
+{
+	const int64_t i = element();
+	if (i >= n)
+		return;
+	const real grad = g[i] * c.grad_scale + c.l2 * p[i];
+	real step = grad;
+	if (buffer) {
+		const real moved = (c.first ? 0 : c.momentum * buffer[i]) + c.taken * grad;
+		buffer[i] = moved;
+		step = c.nesterov ? grad + c.momentum * moved : moved;
+	}
+	p[i] -= c.lr * step;
+}
+
+template <class real>
+static void adam(pbk_context *context, const struct pbk_adam *a, int64_t n, void *p, const void *g, void *m, void *v)
+{
+	pbk_launch(context, adam_kernel<real>, pbk_grid(n), BLOCK, adam_constants<real>(*a), n, p, g, m, v);
+}
+
+template <class real>
+static void sgd(pbk_context *context, const struct pbk_sgd *s, int64_t n, void *p, const void *g, void *buffer)
+{
+	pbk_launch(context, sgd_kernel<real>, pbk_grid(n), BLOCK, sgd_constants<real>(*s), n, p, g,
+		   s->momentum == 0 ? nullptr : buffer);
+}
+
+template <class real> void pbk_cuda_fill_optim(struct pbk_table *table)
+{
+	table->adam = adam<real>;
+	table->sgd = sgd<real>;
+}
+
+template void pbk_cuda_fill_optim<float>(struct pbk_table *table);
+template void pbk_cuda_fill_optim<double>(struct pbk_table *table);

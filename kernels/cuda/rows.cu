@@ -1,0 +1,268 @@
+/* rows.cu: whole vectors; sums, gathers and scatters of rows. The sizes alone decide the order of a sum. */
+#include <string.h>
+
+#include <stdlib.h>
+
+#include "cuda.h"
+#include "sort.h"
+
+static const int64_t MOST_PARTS = 1024; /* of a sum, one per block */
+static const int64_t SHARE = 256;       /* rows of a part, or more where that makes too many */
+static const int64_t MOST_Y = 65535;    /* of a grid */
+
+template <class real> static __global__ void add_kernel(int64_t n, real *y, const real *a, const real *b)
+{
+	const int64_t i = element();
+	if (i < n)
+		y[i] = a[i] + b[i];
+}
+
+template <class real> static __global__ void axpy_kernel(int64_t n, real a, const real *x, real *y)
+{
+	const int64_t i = element();
+	if (i < n)
+		y[i] += a * x[i];
+}
+
+template <class real> static void add(pbk_context *context, int64_t n, void *y, const void *a, const void *b)
+{
+	pbk_launch(context, add_kernel<real>, pbk_grid(n), BLOCK, n, y, a, b);
+}
+
+template <class real> static void axpy(pbk_context *context, int64_t n, double a, const void *x, void *y)
+{
+	pbk_launch(context, axpy_kernel<real>, pbk_grid(n), BLOCK, n, a, x, y);
+}
+
+template <class real> static __global__ void squares_kernel(int64_t n, const real *x, double *part)
+{
+	double total = 0;
+	for (int64_t i = element(); i < n; i += (int64_t)gridDim.x * blockDim.x)
+		total += (double)x[i] * (double)x[i];
+	total = block_sum(total);
+	if (!threadIdx.x)
+		part[blockIdx.x] = total;
+}
+
+template <class real> static double sum_squares(pbk_context *context, int64_t n, const void *x)
+{
+	const int64_t blocks = (n + BLOCK - 1) / BLOCK, parts = blocks < MOST_PARTS ? blocks : MOST_PARTS;
+	double part[MOST_PARTS], total = 0;
+	double *sums = parts ? (double *)pbk_cuda_workspace(context, sizeof part) : NULL;
+	pbk_launch(context, squares_kernel<real>, dim3((unsigned)parts), BLOCK, n, x, sums);
+	pbk_fetch(context, part, sums, (size_t)parts * sizeof *part);
+	for (int64_t i = 0; i < parts && !context->failure; i++)
+		total += part[i];
+	return total;
+}
+
+/* Blocks of one row each, and several where it is long. */
+static dim3 row_grid(int64_t rows, int64_t n)
+{
+	const int64_t blocks = (n + BLOCK - 1) / BLOCK;
+	return dim3((unsigned)rows, (unsigned)(blocks < MOST_Y ? blocks : MOST_Y));
+}
+
+static int row_block(int64_t n)
+{
+	return n >= BLOCK ? BLOCK : (int)(n + WARP - 1) / WARP * WARP;
+}
+
+/* The first of a thread's columns in the row blockIdx.x; the next is as many on as the row has threads. */
+static __device__ __forceinline__ int64_t first_column()
+{
+	return (int64_t)blockIdx.y * blockDim.x + threadIdx.x;
+}
+
+static __device__ __forceinline__ int64_t row_threads()
+{
+	return (int64_t)gridDim.y * blockDim.x;
+}
+
+template <class real> static __global__ void bias_add_kernel(int64_t n, real *y, const real *bias)
+{
+	y += blockIdx.x * n;
+	for (int64_t j = first_column(); j < n; j += row_threads())
+		y[j] += bias[j];
+}
+
+template <class real> static __global__ void gather_kernel(int64_t n, const real *table, const int32_t *ids, real *y)
+{
+	y += blockIdx.x * n;
+	table += ids[blockIdx.x] * n;
+	for (int64_t j = first_column(); j < n; j += row_threads())
+		y[j] = table[j];
+}
+
+template <class real> static void bias_add(pbk_context *context, int64_t rows, int64_t n, void *y, const void *bias)
+{
+	pbk_launch(context, bias_add_kernel<real>, row_grid(rows, n), row_block(n), n, y, bias);
+}
+
+template <class real>
+static void gather_rows(pbk_context *context, int64_t rows, int64_t n, const void *table, const int32_t *host_ids,
+			void *y)
+{
+	const void *ids = pbk_stage(context, host_ids, (size_t)rows * sizeof *host_ids);
+	pbk_launch(context, gather_kernel<real>, row_grid(rows, n), row_block(n), n, table, ids, y);
+}
+
+/* One block, or row of them, adds all of an id's rows: number i has the rows order[begin[i] .. begin[i + 1]). */
+template <class real>
+static __global__ void scatter_kernel(int64_t n, real *table, const int32_t *ids, const int32_t *begin,
+				      const int32_t *order, const real *x)
+{
+	table += ids[blockIdx.x] * n;
+	for (int64_t j = first_column(); j < n; j += row_threads()) {
+		real total = table[j];
+		for (int32_t i = begin[blockIdx.x]; i < begin[blockIdx.x + 1]; i++)
+			total += x[order[i] * n + j];
+		table[j] = total;
+	}
+}
+
+/* The ids that there are, from the lists of all: their begins move to the front. Returns how many. */
+static int64_t keep_used(int64_t n_ids, int32_t *begin, int32_t *ids)
+{
+	int64_t n = 0;
+	for (int64_t i = 0; i < n_ids; i++) {
+		const int32_t from = begin[i];
+		if (from == begin[i + 1])
+			continue;
+		ids[n] = (int32_t)i;
+		begin[n++] = from;
+	}
+	begin[n] = begin[n_ids];
+	return n;
+}
+
+template <class real>
+static void scatter_add_rows(pbk_context *context, int64_t rows, int64_t n, void *table, const int32_t *host_ids,
+			     const void *x)
+{
+	const int64_t n_ids = pbk_count_ids(host_ids, rows), length = rows + 2 * n_ids + 1;
+	if (!rows)
+		return;
+	int32_t *order = (int32_t *)malloc((size_t)length * sizeof *order), *begin = order + rows;
+	if (!order) {
+		pbk_note(context, cudaErrorMemoryAllocation);
+		return;
+	}
+	pbk_sort_ids(host_ids, rows, n_ids, begin, order);
+	const int64_t used = keep_used(n_ids, begin, begin + n_ids + 1);
+	const int32_t *staged = (const int32_t *)pbk_stage(context, order, (size_t)length * sizeof *order);
+	free(order);
+	if (staged)
+		pbk_launch(context, scatter_kernel<real>, row_grid(used, n), row_block(n), n, table,
+			   staged + rows + n_ids + 1, staged + rows, staged, x);
+}
+
+/* Part blockIdx.y of the sums of 32 columns of block blockIdx.z: each warp takes every eighth of its rows, then the
+ * warps' sums are added in order. A single part is added to `out`, several are its rows. */
+template <class real, bool product>
+static __global__ void sum_kernel(int64_t rows, int64_t n, int64_t share, const real *x, const real *y, real *out)
+{
+	__shared__ real part[BLOCK];
+	const int64_t column = (int64_t)blockIdx.x * WARP + threadIdx.x % WARP, first = blockIdx.z * rows * n;
+	const int64_t begin = blockIdx.y * share, end = begin + share < rows ? begin + share : rows;
+	real total = 0;
+	if (column < n)
+		for (int64_t r = begin + threadIdx.x / WARP; r < end; r += BLOCK / WARP) {
+			const int64_t at = first + r * n + column;
+			total += product ? x[at] * y[at] : x[at];
+		}
+	part[threadIdx.x] = total;
+	__syncthreads();
+	if (threadIdx.x >= WARP || column >= n)
+		return;
+	for (int warp = 1; warp < BLOCK / WARP; warp++)
+		total += part[warp * WARP + threadIdx.x];
+	out += ((int64_t)blockIdx.z * gridDim.y + blockIdx.y) * n + column;
+	*out = gridDim.y == 1 ? *out + total : total;
+}
+
+template <class real, bool product>
+static void sum_blocks(pbk_context *context, int64_t count, int64_t rows, int64_t n, const real *x, const real *y, real *out)
+{
+	const int64_t share = rows <= SHARE * MOST_PARTS ? SHARE : (rows + MOST_PARTS - 1) / MOST_PARTS;
+	const int64_t parts = (rows + share - 1) / share;
+	const unsigned blocks = pbk_grid(n, WARP).x, z = (unsigned)count;
+	real *sums = out;
+	if (parts > 1 && !(sums = (real *)pbk_cuda_workspace(context, (size_t)(count * parts * n) * sizeof(real))))
+		return;
+	pbk_launch(context, sum_kernel<real, product>, dim3(blocks, (unsigned)parts, z), BLOCK, rows, n, share, x, y, sums);
+	if (parts > 1)
+		pbk_launch(context, sum_kernel<real, false>, dim3(blocks, 1, z), BLOCK, parts, n, parts, sums, nullptr, out);
+}
+
+/* A launch has a bounded number of blocks in z. */
+template <class real, bool product>
+static void sum_all(pbk_context *context, int64_t count, int64_t rows, int64_t n, const void *x, const void *y, void *out)
+{
+	constexpr int64_t MOST = 32768;
+	for (int64_t c = 0; c < count; c += MOST)
+		sum_blocks<real, product>(context, count - c < MOST ? count - c : MOST, rows, n,
+					  (const real *)x + c * rows * n, product ? (const real *)y + c * rows * n : nullptr,
+					  (real *)out + c * n);
+}
+
+template <class real>
+static void sum_rows(pbk_context *context, int64_t count, int64_t rows, int64_t n, const void *x, void *out)
+{
+	sum_all<real, false>(context, count, rows, n, x, nullptr, out);
+}
+
+template <class real>
+static void sum_rows_product(pbk_context *context, int64_t count, int64_t rows, int64_t n, const void *x, const void *y,
+			     void *out)
+{
+	sum_all<real, true>(context, count, rows, n, x, y, out);
+}
+
+/* A warp per row; most find at once that theirs is used. */
+template <class real>
+static __global__ void used_kernel(int64_t count, int64_t rows, int64_t n, const real *x, int64_t ld, int64_t stride,
+				   unsigned long long *used)
+{
+	const int64_t warp = element() / WARP, i = warp / rows, row = warp % rows;
+	const int lane = threadIdx.x % WARP;
+	int found = 0;
+	if (i >= count)
+		return;
+	x += i * stride + row * ld;
+	for (int64_t j = lane; j < n && !found; j += WARP)
+		found = x[j] != 0;
+	if (warp_max(found) && !lane)
+		atomicMax(used + i, (unsigned long long)row + 1);
+}
+
+template <class real>
+static void rows_used(pbk_context *context, int64_t count, int64_t rows, int64_t n, const void *x, int64_t ld,
+		      int64_t stride, int64_t *host_used)
+{
+	const size_t size = (size_t)count * sizeof *host_used;
+	void *used = size ? pbk_cuda_workspace(context, size) : NULL;
+	if (used)
+		pbk_note(context, cudaMemsetAsync(used, 0, size, context->stream));
+	pbk_launch(context, used_kernel<real>, pbk_grid(count * rows * WARP), BLOCK, count, rows, n, x, ld, stride,
+		   used);
+	pbk_fetch(context, host_used, used, size);
+	if (context->failure && size)
+		memset(host_used, 0, size);
+}
+
+template <class real> void pbk_cuda_fill_rows(struct pbk_table *table)
+{
+	table->add = add<real>;
+	table->axpy = axpy<real>;
+	table->sum_squares = sum_squares<real>;
+	table->bias_add = bias_add<real>;
+	table->sum_rows = sum_rows<real>;
+	table->sum_rows_product = sum_rows_product<real>;
+	table->rows_used = rows_used<real>;
+	table->gather_rows = gather_rows<real>;
+	table->scatter_add_rows = scatter_add_rows<real>;
+}
+
+template void pbk_cuda_fill_rows<float>(struct pbk_table *table);
+template void pbk_cuda_fill_rows<double>(struct pbk_table *table);
