@@ -101,7 +101,8 @@ static int attribute(struct pb_engine *e, const struct pb_plan_sweep *sweep, con
 	const struct pb_cache *caches[2] = {&e->reference.runs[0].cache, &e->reference.runs[1].cache};
 	for (int i = 0; e->is_fast && i < 2; i++)
 		caches[i] = &e->fast.runs[i].cache;
-	const struct pb_patch_context sources = {.clean = caches[0],
+	const struct pb_patch_context sources = {.device = e->plan->device,
+						 .clean = caches[0],
 						 .corrupted = caches[1],
 						 .means = e->is_fast ? e->fast.means : e->reference.means,
 						 .first_source = (int64_t)job->probe * examples,

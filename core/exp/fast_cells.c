@@ -76,7 +76,7 @@ static int patched_pass(struct pb_fast *e, const struct pb_plan_sweep *s, struct
 	for (size_t i = 0; !rc && i < n; i++) {
 		int64_t examples = cells[i].examples->n_examples;
 		const struct pb_patch_context context = {
-			.bus = &e->bus, .clean = &e->runs[0].cache, .corrupted = &e->runs[1].cache, .means = e->means,
+			.device = e->plan->device, .bus = &e->bus, .clean = &e->runs[0].cache, .corrupted = &e->runs[1].cache, .means = e->means,
 			.first_source = (int64_t)cells[i].probe * examples, .sources = examples,
 			.first_example = (int64_t)i * examples, .examples = examples};
 		patches[i] = pb_arena_array(&e->lists, 2 * cells[i].job->cell->n_patches, sizeof **patches);

@@ -2,9 +2,11 @@
 #include "exp/patch.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/rng.h"
 #include "base/status.h"
+#include "exp/staged.h"
 
 /* The part of a tensor that the patch's index chooses. */
 static int region_of(const struct pb_patch *p, const struct pb_view *tensor, struct pb_view *ret_region)
@@ -19,19 +21,20 @@ static int region_of(const struct pb_patch *p, const struct pb_view *tensor, str
 	return rc;
 }
 
-static int call_setter(struct pb_patch *p, const struct pb_hook_call *call, bool adjoint)
+/* `whole`: the point's tensor, `from`: the source's (NULL: none), both where the setter can work on them. */
+static int call_on(struct pb_patch *p, const struct pb_hook_call *call, const struct pb_view *whole,
+		   const struct pb_view *from, bool adjoint)
 {
 	struct pb_instance *setter = p->sweep->setter;
 	const struct pb_setter_ops *ops = pb_setter_ops(setter);
-	struct pb_view target, source, activation = call->value;
-	int rc = region_of(p, &call->value, &target);
-	if (!rc && p->has_source)
-		rc = region_of(p, &p->source, &source);
-	p->failed = rc;
+	struct pb_view target, source, activation = *whole;
+	int rc = region_of(p, whole, &target);
+	if (!rc && from)
+		rc = region_of(p, from, &source);
 	if (rc)
 		return rc;
 	activation.flags |= PB_VIEW_READONLY;
-	if (p->has_source)
+	if (from)
 		source.flags |= PB_VIEW_READONLY;
 	struct pb_setter_call told = {
 		.struct_size = sizeof told,
@@ -42,12 +45,35 @@ static int call_setter(struct pb_patch *p, const struct pb_hook_call *call, bool
 		.index = p->place->index,
 		.activation = &activation,
 		.target = &target,
-		.source = p->has_source ? &source : NULL,
+		.source = from ? &source : NULL,
 		.stream = p->stream,
 	};
 	pb_instance_begin(setter);
 	rc = (adjoint ? ops->adjoint : ops->apply)(setter->self, &setter->host, &told);
-	rc = pb_instance_result(setter, adjoint ? "adjoint" : "apply", rc);
+	return pb_instance_result(setter, adjoint ? "adjoint" : "apply", rc);
+}
+
+/* The same on copies in host memory. */
+static int call_on_copies(struct pb_patch *p, const struct pb_hook_call *call, bool adjoint)
+{
+	struct pb_device *device = p->device;
+	struct pb_view whole = {0}, from = {0};
+	int rc = pb_staged_read(device, &call->value, &whole);
+	if (!rc && p->has_source)
+		rc = pb_staged_read(device, &p->source, &from);
+	if (!rc)
+		rc = call_on(p, call, &whole, p->has_source ? &from : NULL, adjoint);
+	if (!rc)
+		rc = pb_staged_write(device, &call->value, &whole);
+	free(whole.data);
+	free(from.data);
+	return rc;
+}
+
+static int call_setter(struct pb_patch *p, const struct pb_hook_call *call, bool adjoint)
+{
+	int rc = p->sweep->staged ? call_on_copies(p, call, adjoint)
+				  : call_on(p, call, &call->value, p->has_source ? &p->source : NULL, adjoint);
 	p->failed = rc;
 	return rc;
 }
@@ -140,7 +166,8 @@ int pb_cell_attach(const struct pb_patch_context *context, const struct pb_plan_
 		struct pb_patch *p = &patches[i];
 		*p = (struct pb_patch){.sweep = sweep, .place = &cell->patches[i / 2],
 				       .direction = i % 2 ? PB_BACKWARD : PB_FORWARD, .hook_id = -1,
-				       .first_example = context->first_example, .examples = context->examples};
+				       .first_example = context->first_example, .examples = context->examples,
+				       .device = context->device};
 		if (!(p->direction == PB_FORWARD ? sweep->config->forward : sweep->config->backward))
 			continue;
 		rc = find_source(context, p);

@@ -10,6 +10,7 @@ struct pb_patch {
 	const struct pb_plan_patch *place;
 	enum pb_direction direction;
 	int64_t first_example, examples; /* of the batch that it is for; examples 0: all */
+	struct pb_device *device; /* of the tensors */
 	bool has_source;
 	struct pb_view source; /* the whole tensor of the source for these examples, axes tagged */
 	uint64_t stream;       /* of its random numbers; set by attach, as hook_id */
@@ -23,6 +24,7 @@ int pb_patch_attach(struct pb_patch *patch, struct pb_bus *bus, enum pb_gradient
 
 /* Where a cell's patches go and what they copy from. */
 struct pb_patch_context {
+	struct pb_device *device;
 	struct pb_bus *bus;
 	const struct pb_cache *clean, *corrupted;
 	int64_t first_source, sources; /* examples of the caches that are the cell's probe */

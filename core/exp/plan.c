@@ -45,6 +45,13 @@ static bool word_suffices(struct pb_plan *plan, const struct pb_plugin *plugin, 
 	return !word || !required;
 }
 
+/* Is it a setter that needs host memory where tensors are elsewhere? */
+static bool is_staged(const struct pb_plan *plan, enum pb_kind kind, const struct pb_plugin *plugin)
+{
+	return kind == PB_KIND_SETTER && plan->device->backend &&
+	       ((const struct pb_setter_ops *)plugin->ops)->flags & PB_RAW_MEMORY;
+}
+
 int pb_plan_instance(struct pb_plan *plan, enum pb_kind kind, const struct pb_yaml_node *node, const char *fallback,
 		     const char *const *skip, struct pb_instance **ret_instance)
 {
@@ -58,9 +65,12 @@ int pb_plan_instance(struct pb_plan *plan, enum pb_kind kind, const struct pb_ya
 				  &loaded);
 	if (!rc && !params && !word_suffices(plan, loaded->plugin, node))
 		return 0;
+	const bool staged = !rc && is_staged(plan, kind, loaded->plugin);
+	if (staged && !plan->host.context)
+		rc = pb_device_open_cpu(1, &plan->host);
 	if (!rc)
-		rc = pb_instance_create(loaded, &c->yaml, params, skip, (uint64_t)c->seed, c->base_dir, plan->device,
-					ret_instance);
+		rc = pb_instance_create(loaded, &c->yaml, params, skip, (uint64_t)c->seed, c->base_dir,
+					staged ? &plan->host : plan->device, ret_instance);
 	return pb_plan_blame(plan, node, before, rc);
 }
 
@@ -295,6 +305,8 @@ void pb_plan_finish(struct pb_plan *plan)
 	pb_model_finish(&plan->model);
 	pb_registry_destroy(plan->registry);
 	pb_arena_finish(&plan->arena);
+	if (plan->host.context)
+		pb_device_close(&plan->host);
 	*plan = (struct pb_plan){0};
 }
 

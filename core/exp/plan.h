@@ -48,6 +48,7 @@ struct pb_plan_sweep {
 	const struct pb_config_sweep *config;
 	const char *file;           /* name made fit for a file name */
 	struct pb_instance *setter; /* NULL: PARAMS */
+	bool staged;                /* the setter touches memory itself, and the device's is out of its reach: it gets copies */
 	size_t n_setter_axes;
 	uint8_t setter_axes[PB_PLAN_MAX_AXES]; /* enum pb_axis, in the order of a patch's index */
 	int64_t mean_split;                    /* PB_SOURCE_MEAN; else -1 */
@@ -87,6 +88,7 @@ struct pb_plan {
 	struct pb_arena arena;
 	struct pb_config *config; /* not owned */
 	struct pb_device *device; /* not owned */
+	struct pb_device host;    /* the CPU, for setters that get copies; open where there is one */
 	struct pb_registry *registry;
 	struct pb_instance *data;
 	struct pb_model model;

@@ -286,6 +286,8 @@ static int make_patch_sweep(struct maker *m)
 	static const char *const skip[] = {"plugin", NULL};
 	const struct pb_config_sweep *c = m->config;
 	int rc = pb_plan_instance(m->plan, PB_KIND_SETTER, c->setter, NULL, skip, &m->sweep->setter);
+	if (!rc && m->sweep->setter)
+		m->sweep->staged = m->plan->device->backend && pb_setter_ops(m->sweep->setter)->flags & PB_RAW_MEMORY;
 	size_t before = m->yaml->n_errors;
 	if (!rc)
 		rc = resolve_hooks(m);

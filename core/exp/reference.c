@@ -252,7 +252,7 @@ static int patched_cell(struct pb_reference *e, const struct pb_plan_sweep *s, c
 	struct pb_patch *patches = calloc(2 * cell->n_patches + 1, sizeof *patches);
 	if (!patches)
 		return pb_fail_nomem(2 * cell->n_patches * sizeof *patches, "patches");
-	const struct pb_patch_context context = {.bus = &e->bus, .clean = &e->runs[0].cache,
+	const struct pb_patch_context context = {.device = e->plan->device, .bus = &e->bus, .clean = &e->runs[0].cache,
 						 .corrupted = &e->runs[1].cache, .means = e->means,
 						 .sources = base->examples->n_examples};
 	size_t mark = pb_bus_begin(&e->bus);

@@ -59,7 +59,7 @@ static void run_case(const struct kernel_case *kc)
 static void run_windows(void)
 {
 	const struct pbk_nd nd = {.rank = 2, .shape = {7, 6}, .dst_stride = {6, 1}, .src_stride = {1, 7}};
-	double *dst = put(42, -1), *src = put(42, -1), *largest = put(1, -1), host[42];
+	double *dst = put(42, -1), *src = put(42, -1), *largest = put(1, 0), host[42];
 	t->nd_copy(context, &nd, dst, src);
 	t->nd_axpy(context, &nd, dst, 0.5, src);
 	t->nd_scale(context, &nd, dst, -3);

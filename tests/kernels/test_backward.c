@@ -1,5 +1,5 @@
-/* test_backward.c: the backward kernels of whole sweeps against their formulas in double; and rows, blocks and queries
- * alone against all of them together. */
+/* test_backward.c: the backward kernels of whole sweeps against their formulas in double; and rows, blocks and
+ * queries alone against all of them together. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,7 +194,7 @@ START_TEST(row_of_layer_norm_has_the_same_bits_alone)
 				      (char *)y[1].data + at);
 		}
 	wait_for(test_context);
-	EXPECT(guarded_same(&y[0], &y[1]), "%s, n %d: a row depends on others", t->name, (int)n);
+	EXPECT(guarded_same(&y[0], &y[1]), "%s, n %d: rows depend on others", t->name, (int)n);
 	guarded_free(&x);
 	guarded_free(&w);
 	free_all(y, 2);

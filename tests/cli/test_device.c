@@ -1,0 +1,190 @@
+/* test_device.c: --device: on a machine without CUDA, on one whose device fails, and the same results there as on the CPU.
+ * The device is the emulated one. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "cli/command.h"
+#include "support/support.h"
+
+#define BACKEND      getenv("PB_TEST_EMULATION")
+#define Z(name, set) "  - {name: " name ", hook: z, setter: " set ", over: [layer, head], forward: corrupted}\n"
+
+static const char *write_experiment(const char *name, const char *rest)
+{
+	char text[4096], file[64];
+	snprintf(file, sizeof file, "%s.yaml", name);
+	snprintf(text, sizeof text, "name: %s\nmodel: {load: %s}\ndata: {plugin: oocl, mod: 30}\nprobe: {unit: 7}\n%s", name,
+		 pb_test_golden("model_1.pt"), rest);
+	const char *path = scratch(file);
+	ck_assert_ok(pb_file_write(path, text, strlen(text)));
+	return path;
+}
+
+static struct outcome run_on(const char *device, const char *experiment, const char *out)
+{
+	static char plugins[4096];
+	snprintf(plugins, sizeof plugins, "%s/tests/cli/plugins", getenv("PATCHBAY_BUILD"));
+	const char *words[] = {"run", experiment, "--out", scratch(out), "--quiet", device ? "--device" : NULL, device, NULL};
+	return command_wait(command_start(NULL, plugins, words));
+}
+
+static char *read_of(const char *run, const char *file)
+{
+	char path[512];
+	snprintf(path, sizeof path, "%s/%s", run, file);
+	return read_text(scratch(path));
+}
+
+static void check_file_says(const char *run, const char *file, const char *part)
+{
+	char *text = read_of(run, file);
+	check_says(text, part);
+	free(text);
+}
+
+static void setup(void)
+{
+	setenv("PATCHBAY_BACKEND_PATH", BACKEND, 1);
+	unsetenv("PBK_EMULATION_FAIL");
+}
+
+START_TEST(no_kernels)
+{
+	setenv("PATCHBAY_BACKEND_PATH", pb_test_dir(), 1);
+	struct outcome o = run_on("cuda", write_experiment("none", "sweeps:\n" Z("z", "layer_head")), "none");
+	ck_assert_int_eq(o.code, 2);
+	check_says(o.err, "patchbay run: this patchbay has no CUDA kernels: there is no patchbay-cuda.so in ");
+	check_says(o.err, "or compute on the CPU (`--device cpu`)");
+	ck_assert(!exists(scratch("none")));
+	o = run_on("auto", write_experiment("none", "sweeps:\n" Z("z", "layer_head")), "none");
+	ck_assert_int_eq(o.code, 0);
+	check_file_says("none", "results.json", "\"cpu\"");
+}
+END_TEST
+
+static const struct {
+	const char *fail, *device, *said;
+} refused[] = {
+	{"driver", "cuda", "the NVIDIA driver is too old: it supports CUDA 12.8, and CUDA 13 is needed"},
+	{"device", "cuda", "CUDA cannot be used: no CUDA-capable device is detected"},
+	{"nothing", "cuda:3", "there is no CUDA device 3: this machine has 1"},
+};
+
+START_TEST(no_device)
+{
+	setenv("PBK_EMULATION_FAIL", refused[_i].fail, 1);
+	struct outcome o =
+		run_on(refused[_i].device, write_experiment("refused", "sweeps:\n" Z("z", "layer_head")), "refused");
+	ck_assert_int_eq(o.code, 2);
+	check_says(o.err, refused[_i].said);
+	ck_assert(!exists(scratch("refused")));
+}
+END_TEST
+
+START_TEST(the_file_names_the_device)
+{
+	struct outcome o = run_on(NULL, write_experiment("named", "device: cuda\nsweeps:\n" Z("z", "layer_head")), "named");
+	ck_assert_msg(o.code == 0, "%s", o.err);
+	check_file_says("named", "results.json", "\"emulated");
+	o = run_on(NULL, write_experiment("wrong", "device: gpu\nsweeps:\n" Z("z", "layer_head")), "wrong");
+	ck_assert_int_eq(o.code, 2);
+	check_says(o.err, "`device` must be auto, cpu, cuda or cuda:NUMBER");
+}
+END_TEST
+
+/* The numbers of a sweep's column `metric`. */
+static int read_metrics(const char *run, const char *sweep, double *ret_values, int room)
+{
+	char path[256], *text, *save = NULL;
+	int n = 0, column = 0;
+	snprintf(path, sizeof path, "sweeps/%s.csv", sweep);
+	text = read_of(run, path);
+	char *line = strtok_r(text, "\n", &save);
+	for (const char *c = line; c < strstr(line, "metric"); c++)
+		column += *c == ',';
+	while ((line = strtok_r(NULL, "\n", &save)) && n < room) {
+		for (int i = 0; i < column; i++)
+			line = strchr(line, ',') + 1;
+		ret_values[n++] = strtod(line, NULL);
+	}
+	free(text);
+	return n;
+}
+
+START_TEST(as_on_the_cpu)
+{
+	double cpu[16], cuda[16], raw[16];
+	const char *file = write_experiment("same", "sweeps:\n" Z("z", "layer_head") Z("raw", "raw"));
+	struct outcome o = run_on("cpu", file, "on-cpu");
+	ck_assert_msg(o.code == 0, "%s", o.err);
+	setenv("PBK_EMULATION_GUARD", "1", 1);
+	o = run_on("cuda", file, "on-cuda");
+	unsetenv("PBK_EMULATION_GUARD");
+	ck_assert_msg(o.code == 0, "%s", o.err);
+	ck_assert_int_eq(read_metrics("on-cpu", "z", cpu, 16), 12);
+	ck_assert_int_eq(read_metrics("on-cuda", "z", cuda, 16), 12);
+	ck_assert_int_eq(read_metrics("on-cuda", "raw", raw, 16), 12);
+	for (int i = 0; i < 12; i++) {
+		ck_assert_double_eq_tol(cpu[i], cuda[i], 2e-4);
+		ck_assert_msg(cuda[i] == raw[i], "cell %d: %.17g and %.17g", i, cuda[i], raw[i]);
+	}
+}
+END_TEST
+
+/* How often a run launches; 0 where it says nothing. */
+static long count_launches(const char *file)
+{
+	setenv("PBK_EMULATION_COUNT", "1", 1);
+	struct outcome o = run_on("cuda", file, "counted");
+	unsetenv("PBK_EMULATION_COUNT");
+	const char *said = strstr(o.err, "emulated device: ");
+	return said ? strtol(said + strlen("emulated device: "), NULL, 10) : 0;
+}
+
+START_TEST(a_lost_device_leaves_what_was_done)
+{
+	char fail[64];
+	const char *file = write_experiment("lost", "sweeps:\n" Z("first", "layer_head") Z("second", "layer_head"));
+	const long launches = count_launches(file);
+	ck_assert_int_gt(launches, 100);
+	snprintf(fail, sizeof fail, "launch:%ld", launches - 20);
+	setenv("PBK_EMULATION_FAIL", fail, 1);
+	struct outcome o = run_on("cuda", file, "lost");
+	ck_assert_int_eq(o.code, 1);
+	check_says(o.err, "device cuda failed: unspecified launch failure");
+	ck_assert(exists(scratch("lost/sweeps/first.csv")));
+	check_file_says("lost", "report.html", "the run ended early: ");
+}
+END_TEST
+
+START_TEST(no_device_memory)
+{
+	setenv("PBK_EMULATION_FAIL", "malloc:2", 1);
+	struct outcome o = run_on("cuda", write_experiment("full", "sweeps:\n" Z("z", "layer_head")), "full");
+	ck_assert_int_eq(o.code, 1);
+	check_says(o.err, "out of memory");
+}
+END_TEST
+
+static Suite *device(void)
+{
+	Suite *s = suite_create("device");
+	TCase *tc = tcase_create("device");
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_test(tc, no_kernels);
+	tcase_add_loop_test(tc, no_device, 0, sizeof refused / sizeof *refused);
+	tcase_add_test(tc, the_file_names_the_device);
+	tcase_add_test(tc, as_on_the_cpu);
+	tcase_add_test(tc, a_lost_device_leaves_what_was_done);
+	tcase_add_test(tc, no_device_memory);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+int main(void)
+{
+	return pb_test_run(device(), NULL);
+}
