@@ -151,7 +151,7 @@ struct pbk_table {
 	/* Whole vectors. */
 	void (*add)(pbk_context *, int64_t n, void *y, const void *a, const void *b); /* y = a + b; y may be a or b */
 	void (*axpy)(pbk_context *, int64_t n, double a, const void *x, void *y);     /* y += a*x */
-	double (*sum_squares)(pbk_context *, int64_t n, const void *x);               /* in double; waits */
+	void (*sum_squares)(pbk_context *, int64_t n, const void *x, double *sum);    /* *sum, on the device, = it, in double */
 
 	/* Rows: x [rows, n]. */
 	void (*bias_add)(pbk_context *, int64_t rows, int64_t n, void *y, const void *bias);     /* y += bias */
@@ -159,10 +159,10 @@ struct pbk_table {
 	void (*sum_rows)(pbk_context *, int64_t count, int64_t rows, int64_t n, const void *x, void *out);
 	void (*sum_rows_product)(pbk_context *, int64_t count, int64_t rows, int64_t n, const void *x, const void *y,
 				 void *out);
-	/* host_used[i] = rows of x_i [rows, n] up to its last one with an element that is not 0; x_i is at x + i*stride,
-	 * its rows ld apart. Waits. */
+	/* used[i], on the device, = rows of x_i [rows, n] up to its last one with an element that is not 0; x_i is at x +
+	 * i*stride, its rows ld apart. */
 	void (*rows_used)(pbk_context *, int64_t count, int64_t rows, int64_t n, const void *x, int64_t ld,
-			  int64_t stride, int64_t *host_used);
+			  int64_t stride, int64_t *used);
 	void (*gather_rows)(pbk_context *, int64_t rows, int64_t n, const void *table, const int32_t *host_ids,
 			    void *y); /* y[r] = table[ids[r]] */
 	void (*scatter_add_rows)(pbk_context *, int64_t rows, int64_t n, void *table, const int32_t *host_ids,

@@ -43,7 +43,9 @@ static int make_factors(const struct pass *p, const struct pb_slice *all)
 	struct pb_factors factors;
 	int rc = pb_factors_begin(&factors, &a->tape, p->plan->model.table.n, 1, all->n_examples);
 	a->gradients = factors.items;
-	return rc ? rc : run_slice(p, all);
+	if (!rc)
+		rc = run_slice(p, all);
+	return rc ? rc : pb_factors_settle(&factors);
 }
 
 /* A table has a gradient for each of its rows. */

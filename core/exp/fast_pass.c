@@ -192,6 +192,8 @@ static int backward(struct pb_fast *e, const struct pb_fast_passage *way, struct
 	if (!rc)
 		rc = pb_tape_backward(way->tape, logits, &slope);
 	way->tape->sink = NULL;
+	if (!rc)
+		rc = pb_factors_settle(way->factors);
 	return rc ? rc : take_gradients(e, way->factors, cells, n);
 }
 

@@ -18,8 +18,11 @@ int pb_trainer_init(struct pb_trainer *trainer, const struct pb_plan *plan, stru
 	*trainer = (struct pb_trainer){.plan = plan, .params = params};
 	pb_tape_init(&trainer->tape, plan->device, plan->config->dtype);
 	trainer->present = calloc((size_t)plan->model.table.n, sizeof *trainer->present);
-	trainer->squares = calloc((size_t)plan->model.table.n, sizeof *trainer->squares);
-	int rc = trainer->present && trainer->squares ? 0 : pb_fail_nomem((size_t)plan->model.table.n, "gradients");
+	trainer->squares_read = calloc((size_t)plan->model.table.n, sizeof *trainer->squares_read);
+	int rc = trainer->present && trainer->squares_read ? 0 : pb_fail_nomem((size_t)plan->model.table.n, "gradients");
+	pb_pool_init(&trainer->pool, plan->device);
+	if (!rc)
+		rc = pb_tensor_zeros(&trainer->pool, PB_F64, 1, (int64_t[]){plan->model.table.n}, &trainer->squares);
 	if (!rc)
 		rc = pb_params_init(&trainer->grads, &plan->model.table, plan->device, plan->config->dtype);
 	if (rc)
@@ -34,7 +37,9 @@ void pb_trainer_finish(struct pb_trainer *trainer)
 	pb_params_finish(&trainer->grads);
 	pb_tape_finish(&trainer->tape);
 	free(trainer->present);
-	free(trainer->squares);
+	free(trainer->squares_read);
+	if (trainer->pool.device)
+		pb_pool_finish(&trainer->pool);
 	free(trainer->tokens);
 	free(trainer->scored);
 	*trainer = (struct pb_trainer){0};
@@ -161,12 +166,14 @@ static int settle(struct pb_trainer *t, const struct epoch *e, int64_t rows, int
 	return pb_tape_settle(&t->tape, fmax(1.0, fmax(by_rows, by_scored)));
 }
 
-static double grad_norm(const struct pb_trainer *t)
+static int read_norm(const struct pb_trainer *t, double *ret_norm)
 {
 	double total = 0.0;
+	int rc = pb_view_read(t->plan->device, &t->squares, t->squares_read);
 	for (int i = 0; i < t->plan->model.table.n; i++)
-		total += t->present[i] ? t->squares[i] : 0.0;
-	return sqrt(total);
+		total += t->present[i] ? t->squares_read[i] : 0.0;
+	*ret_norm = sqrt(total);
+	return rc;
 }
 
 static int step(struct pb_trainer *t, const struct pb_plan_stage *stage, const struct epoch *e,
@@ -177,8 +184,9 @@ static int step(struct pb_trainer *t, const struct pb_plan_stage *stage, const s
 	struct pb_var *logits;
 	struct pb_view seed;
 	int64_t rows;
+	double norm = 0.0;
 	pb_dense_sink_init(&sink, t->plan->device, t->plan->model.table.n, t->grads.views, t->present);
-	sink.squares = t->optim.config.max_grad_norm > 0 ? t->squares : NULL;
+	sink.squares = t->optim.config.max_grad_norm > 0 ? t->squares.data : NULL;
 	pb_tape_reset(&t->tape, &sink.base);
 	int rc = pb_slice_forward(&t->plan->model, &t->tape, &t->params->weights, &all, &logits, &rows);
 	if (!rc)
@@ -188,9 +196,10 @@ static int step(struct pb_trainer *t, const struct pb_plan_stage *stage, const s
 	if (!rc)
 		rc = pb_tape_backward(&t->tape, logits, &seed);
 	t->tape.sink = NULL;
+	if (!rc && sink.squares)
+		rc = read_norm(t, &norm);
 	if (!rc)
-		rc = pb_optim_step_by_norm(&t->optim, t->params->data, t->grads.data, t->present,
-					   sink.squares ? grad_norm(t) : 0.0);
+		rc = pb_optim_step_by_norm(&t->optim, t->params->data, t->grads.data, t->present, norm);
 	return rc ? rc : settle(t, e, rows, batch->n_scored);
 }
 

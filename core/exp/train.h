@@ -11,7 +11,9 @@ struct pb_trainer {
 	struct pb_params *params; /* trained in place; not owned */
 	struct pb_params grads;
 	bool *present;
-	double *squares; /* [table.n], of the gradients that are present */
+	struct pb_pool pool;
+	struct pb_view squares; /* [table.n] float64, of the gradients that are present */
+	double *squares_read;   /* [table.n] */
 	struct pb_optim optim;
 	bool has_optim;
 	struct pb_tape tape;

@@ -88,6 +88,8 @@ static int allocate(struct pb_optim *opt, const struct pb_optim_slot *slots)
 		return pb_fail_nomem(n * sizeof *opt->slots, "the optimizer's parameters");
 	if (opt->n_slots)
 		memcpy(opt->slots, slots, n * sizeof *slots);
+	if (!(opt->squares = table->alloc(context, n * sizeof *opt->squares)))
+		return pb_fail_nomem(n * sizeof *opt->squares, "the optimizer's state");
 	if (adam || opt->config.momentum > 0)
 		opt->first = table->alloc(context, size);
 	if (adam)
@@ -119,6 +121,7 @@ void pb_optim_finish(struct pb_optim *opt)
 {
 	if (opt->device) {
 		const struct pbk_table *table = pb_kernels(opt->device, opt->dtype);
+		table->free(opt->device->context, opt->squares);
 		table->free(opt->device->context, opt->second);
 		table->free(opt->device->context, opt->first);
 	}

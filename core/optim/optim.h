@@ -52,6 +52,7 @@ struct pb_optim {
 	int64_t extent;              /* elements of first and second */
 	void *first;                 /* Adam: mean of g; SGD: momentum; NULL for SGD without momentum */
 	void *second;                /* Adam: mean of g^2; NULL for SGD */
+	double *squares;             /* [n_slots] on the device: of gradients */
 };
 
 /* PyTorch's defaults (AdamW decays by 0.01, Adam and SGD by 0; lr 1e-3); no clipping, no warm-up. */

@@ -27,21 +27,12 @@ static const struct pbk_table *kernels(const struct pb_factors *f)
 	return pb_kernels(f->tape->device, f->tape->dtype);
 }
 
-/* Rows of each cell's dy up to the last that is not zero: later positions than the last scored one have none. Beyond
- * the first group an upper bound is enough. */
-static int64_t *used_rows(const struct pb_factors *f, const struct pb_view *dy, int64_t rows)
+/* Has the device count the rows of each cell's dy up to the last that is not zero: later positions than the last scored
+ * one have none. The groups of a parameter lie side by side in a row. */
+static void count_rows(struct pb_factors *f, int id, const struct pb_view *dy, int64_t rows)
 {
-	int64_t *used = pb_arena_array(&f->tape->arena, (size_t)f->n_cells, sizeof *used);
-	int64_t *group = pb_arena_array(&f->tape->arena, (size_t)f->n_cells, sizeof *group);
-	if (!used || !group)
-		return NULL;
-	for (int64_t g = 0; g < dy->shape[0]; g++) {
-		kernels(f)->rows_used(f->tape->device->context, f->n_cells, rows, dy->shape[2],
-				      pb_view_at(dy, g * dy->stride[0]), dy->stride[1], rows * dy->stride[1], group);
-		for (int64_t c = 0; c < f->n_cells; c++)
-			used[c] = group[c] > used[c] ? group[c] : used[c];
-	}
-	return used;
+	kernels(f)->rows_used(f->tape->device->context, f->n_cells, rows, dy->shape[0] * dy->shape[2], dy->data,
+			      dy->stride[1], rows * dy->stride[1], f->used + (int64_t)id * f->n_cells);
 }
 
 static int multiply_out(const struct pb_factors *f, struct pb_cell_gradient *g)
@@ -58,8 +49,9 @@ static int keep_outer(struct pb_grad_sink *base, int id, const struct pb_view *x
 {
 	struct pb_factors *f = (struct pb_factors *)base;
 	int64_t rows = dy->shape[1] / f->n_cells;
-	int64_t *used = used_rows(f, dy, rows);
-	int rc = used ? taken(f, id) : -PB_E_NOMEM;
+	int rc = taken(f, id);
+	if (!rc)
+		count_rows(f, id, dy, rows);
 	for (int64_t c = 0; !rc && c < f->n_cells; c++) {
 		struct pb_cell_gradient *g = slot(f, c, id);
 		if (!g)
@@ -67,7 +59,7 @@ static int keep_outer(struct pb_grad_sink *base, int id, const struct pb_view *x
 		*g = (struct pb_cell_gradient){
 			.form = PB_GRADIENT_MATRIX,
 			.groups = dy->shape[0],
-			.rank = used[c],
+			.rank = rows,
 			.k = x->shape[2],
 			.n = dy->shape[2],
 			.ldx = x->stride[1],
@@ -79,6 +71,24 @@ static int keep_outer(struct pb_grad_sink *base, int id, const struct pb_view *x
 		};
 		g->x.data = pb_view_at(x, c * rows * x->stride[1]);
 		g->dy.data = pb_view_at(dy, c * rows * dy->stride[1]);
+	}
+	return rc;
+}
+
+/* What waited for the device: ranks, and which gradients are smaller multiplied out. */
+int pb_factors_settle(struct pb_factors *f)
+{
+	const size_t count = (size_t)f->n_cells * (size_t)f->n_params;
+	int64_t *used = pb_arena_array(&f->tape->arena, count, sizeof *used);
+	if (!used)
+		return -PB_E_NOMEM;
+	kernels(f)->download(f->tape->device->context, used, f->used, count * sizeof *used);
+	int rc = pb_device_status(f->tape->device);
+	for (size_t i = 0; !rc && i < count; i++) {
+		struct pb_cell_gradient *g = &f->items[i];
+		if (g->form != PB_GRADIENT_MATRIX)
+			continue;
+		g->rank = used[i % (size_t)f->n_params * (size_t)f->n_cells + i / (size_t)f->n_params];
 		if (g->rank * (g->k + g->n) > g->k * g->n)
 			rc = multiply_out(f, g);
 	}
@@ -134,49 +144,45 @@ static int64_t distinct(const int32_t *ids, int64_t rows, int32_t *ret_ids, int3
 }
 
 /* One cell's gradient of a table: which rows there are, beginning with row `first` of all cells' (dy comes later), and where
- * each row of dy goes. Those behind `used` are zero and go nowhere (-1). */
-static int place_rows(const struct pb_factors *f, struct pb_cell_gradient *g, const int32_t *ids, int64_t rows, int64_t used,
-		      int64_t n, int64_t first, int32_t *ret_place)
+ * each row of dy goes. */
+static int place_rows(const struct pb_factors *f, struct pb_cell_gradient *g, const int32_t *ids, int64_t rows, int64_t n,
+		      int64_t first, int32_t *ret_place)
 {
 	int32_t *mine = pb_arena_array(&f->tape->arena, (size_t)rows, sizeof *mine);
-	for (int64_t r = 0; r < rows; r++)
-		ret_place[r] = -1;
 	if (!mine)
 		return -PB_E_NOMEM;
 	*g = (struct pb_cell_gradient){.form = PB_GRADIENT_ROWS, .groups = 1, .n = n, .lddy = n, .ids = mine};
-	g->rank = g->k = distinct(ids, used, mine, ret_place);
-	for (int64_t r = 0; r < used; r++)
+	g->rank = g->k = distinct(ids, rows, mine, ret_place);
+	for (int64_t r = 0; r < rows; r++)
 		ret_place[r] += (int32_t)first;
 	return 0;
 }
 
-/* All cells' rows lie one behind the other; what goes nowhere goes into one row more. */
+/* All cells' rows lie one behind the other, those of cells that get no gradient too. */
 static int keep_scatter(struct pb_grad_sink *base, int id, const int32_t *ids, const struct pb_view *dy)
 {
 	struct pb_factors *f = (struct pb_factors *)base;
 	int64_t rows = dy->shape[0] / f->n_cells, n = dy->shape[1], total = 0;
-	struct pb_view all, dy3 = pb_view_over(dy->data, dy->dtype, 3, (int64_t[]){1, dy->shape[0], n});
-	int64_t *used = used_rows(f, &dy3, rows);
+	struct pb_view all;
 	int32_t *place = pb_arena_array(&f->tape->arena, (size_t)dy->shape[0] + 1, sizeof *place);
-	int rc = used && place ? taken(f, id) : -PB_E_NOMEM;
+	int64_t *first = pb_arena_array(&f->tape->arena, (size_t)f->n_cells, sizeof *first);
+	int rc = place && first ? taken(f, id) : -PB_E_NOMEM;
 	for (int64_t c = 0; !rc && c < f->n_cells; c++) {
 		struct pb_cell_gradient unused, *g = slot(f, c, id);
-		rc = place_rows(f, g ? g : &unused, ids + c * rows, rows, g ? used[c] : 0, n, total, place + c * rows);
-		total += g && !rc ? g->rank : 0;
+		g = g ? g : &unused;
+		first[c] = total;
+		rc = place_rows(f, g, ids + c * rows, rows, n, total, place + c * rows);
+		total += rc ? 0 : g->rank;
 	}
-	for (int64_t r = 0; !rc && r < dy->shape[0]; r++)
-		place[r] = place[r] < 0 ? (int32_t)total : place[r];
 	if (!rc)
-		rc = pb_tensor_zeros(&f->tape->pool, f->tape->dtype, 2, (int64_t[]){total + 1, n}, &all);
+		rc = pb_tensor_zeros(&f->tape->pool, f->tape->dtype, 2, (int64_t[]){total, n}, &all);
 	if (rc)
 		return rc;
 	kernels(f)->scatter_add_rows(f->tape->device->context, dy->shape[0], n, all.data, place, dy->data);
-	for (int64_t c = 0, first = 0; c < f->n_cells; c++) {
+	for (int64_t c = 0; c < f->n_cells; c++) {
 		struct pb_cell_gradient *g = slot(f, c, id);
-		if (!g)
-			continue;
-		g->dy = pb_view_over(pb_view_at(&all, first * n), all.dtype, 2, (int64_t[]){g->rank, n});
-		first += g->rank;
+		if (g)
+			g->dy = pb_view_over(pb_view_at(&all, first[c] * n), all.dtype, 2, (int64_t[]){g->rank, n});
 	}
 	return 0;
 }
@@ -195,5 +201,8 @@ int pb_factors_begin(struct pb_factors *factors, struct pb_tape *tape, int n_par
 		.base = {&factor_ops}, .tape = tape, .n_params = n_params, .n_cells = n_cells, .examples = examples};
 	pb_tape_reset(tape, &factors->base);
 	factors->items = pb_arena_array(&tape->arena, count, sizeof *factors->items);
-	return factors->items ? 0 : -PB_E_NOMEM;
+	struct pb_view used; /* whole numbers, which are as wide */
+	int rc = factors->items ? pb_tensor_zeros(&tape->pool, PB_F64, 1, (int64_t[]){(int64_t)count}, &used) : -PB_E_NOMEM;
+	factors->used = rc ? NULL : used.data;
+	return rc;
 }

@@ -33,11 +33,14 @@ struct pb_factors {
 	int n_params;
 	int64_t n_cells, examples; /* examples of one cell */
 	struct pb_cell_gradient *items; /* [n_cells, n_params], in the tape's arena */
+	int64_t *used; /* [n_params, n_cells] on the device, in the tape's pool: rows of matrices' factors that are not zero */
 };
 
 /* Resets the tape to record for these factors, which must stay until the backward pass is over; what they hold stays until
  * the next reset. */
 int pb_factors_begin(struct pb_factors *factors, struct pb_tape *tape, int n_params, int64_t n_cells, int64_t examples);
+/* Behind the backward pass, for which it waits: the items are complete. */
+int pb_factors_settle(struct pb_factors *factors);
 static inline const struct pb_cell_gradient *pb_factors_cell(const struct pb_factors *factors, int64_t cell)
 {
 	return factors->items + cell * factors->n_params;

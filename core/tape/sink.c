@@ -27,8 +27,8 @@ static int arrived(struct pb_grad_sink *base, int id)
 	struct pb_dense_sink *sink = (struct pb_dense_sink *)base;
 	const struct pb_view *grad = &sink->grads[id];
 	if (sink->squares)
-		sink->squares[id] = pb_kernels(sink->device, grad->dtype)
-					    ->sum_squares(sink->device->context, pb_view_count(grad), grad->data);
+		pb_kernels(sink->device, grad->dtype)
+			->sum_squares(sink->device->context, pb_view_count(grad), grad->data, &sink->squares[id]);
 	return 0;
 }
 

@@ -34,7 +34,8 @@ struct pb_dense_sink {
 	int n_params;
 	const struct pb_view *grads; /* [n_params], contiguous, each shaped as its parameter; memory is the caller's */
 	bool *present;               /* [n_params]: a gradient arrived. Absent is not zero: the optimizer skips it */
-	double *squares;             /* [n_params], of those present, taken while they are in cache; NULL: not wanted */
+	double *squares;             /* [n_params] on the device, of those present, taken while they are in cache; NULL:
+				      * not wanted */
 };
 
 /* Clears `present`; a gradient is cleared, or written over, when its first contribution arrives. */

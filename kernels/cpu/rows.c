@@ -43,7 +43,7 @@ static double squares_range(int64_t n, const real *restrict x)
 }
 
 /* By a fixed number of parts, so that the number of threads does not change the sum. */
-static double sum_squares(pbk_context *context, int64_t n, const void *x)
+static void sum_squares(pbk_context *context, int64_t n, const void *x, double *sum)
 {
 	enum { PARTS = 64 };
 	double part[PARTS], total = 0;
@@ -54,7 +54,7 @@ static double sum_squares(pbk_context *context, int64_t n, const void *x)
 		});
 	for (int i = 0; i < PARTS; i++)
 		total += part[i];
-	return total;
+	*sum = total;
 }
 
 static void bias_add(pbk_context *context, int64_t rows, int64_t n, void *y, const void *bias)
@@ -120,13 +120,12 @@ static bool is_zero(int64_t n, const real *x)
 }
 
 static void rows_used(pbk_context *context, int64_t count, int64_t rows, int64_t n, const void *x, int64_t ld,
-		      int64_t stride, int64_t *host_used)
+		      int64_t stride, int64_t *used)
 {
 	PBK_PARALLEL(context, count, count * rows * n, for (int64_t i = begin; i < end; i++) {
-		int64_t used = rows;
-		while (used && is_zero(n, (const real *)x + i * stride + (used - 1) * ld))
-			used--;
-		host_used[i] = used;
+		used[i] = rows;
+		while (used[i] && is_zero(n, (const real *)x + i * stride + (used[i] - 1) * ld))
+			used[i]--;
 	});
 }
 

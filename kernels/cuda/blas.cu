@@ -19,6 +19,7 @@ static bool note_blas(pbk_context *context, cublasStatus_t status)
 static cublasHandle_t handle_of(pbk_context *context)
 {
 	cublasHandle_t handle = (cublasHandle_t)context->blas;
+	pbk_queue_send(context); /* what cuBLAS is called for comes behind it */
 	if (context->failure)
 		return NULL;
 	if (handle)

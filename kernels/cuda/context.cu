@@ -79,6 +79,7 @@ void pbk_cuda_close(pbk_context *context)
 		return;
 	if (context->stream)
 		cudaStreamSynchronize(context->stream);
+	pbk_queue_close(context);
 	pbk_blas_close(context);
 	cudaFreeHost(context->ring_host);
 	cudaFree(context->ring_device);
@@ -107,14 +108,23 @@ size_t pbk_cuda_memory_free(pbk_context *context)
 	return cudaMemGetInfo(&available, &total) == cudaSuccess ? available : 0;
 }
 
+bool pbk_wait(pbk_context *context)
+{
+	pbk_queue_send(context);
+	if (!pbk_note(context, cudaStreamSynchronize(context->stream)))
+		return false;
+	context->ring_at = context->ring_sent = 0; /* so that equal work stages to equal places */
+	return true;
+}
+
 static bool make_ring(pbk_context *context, size_t size)
 {
-	if (context->ring_size && !pbk_note(context, cudaStreamSynchronize(context->stream)))
+	if (context->ring_size && !pbk_wait(context))
 		return false;
 	cudaFreeHost(context->ring_host);
 	cudaFree(context->ring_device);
 	context->ring_host = context->ring_device = NULL;
-	context->ring_size = context->ring_at = 0;
+	context->ring_size = 0;
 	if (!pbk_note(context, cudaMallocHost((void **)&context->ring_host, size)) ||
 	    !pbk_note(context, cudaMalloc((void **)&context->ring_device, size)))
 		return false;
@@ -129,10 +139,7 @@ bool pbk_stage_room(pbk_context *context, size_t size)
 		return false;
 	if (size > context->ring_size)
 		return make_ring(context, size > RING_SIZE ? 2 * size : (size_t)RING_SIZE);
-	if (context->ring_at + size <= context->ring_size)
-		return true;
-	context->ring_at = 0;
-	return pbk_note(context, cudaStreamSynchronize(context->stream));
+	return context->ring_at + size <= context->ring_size || pbk_wait(context);
 }
 
 const void *pbk_stage(pbk_context *context, const void *host, size_t size)
@@ -140,13 +147,20 @@ const void *pbk_stage(pbk_context *context, const void *host, size_t size)
 	const size_t taken = (size + RING_UNIT - 1) / RING_UNIT * RING_UNIT;
 	if (!size || !pbk_stage_room(context, taken))
 		return NULL;
-	char *mine = context->ring_device + context->ring_at;
-	memcpy(context->ring_host + context->ring_at, host, size);
-	if (!pbk_note(context, cudaMemcpyAsync(mine, context->ring_host + context->ring_at, size, cudaMemcpyHostToDevice,
-					       context->stream)))
-		return NULL;
+	const size_t at = context->ring_at;
+	memcpy(context->ring_host + at, host, size);
 	context->ring_at += taken;
-	return mine;
+	return context->ring_device + at;
+}
+
+bool pbk_stage_send(pbk_context *context)
+{
+	const size_t from = context->ring_sent, size = context->ring_at - from;
+	if (!size)
+		return true;
+	context->ring_sent = context->ring_at;
+	return pbk_note(context, cudaMemcpyAsync(context->ring_device + from, context->ring_host + from, size,
+						 cudaMemcpyHostToDevice, context->stream));
 }
 
 void *pbk_cuda_workspace(pbk_context *context, size_t size)
@@ -155,7 +169,7 @@ void *pbk_cuda_workspace(pbk_context *context, size_t size)
 		return NULL;
 	if (size <= context->workspace_size && size)
 		return context->workspace;
-	if (context->workspace_size && !pbk_note(context, cudaStreamSynchronize(context->stream)))
+	if (context->workspace_size && !pbk_wait(context))
 		return NULL;
 	cudaFree(context->workspace);
 	context->workspace = NULL;
@@ -168,8 +182,9 @@ void *pbk_cuda_workspace(pbk_context *context, size_t size)
 
 void pbk_fetch(pbk_context *context, void *host, const void *device, size_t size)
 {
+	pbk_queue_send(context);
 	if (context->failure || !size)
 		return;
 	pbk_note(context, cudaMemcpyAsync(host, device, size, cudaMemcpyDeviceToHost, context->stream));
-	pbk_note(context, cudaStreamSynchronize(context->stream));
+	pbk_wait(context);
 }

@@ -13,6 +13,7 @@
 extern "C" {
 #include "backend.h"
 }
+#include "queue.h"
 
 enum { WARP = 32, BLOCK = 256 };
 
@@ -23,8 +24,9 @@ struct pbk_context {
 	void *blas; /* cublasHandle_t, made when first needed */
 	int failure; /* enum pbk_error since the last sync */
 	char why[256];
+	struct pbk_queue *queue; /* of launches; made when first needed */
 	char *ring_host, *ring_device; /* of lists on their way to the device */
-	size_t ring_size, ring_at;
+	size_t ring_size, ring_at, ring_sent; /* those before ring_sent are on it */
 	void *workspace;
 	size_t workspace_size;
 };
@@ -34,26 +36,17 @@ bool pbk_note(pbk_context *context, cudaError_t error);
 
 /* Makes room so that lists of `size` bytes together (each rounded up to 256) can be staged in a row. */
 bool pbk_stage_room(pbk_context *context, size_t size);
-/* A copy of a host list on the device, for kernels launched next. NULL where that fails, or size is 0. */
+/* Where a copy of a host list is going to be on the device, for kernels launched next. NULL where that fails, or size is
+ * 0. */
 const void *pbk_stage(pbk_context *context, const void *host, size_t size);
+/* Begins the transfer of what is staged. Returns whether all is well. */
+bool pbk_stage_send(pbk_context *context);
+/* Sends all launches and waits for them. Returns whether all is well. */
+bool pbk_wait(pbk_context *context);
 /* Device memory until the next call for it; kept and grown. NULL: there is none, which the context remembers. */
 void *pbk_cuda_workspace(pbk_context *context, size_t size);
 /* Waits, then copies to the host. */
 void pbk_fetch(pbk_context *context, void *host, const void *device, size_t size);
-
-/* kernel<<<grid, block>>>(arguments...), in the stream's order. An empty grid is no launch. */
-template <class... Parameters, class... Arguments>
-void pbk_launch(pbk_context *context, void (*kernel)(Parameters...), dim3 grid, unsigned block, Arguments... arguments)
-{
-	if (!grid.x || !grid.y || !grid.z || context->failure)
-		return;
-#ifdef __CUDACC__
-	kernel<<<grid, block, 0, context->stream>>>(static_cast<Parameters>(arguments)...);
-#else
-	pbk_emulate(grid, block, [&] { kernel(static_cast<Parameters>(arguments)...); });
-#endif
-	pbk_note(context, cudaGetLastError());
-}
 
 /* Blocks of `block` threads for one thread per element. */
 static inline dim3 pbk_grid(int64_t count, int block = BLOCK)

@@ -19,6 +19,12 @@ template <class real> struct product {
 	int splits;
 };
 
+/* What C becomes; each rounding is written out, so that it is the same wherever this stands. */
+template <class real> static __device__ __forceinline__ real scaled(const product<real> &p, real total, const real *c)
+{
+	return p.beta == 0 ? p.alpha * total : fma(p.alpha, total, p.beta * *c);
+}
+
 /* One thread's share of loading a tile [DEPTH, WIDTH] of A or B from rows (or columns) `first` .. of `limit`. */
 template <class real, int WIDTH> struct loader {
 	static constexpr int each = WIDTH * DEPTH / THREADS;
@@ -97,7 +103,7 @@ static __global__ void __launch_bounds__(THREADS) gemm_kernel(const product<real
 			if (p.parts)
 				p.parts[((int64_t)blockIdx.z * p.m + row + r) * p.n + column + s] = total[r][s];
 			else
-				*c = p.beta == 0 ? p.alpha * total[r][s] : p.alpha * total[r][s] + p.beta * *c;
+				*c = scaled(p, total[r][s], c);
 		}
 }
 
@@ -112,7 +118,7 @@ template <class real> static __global__ void join_kernel(const product<real> p)
 	real total = part[0];
 	for (int s = 1; s < p.splits; s++)
 		total += part[s * size];
-	*c = p.beta == 0 ? p.alpha * total : p.alpha * total + p.beta * *c;
+	*c = scaled(p, total, c);
 }
 
 template <class real, int BM, int BN, int TM, int TN>

@@ -28,28 +28,29 @@ static void *device_alloc(pbk_context *context, size_t size)
 /* What was launched may still use it; cudaFree waits. */
 static void device_free(pbk_context *context, void *memory)
 {
-	if (memory)
-		pbk_note(context, cudaFree(memory));
+	if (!memory)
+		return;
+	pbk_queue_send(context);
+	pbk_note(context, cudaFree(memory));
 }
 
 static void device_zero(pbk_context *context, void *dst, size_t size)
 {
-	if (size)
-		pbk_note(context, cudaMemsetAsync(dst, 0, size, context->stream));
+	pbk_queue_zero(context, dst, size);
 }
 
 static void device_copy(pbk_context *context, void *dst, const void *src, size_t size)
 {
-	if (size)
-		pbk_note(context, cudaMemcpyAsync(dst, src, size, cudaMemcpyDeviceToDevice, context->stream));
+	pbk_queue_copy(context, dst, src, size);
 }
 
 static void device_upload(pbk_context *context, void *dst, const void *src, size_t size)
 {
 	if (!size)
 		return;
+	pbk_queue_send(context);
 	pbk_note(context, cudaMemcpyAsync(dst, src, size, cudaMemcpyHostToDevice, context->stream));
-	pbk_note(context, cudaStreamSynchronize(context->stream));
+	pbk_wait(context);
 }
 
 static void device_download(pbk_context *context, void *dst, const void *src, size_t size)
@@ -61,7 +62,7 @@ static void device_download(pbk_context *context, void *dst, const void *src, si
 
 static int device_sync(pbk_context *context)
 {
-	pbk_note(context, cudaStreamSynchronize(context->stream));
+	pbk_wait(context);
 	const int failure = context->failure;
 	context->failure = PBK_OK;
 	return failure;

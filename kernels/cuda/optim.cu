@@ -36,9 +36,10 @@ static __device__ __forceinline__ real lerp(real from, real to, real weight, rea
 }
 
 template <class real>
-static __global__ void adam_kernel(adam_constants<real> c, int64_t n, real *p, const real *g, real *m, real *v)
+static __global__ void adam_kernel(const adam_constants<real> *constants, int64_t n, real *p, const real *g, real *m, real *v)
 {
 	const int64_t i = element();
+	const adam_constants<real> c = *constants;
 	if (i >= n)
 		return;
 	const real decayed = p[i] * c.decay, grad = g[i] * c.grad_scale + c.l2 * p[i];
@@ -51,9 +52,10 @@ static __global__ void adam_kernel(adam_constants<real> c, int64_t n, real *p, c
 
 /* The buffer may be NULL. At the first step it is not read. */
 template <class real>
-static __global__ void sgd_kernel(sgd_constants<real> c, int64_t n, real *p, const real *g, real *buffer)
+static __global__ void sgd_kernel(const sgd_constants<real> *constants, int64_t n, real *p, const real *g, real *buffer)
 {
 	const int64_t i = element();
+	const sgd_constants<real> c = *constants;
 	if (i >= n)
 		return;
 	const real grad = g[i] * c.grad_scale + c.l2 * p[i];
@@ -69,14 +71,22 @@ static __global__ void sgd_kernel(sgd_constants<real> c, int64_t n, real *p, con
 template <class real>
 static void adam(pbk_context *context, const struct pbk_adam *a, int64_t n, void *p, const void *g, void *m, void *v)
 {
-	pbk_launch(context, adam_kernel<real>, pbk_grid(n), BLOCK, adam_constants<real>(*a), n, p, g, m, v);
+	/* In memory, since they differ from step to step, and equal launches can be replayed. */
+	const adam_constants<real> constants(*a);
+	const adam_constants<real> *staged =
+		(const adam_constants<real> *)pbk_stage(context, &constants, sizeof constants);
+	if (staged)
+		pbk_launch(context, adam_kernel<real>, pbk_grid(n), BLOCK, staged, n, p, g, m, v);
 }
 
 template <class real>
 static void sgd(pbk_context *context, const struct pbk_sgd *s, int64_t n, void *p, const void *g, void *buffer)
 {
-	pbk_launch(context, sgd_kernel<real>, pbk_grid(n), BLOCK, sgd_constants<real>(*s), n, p, g,
-		   s->momentum == 0 ? nullptr : buffer);
+	const sgd_constants<real> constants(*s);
+	const sgd_constants<real> *staged = (const sgd_constants<real> *)pbk_stage(context, &constants, sizeof constants);
+	if (staged)
+		pbk_launch(context, sgd_kernel<real>, pbk_grid(n), BLOCK, staged, n, p, g,
+			   s->momentum == 0 ? nullptr : buffer);
 }
 
 template <class real> void pbk_cuda_fill_optim(struct pbk_table *table)

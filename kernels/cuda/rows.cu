@@ -44,16 +44,24 @@ template <class real> static __global__ void squares_kernel(int64_t n, const rea
 		part[blockIdx.x] = total;
 }
 
-template <class real> static double sum_squares(pbk_context *context, int64_t n, const void *x)
+static __global__ void add_parts_kernel(int64_t n, const double *part, double *sum)
 {
-	const int64_t blocks = (n + BLOCK - 1) / BLOCK, parts = blocks < MOST_PARTS ? blocks : MOST_PARTS;
-	double part[MOST_PARTS], total = 0;
-	double *sums = parts ? (double *)pbk_cuda_workspace(context, sizeof part) : NULL;
-	pbk_launch(context, squares_kernel<real>, dim3((unsigned)parts), BLOCK, n, x, sums);
-	pbk_fetch(context, part, sums, (size_t)parts * sizeof *part);
-	for (int64_t i = 0; i < parts && !context->failure; i++)
+	double total = 0;
+	for (int64_t i = threadIdx.x; i < n; i += blockDim.x)
 		total += part[i];
-	return total;
+	total = block_sum(total);
+	if (!threadIdx.x)
+		*sum = total;
+}
+
+template <class real> static void sum_squares(pbk_context *context, int64_t n, const void *x, double *sum)
+{
+	const int64_t blocks = n ? (n + BLOCK - 1) / BLOCK : 1, parts = blocks < MOST_PARTS ? blocks : MOST_PARTS;
+	double *part = (double *)pbk_cuda_workspace(context, (size_t)MOST_PARTS * sizeof *part);
+	if (!part)
+		return;
+	pbk_launch(context, squares_kernel<real>, dim3((unsigned)parts), BLOCK, n, x, part);
+	pbk_launch(context, add_parts_kernel, dim3(1), BLOCK, parts, part, sum);
 }
 
 /* Blocks of one row each, and several where it is long. */
@@ -238,17 +246,11 @@ static __global__ void used_kernel(int64_t count, int64_t rows, int64_t n, const
 
 template <class real>
 static void rows_used(pbk_context *context, int64_t count, int64_t rows, int64_t n, const void *x, int64_t ld,
-		      int64_t stride, int64_t *host_used)
+		      int64_t stride, int64_t *used)
 {
-	const size_t size = (size_t)count * sizeof *host_used;
-	void *used = size ? pbk_cuda_workspace(context, size) : NULL;
-	if (used)
-		pbk_note(context, cudaMemsetAsync(used, 0, size, context->stream));
+	pbk_queue_zero(context, used, (size_t)count * sizeof *used);
 	pbk_launch(context, used_kernel<real>, pbk_grid(count * rows * WARP), BLOCK, count, rows, n, x, ld, stride,
-		   used);
-	pbk_fetch(context, host_used, used, size);
-	if (context->failure && size)
-		memset(host_used, 0, size);
+		   (unsigned long long *)used);
 }
 
 template <class real> void pbk_cuda_fill_rows(struct pbk_table *table)

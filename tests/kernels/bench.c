@@ -61,8 +61,8 @@ static void call_case(void *argument)
 static void bench_case(const struct kernel_case *kc, const struct pbk_table *fast, const struct pbk_table *plain,
 		       int64_t rows, int64_t n)
 {
-	struct timed_case timed = {kc, {.context = test_context, .rows = rows, .n = n}};
-	double bytes = 0;
+	double bytes = 0, sum;
+	struct timed_case timed = {kc, {.context = test_context, .rows = rows, .n = n, .sum = &sum}};
 	int32_t *ids = calloc((size_t)rows, sizeof *ids);
 	if (!ids)
 		abort();

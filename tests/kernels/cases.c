@@ -64,7 +64,11 @@ KERNEL(add_to, t->add(ctx, rows *n, c->x[0], c->x[0], c->x[1]))
 FORMULA(add_to, EACH(i) D(0)[i] += D(1)[i])
 KERNEL(axpy, t->axpy(ctx, rows *n, 0.7, c->x[0], c->x[1]))
 FORMULA(axpy, EACH(i) D(1)[i] += 0.7 * D(0)[i])
-KERNEL(sum_squares, c->result = t->sum_squares(ctx, rows *n, c->x[0]))
+static void k_sum_squares(struct call *c)
+{
+	c->table->sum_squares(c->context, c->rows * c->n, c->x[0], c->sum);
+	c->table->download(c->context, &c->result, c->sum, sizeof c->result);
+}
 FORMULA(sum_squares, EACH(i) c->result += D(0)[i] * D(0)[i])
 
 /* Rows. */

@@ -16,7 +16,8 @@ struct call {
 	int64_t rows, n;
 	void *x[MAX_OPERANDS];
 	const int32_t *ids; /* [rows], each below VOCAB */
-	double result;      /* of a kernel that returns one */
+	double *sum;        /* on the device: where a kernel that gives a number puts it */
+	double result;      /* that number */
 };
 
 struct kernel_case {

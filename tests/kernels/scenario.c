@@ -48,6 +48,7 @@ static void run_case(const struct kernel_case *kc)
 	static const int32_t ids[] = {3, 0, 10, 3, 7};
 	struct call call = {.table = t, .context = context, .rows = 5, .n = 19, .ids = ids};
 	const int operands = (int)strlen(kc->operands);
+	call.sum = put(1, -1);
 	for (int k = 0; k < operands; k++)
 		call.x[k] = put(case_size(kc, k, call.rows, call.n), strchr("SQ", kc->operands[k]) ? 0.25 : -1);
 	kc->kernel(&call);
@@ -150,9 +151,11 @@ static void run_rows_used(void)
 {
 	int64_t used[4] = {0};
 	double *x = put(4 * 30, -1);
+	int64_t *counted = (int64_t *)put(4, -1);
 	t->zero(context, x, 30 * sizeof *x);
 	t->zero(context, x + 45, 15 * sizeof *x);
-	t->rows_used(context, 4, 6, 5, x, 5, 30, used);
+	t->rows_used(context, 4, 6, 5, x, 5, 30, counted);
+	t->download(context, used, counted, sizeof used);
 	for (int i = 0; i < 4; i++) {
 		ck_assert(used[i] >= 0 && used[i] <= 6);
 		note((double)used[i]);

@@ -27,7 +27,7 @@ START_TEST(every_thread_runs_once)
 {
 	static int runs[3][2][5][70];
 	set_order(_i);
-	pbk_emulate(dim3(5, 2, 3), 70, [] {
+	pbk_emulate(dim3(5, 2, 3), 70, nullptr, [] {
 		ck_assert(blockDim.x == 70 && gridDim.x == 5 && gridDim.y == 2 && gridDim.z == 3);
 		runs[blockIdx.z][blockIdx.y][blockIdx.x][threadIdx.x]++;
 	});
@@ -58,7 +58,7 @@ START_TEST(barriers_order_memory_of_a_block)
 	set_order(_i);
 	for (int i = 0; i < 800; i++)
 		x[i] = i;
-	pbk_emulate(dim3(4), 256, [&] { turn(x, 200, 3); });
+	pbk_emulate(dim3(4), 256, nullptr, [&] { turn(x, 200, 3); });
 	for (int i = 0; i < 800; i++)
 		ck_assert_int_eq(x[i], i / 200 * 200 + 199 - i % 200);
 }
@@ -72,7 +72,7 @@ START_TEST(missing_barrier_is_seen_in_one_order_or_the_other)
 		__shared__ int part[64];
 		memset(part, 0, sizeof part);
 		set_order(reverse);
-		pbk_emulate(dim3(1), 64, [&] {
+		pbk_emulate(dim3(1), 64, nullptr, [&] {
 			part[threadIdx.x] = 1;
 			seen[reverse][threadIdx.x] = part[63 - threadIdx.x];
 		});
@@ -82,11 +82,30 @@ START_TEST(missing_barrier_is_seen_in_one_order_or_the_other)
 }
 END_TEST
 
+/* Each round: write, barrier, read. Without a second barrier a warp that is ahead writes before the others have read. */
+START_TEST(barrier_missing_between_rounds_is_seen)
+{
+	static int wrong;
+	set_order(_i);
+	pbk_emulate(dim3(1), 128, nullptr, [] {
+		__shared__ int part[4];
+		for (int round = 0; round < 2; round++) {
+			const int mine = __shfl_sync(ALL, round, 0);
+			if (threadIdx.x % 32 == 0)
+				part[threadIdx.x / 32] = mine;
+			__syncthreads();
+			wrong += part[0] + part[1] + part[2] + part[3] != 4 * round;
+		}
+	});
+	ck_assert_int_gt(wrong, 0);
+}
+END_TEST
+
 START_TEST(shuffles_move_values_within_a_warp)
 {
 	static double by_xor[96], by_lane[96], from_below[96];
 	set_order(_i);
-	pbk_emulate(dim3(1), 96, [] {
+	pbk_emulate(dim3(1), 96, nullptr, [] {
 		const double mine = threadIdx.x + 0.5;
 		by_xor[threadIdx.x] = __shfl_xor_sync(ALL, mine, 5);
 		by_lane[threadIdx.x] = __shfl_sync(ALL, mine, 7);
@@ -106,7 +125,7 @@ START_TEST(sum_over_a_block)
 {
 	static float sum[2][128];
 	set_order(_i);
-	pbk_emulate(dim3(2), 128, [] {
+	pbk_emulate(dim3(2), 128, nullptr, [] {
 		__shared__ float part[4];
 		float x = static_cast<float>(threadIdx.x) * static_cast<float>(blockIdx.x + 1);
 		for (int distance = 16; distance; distance /= 2)
@@ -126,7 +145,7 @@ START_TEST(lanes_of_the_mask_are_enough)
 {
 	static int got[32];
 	set_order(_i);
-	pbk_emulate(dim3(1), 32, [] {
+	pbk_emulate(dim3(1), 32, nullptr, [] {
 		const int lane = static_cast<int>(threadIdx.x);
 		if (lane < 16)
 			got[lane] = __shfl_xor_sync(0xffffu, lane, 1);
@@ -143,7 +162,7 @@ START_TEST(atomics_return_what_was_there)
 {
 	static int total;
 	static unsigned long long largest, before;
-	pbk_emulate(dim3(3), 40, [] {
+	pbk_emulate(dim3(3), 40, nullptr, [] {
 		atomicAdd(&total, 2);
 		before += atomicMax(&largest, threadIdx.x) > 39;
 	});
@@ -162,7 +181,7 @@ void expect_abort(void (*kernel)(), unsigned block, const char *text)
 	ck_assert_int_ge(child, 0);
 	if (!child) {
 		dup2(ends[1], STDERR_FILENO);
-		pbk_emulate(dim3(1), block, kernel);
+		pbk_emulate(dim3(1), block, nullptr, kernel);
 		_exit(0);
 	}
 	close(ends[1]);
@@ -243,6 +262,7 @@ int main()
 	tcase_add_loop_test(tcase, every_thread_runs_once, 0, 2);
 	tcase_add_loop_test(tcase, barriers_order_memory_of_a_block, 0, 2);
 	tcase_add_test(tcase, missing_barrier_is_seen_in_one_order_or_the_other);
+	tcase_add_loop_test(tcase, barrier_missing_between_rounds_is_seen, 0, 2);
 	tcase_add_loop_test(tcase, shuffles_move_values_within_a_warp, 0, 2);
 	tcase_add_loop_test(tcase, sum_over_a_block, 0, 2);
 	tcase_add_loop_test(tcase, lanes_of_the_mask_are_enough, 0, 2);

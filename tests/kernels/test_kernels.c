@@ -22,6 +22,7 @@ static struct work work_new(const struct kernel_case *kc, const struct pbk_table
 {
 	struct work w = {.count = (int)strlen(kc->operands)};
 	w.call = (struct call){.table = table, .context = test_context, .rows = rows, .n = n};
+	w.call.sum = table ? test_alloc(sizeof *w.call.sum) : NULL;
 	random_seed((uint64_t)(rows * 1000 + n));
 	for (int k = 0; k < w.count; k++) {
 		w.operand[k] = guarded_new(real_size, case_size(kc, k, rows, n), k);
@@ -44,6 +45,8 @@ static void work_free(struct work *w)
 	for (int k = 0; k < w->count; k++)
 		guarded_free(&w->operand[k]);
 	free(w->ids);
+	if (w->call.sum)
+		test_free(w->call.sum);
 }
 
 /* Sums gather rounding as they go; the formula is in double. */

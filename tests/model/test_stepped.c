@@ -38,6 +38,7 @@ static struct pb_var *batched_pass(void)
 	ck_assert_ok(pb_model_forward(&all.model, &pass, &logits));
 	seed_of(&all, &logits->value, &seed);
 	ck_assert_ok(pb_tape_backward(&all.tape, logits, &seed));
+	ck_assert_ok(pb_factors_settle(&factors));
 	return logits;
 }
 

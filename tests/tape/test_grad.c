@@ -138,7 +138,7 @@ struct rig {
 	struct pb_view grads[2];
 	struct pb_weight w[2];
 	bool present[2];
-	double squares[2];
+	struct pb_view squares; /* [2] */
 };
 
 static void rig_init(struct rig *rig, uint32_t dtype)
@@ -146,6 +146,7 @@ static void rig_init(struct rig *rig, uint32_t dtype)
 	memset(rig, 0, sizeof *rig);
 	pb_tape_init(&rig->tape, &device, dtype);
 	pb_pool_init(&rig->pool, &device);
+	ck_assert_ok(pb_tensor_zeros(&rig->pool, PB_F64, 1, (int64_t[]){2}, &rig->squares));
 	pb_dense_sink_init(&rig->sink, &device, 2, rig->grads, rig->present);
 	pb_tape_reset(&rig->tape, &rig->sink.base);
 }
@@ -225,7 +226,7 @@ static void run(struct rig *rig, const struct subject *s, const struct trial *t,
 	struct pb_var *in[3] = {NULL, NULL, NULL};
 	pb_tape_reset(&rig->tape, &rig->sink.base);
 	pb_dense_sink_init(&rig->sink, &device, 2, rig->grads, rig->present);
-	rig->sink.squares = rig->squares;
+	rig->sink.squares = rig->squares.data;
 	for (int i = 0; i < 3; i++)
 		if (s->in[i])
 			in[i] = (constants >> i & 1 ? rig_constant : rig_leaf)(rig, t, s->in[i], t->x[i]);
@@ -446,12 +447,14 @@ END_TEST
 static void check_squares(const struct subject *s, const struct trial *t, const struct rig *rig,
                           const struct outcome *got)
 {
+	double squares[2];
+	ck_assert_ok(pb_view_read(&device, &rig->squares, squares));
 	for (int i = 0; i < 2; i++) {
 		double want = 0;
 		for (int64_t j = 0; s->param[i] && j < count_of(t, s->param[i]); j++)
 			want += got->dw[i][j] * got->dw[i][j];
-		if (s->param[i] && !(fabs(rig->squares[i] - want) <= 1e-12 * want))
-			ck_abort_msg("%s: the squares of dw%d are %.12g, not %.12g", s->name, i, rig->squares[i], want);
+		if (s->param[i] && !(fabs(squares[i] - want) <= 1e-12 * want))
+			ck_abort_msg("%s: the squares of dw%d are %.12g, not %.12g", s->name, i, squares[i], want);
 	}
 }
 
@@ -475,7 +478,7 @@ START_TEST(gradients_of_a_parameter_used_twice_add_up)
 	struct rig rig;
 	const double x[] = {5, -6, 7}, w[] = {2, 3, -4}, b[] = {1, 1, 2};
 	rig_init(&rig, PB_F64);
-	rig.sink.squares = rig.squares;
+	rig.sink.squares = rig.squares.data;
 	rig_param(&rig, &small, 0, "d", w);
 	rig_param(&rig, &small, 1, "d", b);
 	struct pb_var *once = pb_op_affine(&rig.tape, rig_leaf(&rig, &small, "bpd", x), &rig.w[0], &rig.w[1]);
@@ -487,7 +490,9 @@ START_TEST(gradients_of_a_parameter_used_twice_add_up)
 		ck_assert_double_eq_tol(dw[i], small.seed[i] * (2 * x[i] * w[i] + b[i]), 1e-12);
 		ck_assert_double_eq_tol(db[i], small.seed[i] * (w[i] + 1), 1e-12);
 	}
-	ck_assert_double_eq_tol(rig.squares[0], dw[0] * dw[0] + dw[1] * dw[1] + dw[2] * dw[2], 1e-9);
+	double squares[2];
+	ck_assert_ok(pb_view_read(&device, &rig.squares, squares));
+	ck_assert_double_eq_tol(squares[0], dw[0] * dw[0] + dw[1] * dw[1] + dw[2] * dw[2], 1e-9);
 	rig_finish(&rig);
 }
 END_TEST

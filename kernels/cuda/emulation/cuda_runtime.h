@@ -1,9 +1,9 @@
 /* cuda_runtime.h: what the CUDA kernels use of CUDA, as ordinary C++ on the host, so that their logic is tested where
  * there is no GPU. In place of the toolkit's header of this name; only built for tests.
  *
- * A launch runs its blocks one after the other and a block's threads as fibres on one thread of the host: each runs to its
- * next barrier or warp shuffle. What CUDA leaves undefined ends the program with a message: a barrier that some threads
- * wait at in another place, a shuffle whose lanes are not all there. Environment:
+ * A launch runs its blocks one after the other and a block's threads as fibres on one thread of the host: warp by warp,
+ * each as far as it comes, to the next barrier of the block. What CUDA leaves undefined ends the program with a message: a
+ * barrier that some threads wait at in another place, a shuffle whose lanes are not all there. Environment:
  *   PBK_EMULATION_ORDER=reverse   threads run from the last to the first, which shows missing barriers
  *   PBK_EMULATION_GUARD=1         device memory cannot be touched but by kernels and copies
  *   PBK_EMULATION_COUNT=1         at the end of the program: how often the device was asked for something
@@ -43,7 +43,8 @@ using std::fabs;
 using std::log;
 using std::sqrt;
 
-void pbk_emulate(dim3 grid, unsigned block, const std::function<void()> &thread);
+typedef struct pbk_emulated_stream *cudaStream_t;
+void pbk_emulate(dim3 grid, unsigned block, cudaStream_t stream, const std::function<void()> &thread);
 void pbk_emulated_barrier(int line);
 void pbk_emulated_warp_barrier(unsigned mask);
 /* A lane's 8 bytes, of two rounds in turn. */
@@ -119,7 +120,8 @@ enum cudaError_t {
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount = 16, cudaDevAttrComputeCapabilityMajor = 75 };
 enum { cudaStreamNonBlocking = 1 };
-typedef struct pbk_emulated_stream *cudaStream_t;
+enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
+typedef struct pbk_emulated_graph *cudaGraph_t, *cudaGraphExec_t;
 struct cudaDeviceProp {
 	char name[256];
 };
@@ -146,5 +148,13 @@ cudaError_t cudaDeviceGetAttribute(int *ret_value, cudaDeviceAttr attribute, int
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *ret_properties, int device);
 cudaError_t cudaDriverGetVersion(int *ret_version);
 cudaError_t cudaRuntimeGetVersion(int *ret_version);
+
+/* Between these two, launches and copies go into the graph and are not done. */
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *ret_graph);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *ret_exec, cudaGraph_t graph, unsigned long long flags);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream);
+cudaError_t cudaGraphDestroy(cudaGraph_t graph);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec);
 
 #endif

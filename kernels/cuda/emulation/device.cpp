@@ -22,14 +22,14 @@ cudaError_t lost = cudaSuccess; /* every call fails with it from now on */
 
 /* What a run asked of the device, told at the end. */
 struct tally {
-	long launches, copies, waits, allocations;
+	long launches, graphs, copies, waits, allocations;
 
 	~tally()
 	{
 		const char *count = getenv("PBK_EMULATION_COUNT");
 		if (count && *count == '1')
-			fprintf(stderr, "emulated device: %ld launches, %ld copies, %ld waits, %ld allocations\n", launches,
-				copies, waits, allocations);
+			fprintf(stderr, "emulated device: %ld launches, %ld graphs, %ld copies, %ld waits, %ld allocations\n",
+				launches, graphs, copies, waits, allocations);
 	}
 } tally;
 
@@ -138,25 +138,33 @@ cudaError_t cudaFreeHost(void *memory)
 	return cudaSuccess;
 }
 
-cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t size, cudaMemcpyKind, cudaStream_t)
+/* Memory operations as kernels: they may touch device memory. */
+static cudaError_t work(const std::function<void()> &what)
 {
-	tally.copies++;
 	if (lost)
 		return lost;
+	if (pbk_emulated_capture([=] { work(what); }))
+		return cudaSuccess;
 	open_memory();
-	memmove(dst, src, size);
+	what();
 	close_memory();
 	return cudaSuccess;
 }
 
+void pbk_emulated_count_graph()
+{
+	tally.graphs++;
+}
+
+cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t size, cudaMemcpyKind, cudaStream_t)
+{
+	tally.copies++;
+	return work([=] { memmove(dst, src, size); });
+}
+
 cudaError_t cudaMemsetAsync(void *dst, int byte, size_t size, cudaStream_t)
 {
-	if (lost)
-		return lost;
-	open_memory();
-	memset(dst, byte, size);
-	close_memory();
-	return cudaSuccess;
+	return work([=] { memset(dst, byte, size); });
 }
 
 cudaError_t cudaMemGetInfo(size_t *ret_free, size_t *ret_total)

@@ -170,26 +170,45 @@ bool is_reversed()
 	return order && !strcmp(order, "reverse");
 }
 
-void run_block(unsigned block, bool reversed)
+/* One warp, as far as it comes without the others. */
+bool run_warp(unsigned first, unsigned block, bool reversed)
 {
-	for (unsigned t = 0; t < block; t++)
-		fibres[t].waits = READY;
-	for (bool moved = true, left = true; left;) {
-		left = moved = false;
-		for (unsigned i = 0; i < block; i++) {
-			const unsigned t = reversed ? block - 1 - i : i;
+	const unsigned lanes = LANES, n = block - first < lanes ? block - first : lanes;
+	bool moved = false;
+	do
+		for (unsigned i = 0; i < n; i++) {
+			const unsigned t = first + (reversed ? n - 1 - i : i);
 			if (fibres[t].waits == READY) {
 				run(t);
 				moved = true;
 			}
-			left |= fibres[t].waits != DONE;
 		}
-		for (unsigned first = 0; first < block; first += LANES)
-			moved |= release_warp(first, block);
+	while (release_warp(first, block));
+	return moved;
+}
+
+bool is_done(unsigned block)
+{
+	for (unsigned t = 0; t < block; t++)
+		if (fibres[t].waits != DONE)
+			return false;
+	return true;
+}
+
+/* Warp by warp from barrier to barrier: what one of them does too early, the next ones see. */
+void run_block(unsigned block, bool reversed)
+{
+	const unsigned warps = (block + LANES - 1) / LANES;
+	for (unsigned t = 0; t < block; t++)
+		fibres[t].waits = READY;
+	for (bool moved = true; moved && !is_done(block);) {
+		moved = false;
+		for (unsigned w = 0; w < warps; w++)
+			moved |= run_warp(LANES * (reversed ? warps - 1 - w : w), block, reversed);
 		moved |= release_block(block);
-		if (left && !moved)
-			fail("waits for threads that do not come");
 	}
+	if (!is_done(block))
+		fail("waits for threads that do not come");
 }
 
 }
@@ -225,7 +244,7 @@ void pbk_emulated_warp_barrier(unsigned mask)
 	to_scheduler();
 }
 
-void pbk_emulate(dim3 grid, unsigned block, const std::function<void()> &thread)
+static void emulate(dim3 grid, unsigned block, const std::function<void()> &thread)
 {
 	const bool reversed = is_reversed();
 	if (block > MOST_THREADS || !block)
@@ -242,4 +261,10 @@ void pbk_emulate(dim3 grid, unsigned block, const std::function<void()> &thread)
 			for (blockIdx.x = 0; blockIdx.x < grid.x; blockIdx.x++)
 				run_block(block, reversed);
 	pbk_emulated_launch_ends();
+}
+
+void pbk_emulate(dim3 grid, unsigned block, cudaStream_t, const std::function<void()> &thread)
+{
+	if (!pbk_emulated_capture([=] { emulate(grid, block, thread); }))
+		emulate(grid, block, thread);
 }
