@@ -194,6 +194,11 @@ struct pbk_table {
 	void (*softmax_backward)(pbk_context *, int64_t rows, int64_t n, const void *y, const void *dy,
 				 void *dx); /* dx += y*(dy - sum(y*dy)) */
 
+	/* scores[r], on the device, = -log softmax(logits[r])[host_answers[r]], in double; dlogits[r] = weight times its
+	 * gradient. dlogits may be NULL. */
+	void (*cross_entropy)(pbk_context *, int64_t rows, int64_t n, const void *logits, const int32_t *host_answers,
+			      double weight, double *scores, void *dlogits);
+
 	/* Optimizers, in place on p and the state; g is only read. */
 	void (*adam)(pbk_context *, const struct pbk_adam *, int64_t n, void *p, const void *g, void *m, void *v);
 	void (*sgd)(pbk_context *, const struct pbk_sgd *, int64_t n, void *p, const void *g,

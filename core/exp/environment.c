@@ -55,6 +55,23 @@ static const char *cpu_name(struct pb_arena *arena)
 	return name;
 }
 
+/* Products other than float32's come with their error. */
+static int add_matmul(struct list *list, const struct pb_plan *plan)
+{
+	const char *name = pb_matmul_names[plan->config->matmul];
+	double error;
+	if (!plan->device->backend)
+		return 0;
+	int rc = plan->config->matmul ? pb_device_matmul_error(plan->device, &error) : 0;
+	if (!rc)
+		add(list, "matmul",
+		    plan->config->matmul
+			    ? pb_arena_printf(list->arena, "%s: elements of a product off by up to %.1e of their rms", name,
+					      error)
+			    : name);
+	return rc;
+}
+
 int pb_environment(const struct pb_plan *plan, const char *engine, struct pb_arena *arena, struct pb_result_run *result)
 {
 	struct list list = {arena, pb_arena_array(arena, MAX_PAIRS, sizeof *list.items), 0};
@@ -76,8 +93,9 @@ int pb_environment(const struct pb_plan *plan, const char *engine, struct pb_are
 	add(&list, "cpu", cpu_name(arena));
 	add(&list, "cores", pb_arena_printf(arena, "%ld", sysconf(_SC_NPROCESSORS_ONLN)));
 	add(&list, "device", *plan->device->description ? plan->device->description : plan->device->name);
-	if (plan->device->backend)
-		add(&list, "matmul", pb_matmul_names[plan->config->matmul]);
+	int rc = add_matmul(&list, plan);
+	if (rc)
+		return rc;
 	add(&list, "engine", engine);
 	add(&list, "precision", plan->config->dtype == PB_F64 ? "f64" : "f32");
 	add(&list, "seed", pb_arena_printf(arena, "%lld", (long long)plan->config->seed));

@@ -9,6 +9,7 @@
 int pb_scorer_init(struct pb_scorer *scorer, struct pb_instance *instance, struct pb_device *device)
 {
 	*scorer = (struct pb_scorer){.instance = instance, .ops = pb_metric_ops(instance), .device = device};
+	pb_pool_init(&scorer->pool, device);
 	return 0;
 }
 
@@ -28,6 +29,8 @@ static void free_scratch(struct pb_scorer *s)
 void pb_scorer_finish(struct pb_scorer *scorer)
 {
 	free_scratch(scorer);
+	if (scorer->pool.device)
+		pb_pool_finish(&scorer->pool);
 	pb_instance_destroy(scorer->instance);
 	*scorer = (struct pb_scorer){0};
 }
@@ -110,29 +113,34 @@ static int load(struct pb_scorer *s, const struct pb_logits *logits, const struc
 	return 0;
 }
 
-static int score(struct pb_scorer *s, const struct pb_metric_batch *batch, double *ret_rows, double *ret_mean)
+/* The mean of s->scores, none of which may be other than finite. ret_rows may be NULL. */
+static int finish(const struct pb_scorer *s, int64_t rows, double *ret_rows, double *ret_mean)
 {
 	double sum = 0.0;
-	for (int64_t i = 0; i < batch->n_rows; i++)
-		s->scores[i] = NAN; /* an element that the plugin forgets is noticed */
-	pb_instance_begin(s->instance);
-	int rc = pb_instance_result(s->instance, "score",
-				    s->ops->score(s->instance->self, &s->instance->host, batch, s->scores));
-	for (int64_t i = 0; !rc && i < batch->n_rows; i++) {
+	for (int64_t i = 0; i < rows; i++) {
 		double value = s->scores[i];
 		if (!isfinite(value))
 			return pb_fail(PB_E_NUMERIC, "metric `%s` gave %s for row %lld (answer %d)", pb_scorer_name(s),
 				       isnan(value)  ? "no number"
 				       : value > 0.0 ? "infinity"
 						     : "minus infinity",
-				       (long long)i, (int)batch->answer[i]);
-		sum += s->scores[i];
+				       (long long)i, (int)s->answer[i]);
+		sum += value;
 		if (ret_rows)
-			ret_rows[i] = s->scores[i];
+			ret_rows[i] = value;
 	}
-	if (!rc)
-		*ret_mean = batch->n_rows ? sum / (double)batch->n_rows : NAN;
-	return rc;
+	*ret_mean = rows ? sum / (double)rows : NAN;
+	return 0;
+}
+
+static int score(struct pb_scorer *s, const struct pb_metric_batch *batch, double *ret_rows, double *ret_mean)
+{
+	for (int64_t i = 0; i < batch->n_rows; i++)
+		s->scores[i] = NAN; /* an element that the plugin forgets is noticed */
+	pb_instance_begin(s->instance);
+	int rc = pb_instance_result(s->instance, "score",
+				    s->ops->score(s->instance->self, &s->instance->host, batch, s->scores));
+	return rc ? rc : finish(s, batch->n_rows, ret_rows, ret_mean);
 }
 
 int pb_scorer_score_host(struct pb_scorer *scorer, const struct pb_logits *logits, const struct pb_scored *scored,
@@ -147,7 +155,7 @@ int pb_scorer_seed_host(struct pb_scorer *scorer, const struct pb_logits *logits
 			const double *reference, double *ret_seed, double *ret_loss)
 {
 	struct pb_metric_batch batch;
-	double mean, sign = pb_scorer_loss_sign(scorer);
+	double mean = NAN, sign = pb_scorer_loss_sign(scorer);
 	int rc = load(scorer, logits, scored, reference, &batch);
 	if (!rc)
 		rc = score(scorer, &batch, NULL, &mean);
@@ -175,10 +183,44 @@ static int fetch(struct pb_scorer *s, const struct pb_view *logits, struct pb_lo
 	return rc;
 }
 
+/* Does the device compute it, so that logits need not leave it? */
+static bool is_on_device(const struct pb_scorer *s)
+{
+	return s->device->backend && s->ops->flags & PB_METRIC_CROSS_ENTROPY;
+}
+
+/* ret_seed gets `weight` times the gradient; data NULL: nobody wants it. */
+static int score_on_device(struct pb_scorer *s, const struct pb_view *logits, const struct pb_scored *scored, double weight,
+			   const struct pb_view *ret_seed, double *ret_rows, double *ret_mean)
+{
+	const int64_t rows = logits->shape[0], vocab = logits->shape[1];
+	struct pb_view scores;
+	int rc = make_room(s, (size_t)rows, 1);
+	for (int64_t i = 0; !rc && i < rows; i++) {
+		s->answer[i] = scored[i].answer;
+		if (s->answer[i] < 0 || s->answer[i] >= vocab)
+			rc = pb_fail(PB_E_RANGE, "metric `%s`: answer %d of row %lld is outside the vocabulary of %lld",
+				     pb_scorer_name(s), (int)s->answer[i], (long long)i, (long long)vocab);
+	}
+	pb_pool_reset(&s->pool);
+	if (!rc)
+		rc = pb_tensor_new(&s->pool, PB_F64, 1, (int64_t[]){rows}, &scores);
+	if (rc)
+		return rc;
+	pb_kernels(s->device, logits->dtype)
+		->cross_entropy(s->device->context, rows, vocab, logits->data, s->answer, weight, scores.data,
+				ret_seed->data);
+	rc = pb_view_read(s->device, &scores, s->scores);
+	return rc ? rc : finish(s, rows, ret_rows, ret_mean);
+}
+
 int pb_scorer_score(struct pb_scorer *scorer, const struct pb_view *logits, const struct pb_scored *scored,
 		    const double *reference, double *ret_rows, double *ret_mean)
 {
+	const struct pb_view none = {0};
 	struct pb_logits host;
+	if (is_on_device(scorer))
+		return score_on_device(scorer, logits, scored, 0.0, &none, ret_rows, ret_mean);
 	int rc = fetch(scorer, logits, &host);
 	return rc ? rc : pb_scorer_score_host(scorer, &host, scored, reference, ret_rows, ret_mean);
 }
@@ -186,8 +228,16 @@ int pb_scorer_score(struct pb_scorer *scorer, const struct pb_view *logits, cons
 int pb_scorer_seed(struct pb_scorer *scorer, const struct pb_view *logits, const struct pb_scored *scored,
 		   const double *reference, const struct pb_view *ret_seed, double *ret_loss)
 {
+	const double sign = pb_scorer_loss_sign(scorer);
 	struct pb_logits host;
-	int rc = fetch(scorer, logits, &host);
+	double mean = NAN;
+	int rc;
+	if (is_on_device(scorer)) {
+		rc = score_on_device(scorer, logits, scored, sign / (double)logits->shape[0], ret_seed, NULL, &mean);
+		*ret_loss = rc ? NAN : sign * mean;
+		return rc;
+	}
+	rc = fetch(scorer, logits, &host);
 	if (!rc)
 		rc = pb_scorer_seed_host(scorer, &host, scored, reference, scorer->seed, ret_loss);
 	return rc ? rc : pb_view_write(scorer->device, ret_seed, scorer->seed);

@@ -13,6 +13,7 @@ struct pb_scorer {
 	double *logits, *scores, *weights, *seed;
 	int32_t *answer, *distractor;
 	size_t room_rows, room_logits;
+	struct pb_pool pool; /* of scores that the device computes */
 };
 
 /* Takes over the instance, also on failure. */

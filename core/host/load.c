@@ -93,7 +93,7 @@ static int check_metric(const struct pb_plugin *plugin)
 	const struct pb_metric_ops *ops = plugin->ops;
 	const struct slot slots[] = {{"unit", ops->unit}, {"score", ops->score}};
 	int rc = check_flags(ops->flags, PB_METRIC_SERIAL | PB_METRIC_NEEDS_DISTRACTOR | PB_METRIC_NEEDS_REFERENCE |
-						 PB_METRIC_LOWER_IS_BETTER);
+						 PB_METRIC_LOWER_IS_BETTER | PB_METRIC_CROSS_ENTROPY);
 	return rc ? rc : check_slots(slots, PB_COUNT(slots));
 }
 

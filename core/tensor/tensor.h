@@ -30,6 +30,8 @@ bool pb_device_is_name(const char *name);
 void pb_device_close(struct pb_device *device);
 /* Bytes of memory that are free now; of a device that has its own memory, there. */
 size_t pb_device_memory_free(struct pb_device *device);
+/* The largest error of an element of a float32 product of 512 normal terms, as a share of those elements' rms. */
+int pb_device_matmul_error(struct pb_device *device, double *ret_error);
 /* 0, or the device's first failure since the last call (launch, memory, gemm), as an error. */
 int pb_device_status(struct pb_device *device);
 static inline const struct pbk_table *pb_kernels(const struct pb_device *device, uint32_t dtype)

@@ -66,6 +66,8 @@ PBK_DECLARE_FILLERS(f64_avx512);
 
 /* Those that no instruction set makes faster. */
 void pbk_fill_memory(struct pbk_table *table);
+void pbk_fill_loss_f32(struct pbk_table *table);
+void pbk_fill_loss_f64(struct pbk_table *table);
 void pbk_fill_noise_f32(struct pbk_table *table);
 void pbk_fill_noise_f64(struct pbk_table *table);
 void pbk_fill_gemm_f32(struct pbk_table *table);

@@ -30,6 +30,8 @@ static void fill_plain(struct pbk_table *single, struct pbk_table *twice)
 {
 	pbk_fill_memory(single);
 	pbk_fill_memory(twice);
+	pbk_fill_loss_f32(single);
+	pbk_fill_loss_f64(twice);
 	pbk_fill_noise_f32(single);
 	pbk_fill_noise_f64(twice);
 	pbk_fill_gemm_f32(single);

@@ -108,6 +108,7 @@ template <class real> void pbk_cuda_fill_noise(struct pbk_table *table);
 template <class real> void pbk_cuda_fill_rows(struct pbk_table *table);
 template <class real> void pbk_cuda_fill_layernorm(struct pbk_table *table);
 template <class real> void pbk_cuda_fill_act(struct pbk_table *table);
+template <class real> void pbk_cuda_fill_loss(struct pbk_table *table);
 template <class real> void pbk_cuda_fill_attention(struct pbk_table *table);
 template <class real> void pbk_cuda_fill_attend(struct pbk_table *table);
 template <class real> void pbk_cuda_fill_optim(struct pbk_table *table);

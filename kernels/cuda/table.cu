@@ -13,6 +13,7 @@ template <class real> static void fill(struct pbk_table *table, const char *name
 	pbk_cuda_fill_rows<real>(table);
 	pbk_cuda_fill_layernorm<real>(table);
 	pbk_cuda_fill_act<real>(table);
+	pbk_cuda_fill_loss<real>(table);
 	pbk_cuda_fill_attention<real>(table);
 	pbk_cuda_fill_attend<real>(table);
 	pbk_cuda_fill_optim<real>(table);

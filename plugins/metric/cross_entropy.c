@@ -34,7 +34,7 @@ static int adjoint(void *self, const struct pb_host *host, const struct pb_metri
 
 static const struct pb_metric_ops ops = {
 	.struct_size = sizeof(struct pb_metric_ops),
-	.flags = PB_METRIC_LOWER_IS_BETTER,
+	.flags = PB_METRIC_LOWER_IS_BETTER | PB_METRIC_CROSS_ENTROPY,
 	.unit = "nat",
 	.score = score,
 	.adjoint = adjoint,

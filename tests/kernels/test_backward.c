@@ -88,6 +88,47 @@ START_TEST(blocks_of_rows_are_summed)
 }
 END_TEST
 
+/* -log softmax at the answer, and its slope, by the formula. */
+static void expect_cross_entropy_row(int64_t n, const struct guarded *logits, int64_t row, int32_t answer, double weight,
+				     struct guarded *scores, struct guarded *slopes)
+{
+	double total = 0;
+	for (int64_t i = 0; i < n; i++)
+		total += exp(guarded_get(logits, row * n + i) - 60);
+	const double whole = 60 + log(total);
+	guarded_set(scores, row, whole - guarded_get(logits, row * n + answer));
+	for (int64_t i = 0; i < n; i++)
+		guarded_set(slopes, row * n + i,
+			    weight * (exp(guarded_get(logits, row * n + i) - whole) - (i == answer)));
+}
+
+START_TEST(cross_entropy_of_rows_and_its_slope)
+{
+	const struct pbk_table *t = test_table(_i % n_tables());
+	const int64_t n = (int64_t[]){1, 7, 244, 1031}[_i / n_tables()], rows = 13;
+	const double weight = 0.75;
+	int32_t answers[13];
+	random_seed((uint64_t)_i);
+	struct guarded logits = random_buffer(t->real_size, rows * n), slopes = random_buffer(t->real_size, rows * n);
+	struct guarded scores = guarded_new(sizeof(double), rows, 0), again = guarded_new(sizeof(double), rows, 0);
+	struct guarded want = guarded_new(sizeof(double), rows, 0), slope = guarded_new(sizeof(double), rows * n, 0);
+	for (int64_t i = 0; i < rows * n; i++)
+		guarded_set(&logits, i, 60 * guarded_get(&logits, i));
+	for (int64_t r = 0; r < rows; r++) {
+		answers[r] = (int32_t)(r * 5 % n);
+		expect_cross_entropy_row(n, &logits, r, answers[r], weight, &want, &slope);
+	}
+	t->cross_entropy(test_context, rows, n, logits.data, answers, weight, scores.data, slopes.data);
+	t->cross_entropy(test_context, rows, n, logits.data, answers, weight, again.data, NULL);
+	wait_for(test_context);
+	expect_same(t, "scores", &scores, &want, 1e-12);
+	expect_same(t, "slopes", &slopes, &slope, tolerance_of(t->real_size));
+	EXPECT(guarded_same(&scores, &again), "%s, n %d: scores depend on whether slopes are wanted", t->name, (int)n);
+	struct guarded all[] = {logits, slopes, scores, again, want, slope};
+	free_all(all, 6);
+}
+END_TEST
+
 START_TEST(rows_are_used_up_to_the_last_that_is_not_zero)
 {
 	const struct pbk_table *t = test_table(_i % n_tables());
@@ -319,6 +360,7 @@ TCase *backward_tests(void)
 	tcase_add_checked_fixture(tcase, open_context, close_context);
 	tcase_add_loop_test(tcase, blocks_of_rows_are_summed, 0, 6 * n_tables());
 	tcase_add_loop_test(tcase, rows_are_used_up_to_the_last_that_is_not_zero, 0, 4 * n_tables());
+	tcase_add_loop_test(tcase, cross_entropy_of_rows_and_its_slope, 0, 4 * n_tables());
 	tcase_add_loop_test(tcase, layer_norm_backward_is_the_slope, 0, 4 * n_tables());
 	tcase_add_loop_test(tcase, row_of_layer_norm_has_the_same_bits_alone, 0, 4 * n_tables());
 	tcase_add_loop_test(tcase, attend_backward_is_the_slope, 0, 4 * n_tables());

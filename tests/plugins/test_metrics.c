@@ -124,7 +124,7 @@ START_TEST(what_they_declare)
 	ck_assert_uint_eq(pb_metric_ops(p.instance)->flags, PB_METRIC_NEEDS_DISTRACTOR);
 	plug_close(&p);
 	plug_open(&p, PB_KIND_METRIC, "cross_entropy", 0, "{}");
-	ck_assert_uint_eq(pb_metric_ops(p.instance)->flags, PB_METRIC_LOWER_IS_BETTER);
+	ck_assert_uint_eq(pb_metric_ops(p.instance)->flags, PB_METRIC_LOWER_IS_BETTER | PB_METRIC_CROSS_ENTROPY);
 	plug_close(&p);
 	plug_open(&p, PB_KIND_METRIC, "correct_logit", 0, "of: probability");
 	ck_assert_str_eq(pb_metric_unit(p.instance), "probability");

@@ -17,6 +17,8 @@ extern "C" {
 #define PB_METRIC_NEEDS_DISTRACTOR 2u /* every row must name a wrong answer to compare with */
 #define PB_METRIC_NEEDS_REFERENCE 4u /* wants the base weights' logits of the same rows */
 #define PB_METRIC_LOWER_IS_BETTER 8u
+#define PB_METRIC_CROSS_ENTROPY 16u /* score is -log softmax(logits)[answer]: the host may compute it, and its adjoint, by
+				     * itself on the device where the logits are */
 
 /* Valid during the call only. */
 struct pb_metric_batch {
