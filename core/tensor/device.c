@@ -40,11 +40,17 @@ bool pb_device_is_name(const char *name)
 	return !strcmp(name, "auto") || !strcmp(name, "cpu") || parse_cuda(name, &index);
 }
 
+/* Looked at before a driver's libraries are loaded, which takes longer than a small run. */
+static bool may_have_gpu(void)
+{
+	return getenv("PATCHBAY_BACKEND_PATH") || !access("/dev/nvidiactl", F_OK) || !access("/dev/dxg", F_OK);
+}
+
 int pb_device_open(const char *name, int threads, enum pbk_matmul matmul, struct pb_device *ret_device)
 {
 	int index = 0;
 	const bool any = !strcmp(name, "auto");
-	if (!any && !strcmp(name, "cpu"))
+	if (any ? !may_have_gpu() : !strcmp(name, "cpu"))
 		return pb_device_open_cpu(threads, ret_device);
 	if (!any && !parse_cuda(name, &index))
 		return pb_fail(PB_E_USAGE, "there is no device `%s`: auto, cpu, cuda or cuda:NUMBER", name);
