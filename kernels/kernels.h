@@ -131,6 +131,10 @@ struct pbk_table {
 	void (*gemm_batch)(pbk_context *, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha,
 			   const void *a, int64_t lda, int64_t stride_a, const void *b, int64_t ldb, int64_t stride_b,
 			   double beta, void *c, int64_t ldc, int64_t stride_c, int64_t count);
+	/* C = alpha * (op(A_0) op(B_0) + op(A_1) op(B_1) + ..) + beta * C, `count` products, at least one. */
+	void (*gemm_sum)(pbk_context *, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
+			 int64_t lda, int64_t stride_a, const void *b, int64_t ldb, int64_t stride_b, double beta,
+			 void *c, int64_t ldc, int64_t count);
 
 	/* Strided windows; dst and src may be the same window. */
 	void (*nd_copy)(pbk_context *, const struct pbk_nd *, void *dst, const void *src);
@@ -159,7 +163,7 @@ struct pbk_table {
 	void (*sum_rows)(pbk_context *, int64_t count, int64_t rows, int64_t n, const void *x, void *out);
 	void (*sum_rows_product)(pbk_context *, int64_t count, int64_t rows, int64_t n, const void *x, const void *y,
 				 void *out);
-	/* used[i], on the device, = rows of x_i [rows, n] up to its last one with an element that is not 0; x_i is at x +
+	/* used[i], on the device and 0 before, = rows of x_i [rows, n] up to its last one with an element that is not 0; x_i is at x +
 	 * i*stride, its rows ld apart. */
 	void (*rows_used)(pbk_context *, int64_t count, int64_t rows, int64_t n, const void *x, int64_t ld,
 			  int64_t stride, int64_t *used);

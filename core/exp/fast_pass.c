@@ -220,6 +220,8 @@ int pb_fast_pass(struct pb_fast *e, struct pb_fast_passage *way, struct pb_fast_
 	if (!rc)
 		rc = lay_out(way->tape, cells, n, positions, &pass);
 	e->bus.tail = positions < x->n_pos ? &tail : NULL;
+	if (!rc && e->bus.tail)
+		rc = pb_tail_open(&tail, way->tape);
 	if (!rc)
 		rc = pb_model_forward(&e->plan->model, &pass, &logits);
 	int64_t rows = pass.n_rows / (int64_t)n;
@@ -227,6 +229,8 @@ int pb_fast_pass(struct pb_fast *e, struct pb_fast_passage *way, struct pb_fast_
 		rc = pb_view_slice(&logits->value, 0, (int64_t)c * rows, rows, &cells[c].logits);
 	if (!rc && way->factors)
 		rc = backward(e, way, logits, cells, n, arena);
+	if (!rc && e->bus.tail)
+		rc = pb_tail_settle(&tail, way->tape);
 	e->bus.tail = NULL;
 	way->tail_written = tail.written;
 	return rc;

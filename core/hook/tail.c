@@ -68,22 +68,36 @@ int pb_tail_gradient(const struct pb_tail *tail, struct pb_tape *tape, const str
 	return rc;
 }
 
-/* Is any element of the view another than `usual`? */
-static int differs(struct pb_tape *tape, const struct pb_view *view, double usual, bool *ret_differs)
+int pb_tail_open(struct pb_tail *tail, struct pb_tape *tape)
 {
-	struct pb_view same, all = *view;
-	double most = 0.0;
-	int rc = pb_tensor_new(&tape->pool, view->dtype, 1, (int64_t[]){1}, &same);
+	struct pb_view largest;
+	int rc = pb_tensor_zeros(&tape->pool, PB_F64, 1, (int64_t[]){1}, &largest);
 	if (!rc)
-		rc = pb_view_fill(tape->device, &same, usual);
-	if (rc)
-		return rc;
-	all.data = same.data;
+		rc = pb_tensor_zeros(&tape->pool, tape->dtype, 1, (int64_t[]){1}, &tail->zero);
+	if (!rc)
+		rc = pb_tensor_new(&tape->pool, tape->dtype, 1, (int64_t[]){1}, &tail->none);
+	if (!rc)
+		rc = pb_view_fill(tape->device, &tail->none, -INFINITY);
+	tail->largest = rc ? NULL : largest.data;
+	return rc;
+}
+
+int pb_tail_settle(struct pb_tail *tail, struct pb_tape *tape)
+{
+	double largest = 0.0;
+	pb_kernels(tape->device, tape->dtype)->download(tape->device->context, &largest, tail->largest, sizeof largest);
+	tail->written = largest != 0.0;
+	return pb_device_status(tape->device);
+}
+
+/* Has the device look for an element of the view that is another than `usual`. */
+static int look(const struct pb_tail *tail, struct pb_tape *tape, const struct pb_view *view, const struct pb_view *usual)
+{
+	struct pb_view all = *view;
+	all.data = usual->data;
 	for (int i = 0; i < all.rank; i++)
 		all.stride[i] = 0;
-	rc = pb_view_max_difference(tape->device, view, &all, &most);
-	*ret_differs = most != 0.0;
-	return rc;
+	return pb_view_raise_difference(tape->device, view, &all, tail->largest);
 }
 
 /* Queries before the end look at no key behind it, unless a hook makes them. */
@@ -91,7 +105,6 @@ static int look_for_ties(struct pb_tail *tail, struct pb_tape *tape, const struc
 			 const struct pb_view *whole, const struct pb_view *value)
 {
 	struct pb_view part = *whole;
-	bool ties = false;
 	int keys = pb_view_find_axis(&part, PB_AXIS_SRC_POS);
 	if (keys < 0)
 		return 0;
@@ -100,8 +113,7 @@ static int look_for_ties(struct pb_tail *tail, struct pb_tape *tape, const struc
 	if (!rc)
 		rc = pb_view_slice(&part, keys - 1, 0, value->shape[keys - 1], &part);
 	if (!rc)
-		rc = differs(tape, &part, site->kind == PB_SITE_PATTERN ? 0.0 : -INFINITY, &ties);
-	tail->written |= ties;
+		rc = look(tail, tape, &part, site->kind == PB_SITE_PATTERN ? &tail->zero : &tail->none);
 	return rc;
 }
 
@@ -120,14 +132,10 @@ int pb_tail_cut_gradient(struct pb_tail *tail, struct pb_tape *tape, const struc
 			 const struct pb_view *whole, const struct pb_view *ret_gradient)
 {
 	struct pb_view part;
-	bool left = false;
 	int rc = front(site, whole, ret_gradient, &part);
 	if (!rc)
 		rc = pb_view_copy(tape->device, ret_gradient, &part);
 	if (!rc)
 		rc = pb_view_fill(tape->device, &part, 0.0);
-	if (!rc)
-		rc = differs(tape, whole, 0.0, &left);
-	tail->written |= left;
-	return rc;
+	return rc ? rc : look(tail, tape, whole, &tail->zero);
 }

@@ -16,8 +16,15 @@ struct pb_tail {
 	/* Fills a point's whole tensor [batch, ...] with what the unchanged pass has there. */
 	int (*fill)(void *user, int site_id, const struct pb_view *whole);
 	void *user;
-	bool written; /* a hook did: the pass must be made again with all positions */
+	bool written; /* a hook did: the pass must be made again with all positions; set by pb_tail_settle */
+	double *largest;           /* on the device: what was found in the tail that should not be */
+	struct pb_view zero, none; /* one element each: what should be there, of gradients and of attention scores */
 };
+
+/* For one pass, after the tape's reset: positions, fill and user are set. */
+int pb_tail_open(struct pb_tail *tail, struct pb_tape *tape);
+/* After the pass, for which it waits. */
+int pb_tail_settle(struct pb_tail *tail, struct pb_tape *tape);
 
 /* A point's whole value in new memory: the tail filled, the rest that of `value`, which is shorter. */
 int pb_tail_value(const struct pb_tail *tail, struct pb_tape *tape, const struct pb_site *site, int site_id,
@@ -25,7 +32,7 @@ int pb_tail_value(const struct pb_tail *tail, struct pb_tape *tape, const struct
 /* The same of its gradient, with a tail of zeros. */
 int pb_tail_gradient(const struct pb_tail *tail, struct pb_tape *tape, const struct pb_site *site,
 		     const struct pb_view *gradient, struct pb_view *ret_whole);
-/* Copies all but the tail. Sets `written`. */
+/* Copies all but the tail, and has it looked at. */
 int pb_tail_cut(struct pb_tail *tail, struct pb_tape *tape, const struct pb_site *site, const struct pb_view *whole,
 		const struct pb_view *ret_value);
 /* The same of a gradient. Overwrites `whole`. */

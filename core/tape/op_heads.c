@@ -23,11 +23,9 @@ static int heads_backward(struct pb_tape *tape, struct pb_var *y)
 	double beta;
 	if (rc || !pb_var_wants_grad(y->in[0]) || (rc = pb_var_grad_beta(tape, y->in[0], &dx, &beta)))
 		return rc;
-	for (int64_t h = 0; h < s->h; h++, beta = 1.0) /* one after another: all heads add to the same dx */
-		pb_kernels(tape->device, tape->dtype)
-			->gemm(tape->device->context, false, true, s->rows, s->d, s->e, 1.0,
-			       pb_view_at(&y->grad, h * s->e), s->h * s->e, pb_view_at(&s->w.value, h * s->d * s->e),
-			       s->e, beta, dx.data, s->d);
+	pb_kernels(tape->device, tape->dtype)
+		->gemm_sum(tape->device->context, false, true, s->rows, s->d, s->e, 1.0, y->grad.data, s->h * s->e, s->e,
+			   s->w.value.data, s->e, s->d * s->e, beta, dx.data, s->d, s->h);
 	return 0;
 }
 

@@ -16,7 +16,10 @@ template <class real> struct product {
 	const real *a, *b;
 	real *c;
 	real *parts; /* [count, splits, m, n]: what each chunk gives, where chunks are shared by thread blocks; else NULL */
-	int splits;
+	int terms;   /* products that are added up, or 1 */
+	int chunks;  /* of each of them */
+	int splits;  /* terms * chunks where there are parts, else 1 */
+	int unused;
 };
 
 /* What C becomes; each rounding is written out, so that it is the same wherever this stands. */
@@ -84,17 +87,17 @@ static __device__ __forceinline__ void add_chunk(const product<real> &p, const r
 template <class real, int BM, int BN, int TM, int TN>
 static __global__ void __launch_bounds__(THREADS) gemm_kernel(const product<real> p)
 {
-	const int64_t batch = blockIdx.z / p.splits, split = blockIdx.z % p.splits;
-	const int64_t i0 = (int64_t)blockIdx.y * BM, j0 = (int64_t)blockIdx.x * BN;
-	const real *a = p.a + batch * p.stride_a, *b = p.b + batch * p.stride_b;
-	const int64_t begin = p.parts ? split * CHUNK : 0, end = p.parts && begin + CHUNK < p.k ? begin + CHUNK : p.k;
+	const int64_t batch = blockIdx.z / p.splits, i0 = (int64_t)blockIdx.y * BM, j0 = (int64_t)blockIdx.x * BN;
+	const int first = p.parts ? (int)(blockIdx.z % p.splits) : 0, last = p.parts ? first + 1 : p.terms * p.chunks;
 	real total[TM][TN] = {};
-	for (int64_t l = begin; l < end; l += CHUNK) {
+	for (int part = first; part < last; part++) {
 		real sum[TM][TN] = {};
-		add_chunk<real, BM, BN, TM, TN>(p, a, b, i0, j0, l, l + CHUNK < end ? l + CHUNK : end, sum);
+		const int64_t at = batch + part / p.chunks, l = part % p.chunks * (int64_t)CHUNK;
+		add_chunk<real, BM, BN, TM, TN>(p, p.a + at * p.stride_a, p.b + at * p.stride_b, i0, j0, l,
+						l + CHUNK < p.k ? l + CHUNK : p.k, sum);
 		for (int r = 0; r < TM; r++)
 			for (int s = 0; s < TN; s++)
-				total[r][s] = l == begin ? sum[r][s] : total[r][s] + sum[r][s];
+				total[r][s] = part == first ? sum[r][s] : total[r][s] + sum[r][s];
 	}
 	const int64_t row = i0 + (int)threadIdx.x / (BN / TN) * TM, column = j0 + (int)threadIdx.x % (BN / TN) * TN;
 	for (int r = 0; r < TM && row + r < p.m; r++)
@@ -139,13 +142,13 @@ template <class real> static void multiply(pbk_context *context, product<real> p
 	const bool large = sizeof(real) == sizeof(float) && tiles_of(p.m, p.n, count, 128, 128) >= context->multiprocessors;
 	const bool small = !large && p.m <= 16;
 	const int64_t tiles = small ? tiles_of(p.m, p.n, count, 16, 64) : tiles_of(p.m, p.n, count, 64, 64);
-	const int64_t chunks = (p.k + CHUNK - 1) / CHUNK;
+	p.chunks = (int)((p.k + CHUNK - 1) / CHUNK);
 	p.splits = 1;
-	if (!large && chunks > 1 && tiles < context->multiprocessors) {
-		p.parts = (real *)pbk_cuda_workspace(context, (size_t)(count * chunks * p.m * p.n) * sizeof(real));
+	if (!large && p.terms * p.chunks > 1 && tiles < context->multiprocessors) {
+		p.splits = p.terms * p.chunks;
+		p.parts = (real *)pbk_cuda_workspace(context, (size_t)(count * p.splits * p.m * p.n) * sizeof(real));
 		if (!p.parts)
 			return;
-		p.splits = (int)chunks;
 	}
 	if constexpr (sizeof(real) == sizeof(float))
 		if (large)
@@ -176,7 +179,7 @@ static void gemm_batch(pbk_context *context, bool ta, bool tb, int64_t m, int64_
 		return;
 	}
 	product<real> p = {m,  n,  k,           lda,        ldb,          ldc,          stride_a,  stride_b, stride_c,
-			   ta, tb, real(alpha), real(beta), (const real *)a, (const real *)b, (real *)c, NULL,     1};
+			   ta, tb, real(alpha), real(beta), (const real *)a, (const real *)b, (real *)c, NULL, 1, 1, 1, 0};
 	const int64_t chunks = k / CHUNK + 1, most = chunks < MOST ? MOST / chunks : 1;
 	for (int64_t first = 0; first < count; first += most) {
 		multiply(context, p, count - first < most ? count - first : most);
@@ -193,8 +196,32 @@ static void gemm(pbk_context *context, bool ta, bool tb, int64_t m, int64_t n, i
 	gemm_batch<real>(context, ta, tb, m, n, k, alpha, a, lda, 0, b, ldb, 0, beta, c, ldc, 0, 1);
 }
 
+template <class real>
+static void gemm_sum(pbk_context *context, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
+		     int64_t lda, int64_t stride_a, const void *b, int64_t ldb, int64_t stride_b, double beta, void *c,
+		     int64_t ldc, int64_t count)
+{
+	constexpr int64_t MOST = 64; /* parts need memory, and a grid's z has an end */
+	if (!m || !n)
+		return;
+	if (context->matmul != PBK_MATMUL_F32 || !k || k > CHUNK * MOST) {
+		for (int64_t i = 0; i < count; i++)
+			gemm<real>(context, ta, tb, m, n, k, alpha, (const real *)a + i * stride_a, lda,
+				   (const real *)b + i * stride_b, ldb, i ? 1 : beta, c, ldc);
+		return;
+	}
+	for (int64_t first = 0; first < count; first += MOST) {
+		product<real> p = {m, n, k, lda, ldb, ldc, stride_a, stride_b, 0, ta, tb, real(alpha),
+				   real(first ? 1 : beta), (const real *)a + first * stride_a,
+				   (const real *)b + first * stride_b, (real *)c, NULL, 1, 1, 1, 0};
+		p.terms = (int)(count - first < MOST ? count - first : MOST);
+		multiply(context, p, 1);
+	}
+}
+
 template <class real> void pbk_cuda_fill_gemm(struct pbk_table *table)
 {
+	table->gemm_sum = gemm_sum<real>;
 	table->gemm = gemm<real>;
 	table->gemm_batch = gemm_batch<real>;
 }

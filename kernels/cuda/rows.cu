@@ -248,7 +248,6 @@ template <class real>
 static void rows_used(pbk_context *context, int64_t count, int64_t rows, int64_t n, const void *x, int64_t ld,
 		      int64_t stride, int64_t *used)
 {
-	pbk_queue_zero(context, used, (size_t)count * sizeof *used);
 	pbk_launch(context, used_kernel<real>, pbk_grid(count * rows * WARP), BLOCK, count, rows, n, x, ld, stride,
 		   (unsigned long long *)used);
 }

@@ -45,6 +45,8 @@ struct pb_var *rig_forward(int site)
 {
 	struct pb_view value;
 	pb_tape_reset(&rig.tape, &rig.sink);
+	if (rig.bus.tail)
+		ck_assert_ok(pb_tail_open(rig.bus.tail, &rig.tape));
 	ck_assert_ok(pb_tensor_new(&rig.tape.pool, PB_F64, 3, (int64_t[]){EXAMPLES, POSITIONS, 1}, &value));
 	ck_assert_ok(pb_view_write(&rig.device, &value, (const double[COUNT]){1, 2, 3, 4, 5, 6}));
 	rig.x = pb_tape_node_over(&rig.tape, &leaf_op, true, NULL, NULL, &value);
@@ -70,6 +72,8 @@ void rig_pass(int site)
 	struct pb_var *y = rig_forward(site);
 	ck_assert_msg(y != NULL, "%s", pb_error_text());
 	ck_assert_ok(rig_backward(y));
+	if (rig.bus.tail)
+		ck_assert_ok(pb_tail_settle(rig.bus.tail, &rig.tape));
 }
 
 void rig_read(const struct pb_view *view, double *values)

@@ -154,6 +154,7 @@ static void run_rows_used(void)
 	int64_t *counted = (int64_t *)put(4, -1);
 	t->zero(context, x, 30 * sizeof *x);
 	t->zero(context, x + 45, 15 * sizeof *x);
+	t->zero(context, counted, sizeof used);
 	t->rows_used(context, 4, 6, 5, x, 5, 30, counted);
 	t->download(context, used, counted, sizeof used);
 	for (int i = 0; i < 4; i++) {

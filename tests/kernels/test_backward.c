@@ -150,6 +150,7 @@ START_TEST(rows_are_used_up_to_the_last_that_is_not_zero)
 			guarded_set(&x, i * stride + r * ld + (i * 31 + r) % n,
 				    i % 4 ? (i % 4 == 1 ? 1e-30 : -2) : NAN);
 	}
+	memset(used, 0, (size_t)count * sizeof *used);
 	t->rows_used(test_context, count, rows, n, x.data, ld, stride, used);
 	wait_for(test_context);
 	for (int64_t i = 0; i < count; i++)

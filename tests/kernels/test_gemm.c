@@ -157,6 +157,50 @@ START_TEST(batch_over_interleaved_heads)
 }
 END_TEST
 
+static struct guarded random_matrix(size_t real_size, int64_t count)
+{
+	struct guarded g = guarded_new(real_size, count, 1);
+	for (int64_t i = 0; i < count; i++)
+		guarded_set(&g, i, random_value());
+	return g;
+}
+
+/* Products of heads, side by side in A, that are added up: as one after the other, and a row alone as among others. */
+START_TEST(sum_of_products)
+{
+	static const int64_t sizes[][4] = {{5, 70, 12, 3}, {40, 33, 600, 2}, {1, 9, 4, 70}, {0, 3, 2, 2}, {3, 5, 0, 4}};
+	const int64_t m = sizes[_i][0], n = sizes[_i][1], k = sizes[_i][2], count = sizes[_i][3];
+	for (int i = 0; i < n_tables(); i++) {
+		const struct pbk_table *t = test_table(i);
+		random_seed((uint64_t)_i);
+		struct guarded a = random_matrix(t->real_size, m * k * count), b = random_matrix(t->real_size, n * k * count);
+		struct guarded c = random_matrix(t->real_size, m * n), want = guarded_new(t->real_size, m * n, 0),
+			       alone = guarded_new(t->real_size, m * n, 0);
+		memcpy(want.data, c.data, (size_t)(m * n) * t->real_size);
+		memcpy(alone.data, c.data, (size_t)(m * n) * t->real_size);
+		for (int64_t h = 0; h < count; h++)
+			t->gemm(test_context, false, true, m, n, k, 0.5, (char *)a.data + (size_t)(h * k) * t->real_size,
+				count * k, (char *)b.data + (size_t)(h * n * k) * t->real_size, k, h ? 1 : 0.25, want.data, n);
+		t->gemm_sum(test_context, false, true, m, n, k, 0.5, a.data, count * k, k, b.data, k, n * k, 0.25, c.data, n,
+			    count);
+		for (int64_t r = 0; r < m; r++)
+			t->gemm_sum(test_context, false, true, 1, n, k, 0.5,
+				    (char *)a.data + (size_t)(r * count * k) * t->real_size, count * k, k, b.data, k, n * k,
+				    0.25, (char *)alone.data + (size_t)(r * n) * t->real_size, n, count);
+		wait_for(test_context);
+		for (int64_t at = 0; at < m * n; at++)
+			EXPECT(nearly(guarded_get(&c, at), guarded_get(&want, at), 8 * tolerance_of(t->real_size)),
+			       "%s: element %d is %.9g, not %.9g", t->name, (int)at, guarded_get(&c, at),
+			       guarded_get(&want, at));
+		EXPECT(guarded_intact(&c) && !memcmp(c.data, alone.data, (size_t)(m * n) * t->real_size),
+		       "%s, %d x %d x %d: a row depends on others", t->name, (int)m, (int)n, (int)k);
+		struct guarded all[] = {a, b, c, want, alone};
+		for (int g = 0; g < 5; g++)
+			guarded_free(&all[g]);
+	}
+}
+END_TEST
+
 /* A backend's float32 products in other kinds; those in float64 stay as they are. */
 START_TEST(coarse_products_are_near)
 {
@@ -198,6 +242,7 @@ TCase *gemm_tests(void)
 	tcase_add_loop_test(tcase, product_is_the_sum_of_products, 0, N_SHAPES);
 	tcase_add_loop_test(tcase, batch_is_many_products, 0, N_SHAPES);
 	tcase_add_test(tcase, batch_over_interleaved_heads);
+	tcase_add_loop_test(tcase, sum_of_products, 0, 5);
 	if (test_backend())
 		tcase_add_loop_test(tcase, coarse_products_are_near, 0, N_SHAPES);
 	return tcase;

@@ -1,9 +1,11 @@
 """What all sections share: options, interleaved repeats, checks of agreement, tables."""
+import os
 import statistics
 import sys
 import time
 
 import study
+from peer import Peer
 
 
 class Times:
@@ -45,12 +47,27 @@ class Bench:
     def __init__(self, program, checkpoint, options):
         self.program, self.checkpoint = program, checkpoint
         self.quick, self.threads, self.repeats = options.quick, options.threads, options.repeats
-        self.limit = options.limit
+        self.limit, self.packages = options.limit, options.packages
+        self.device, self.on_gpu = options.device, options.device != "cpu"
+        self.without_lens = ""  # why TransformerLens is left out
         self.disagreements = []
         self.peak = {}  # threads -> GFLOP/s, by the section gemm
+        self.figures = {}  # what --figures writes: section -> name -> number
+        # Threads that a peer is tried with.
+        self.thread_counts = {self.threads} if self.on_gpu else {1, self.threads}
+        # How often a process makes a sweep: its kernels are loaded to a GPU as they are first called.
+        self.rounds = 4 if self.on_gpu else 1
 
     def say(self, text):
         print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
+
+    def peer(self, kind, threads, keep_memory=False):
+        device = "cpu" if os.environ.get("PB_GPU_CHECK_EMULATE") else self.device
+        return Peer(kind, threads, keep_memory, device, self.packages if kind == "notebook" else None)
+
+    def again(self, sweep):
+        """A sweep as often as a process makes it."""
+        return [sweep | {"name": f"{sweep['name']} {i}" if i else sweep["name"]} for i in range(self.rounds)]
 
     def interleave(self, sides):
         """Calls each side's function once a repeat, in turn, first once for each unmeasured; name -> Times."""

@@ -6,13 +6,12 @@ closed form of AdamW's first step,
     w' = w (1 - lr decay) - lr g / (|g| + eps / c), where c is the clipping factor,
 evaluate the twelve questions as one batch of three tokens, and unembed only the scored position.
 """
-import time
-
 import torch
 from torch.func import grad, vmap
 
 import plain
 import study
+from where import DEVICE, clock, tensor
 
 U = study.UPDATE
 
@@ -29,9 +28,9 @@ class Handmade:
         self.names = list(self.w)
         self.base = {n: v.detach() for n, v in self.w.items()}
         self.after = {n: torch.empty_like(v) for n, v in self.base.items()}
-        self.scratch = torch.empty(max(v.numel() for v in self.base.values()))
+        self.scratch = torch.empty(max(v.numel() for v in self.base.values()), device=DEVICE)
         prompts, answers = study.questions(study.UNIT)
-        self.prompts, self.answers = torch.tensor(prompts), torch.tensor(answers)
+        self.prompts, self.answers = tensor(prompts), tensor(answers)
         self.runs = {which: self.run(tag) for which, tag in
                      (("clean", study.RELIABLE), ("corrupted", study.UNRELIABLE))}
 
@@ -48,7 +47,7 @@ class Handmade:
             values[point, layer] = x
             return x
 
-        tokens = torch.tensor([study.definition(tag, study.UNIT)])
+        tokens = tensor([study.definition(tag, study.UNIT)])
         loss = self.loss(self.w, tokens, keep)
         points = list(values)
         grads = torch.autograd.grad(loss, [values[p] for p in points] + [self.w[n] for n in self.names])
@@ -61,7 +60,7 @@ class Handmade:
         """The layer's mask of one cell: [1, pos, 1], [1, 1, head, 1] or [1, head, 1, 1]."""
         shape = {"resid_pre": (1, study.N_TOKENS, 1), "z": (1, 1, plain.HEADS, 1),
                  "pattern": (1, plain.HEADS, 1, 1)}[sweep.hook]
-        mask = torch.zeros(shape, dtype=torch.bool)
+        mask = torch.zeros(shape, dtype=torch.bool, device=DEVICE)
         mask.view(-1)[index[1]] = True
         return mask
 
@@ -159,9 +158,9 @@ class Handmade:
         sweep = study.sweep_named(name)
         if n_cells:
             sweep = study.Sweep(**{**sweep.__dict__, "cells": sweep.cells[:n_cells]})
-        started = time.perf_counter()
+        started = clock()
         if variant.startswith("vmap"):
             metrics = self.vmap(sweep, int(variant.split()[-1]))
         else:
             metrics = self.loop(sweep, plain.linear_onednn if variant == "loop onednn" else plain.linear)
-        return {"seconds": time.perf_counter() - started, "metrics": metrics}
+        return {"seconds": clock() - started, "metrics": metrics}

@@ -7,16 +7,16 @@ sets the two runs' gradients are computed once, not once a cell.
 import copy
 import os
 import sys
-import time
 
 sys.stderr = open(os.devnull, "w")  # progress bars and advice
 
 import torch  # noqa: E402
-from safetensors.torch import load_file  # noqa: E402
 from transformer_lens import HookedTransformer, HookedTransformerConfig, patching  # noqa: E402
 from transformer_lens.utils import get_act_name  # noqa: E402
 
 import study  # noqa: E402
+from weights import load_file  # noqa: E402
+from where import DEVICE, clock, tensor  # noqa: E402
 
 sys.stderr = sys.__stderr__
 U = study.UPDATE
@@ -52,14 +52,14 @@ def put(setter, target, index, source):
 class Notebook:
     def load(self, checkpoint):
         config = HookedTransformerConfig(**study.SIZES, n_ctx=study.N_CTX, d_vocab=study.D_VOCAB, act_fn="relu",
-                                         normalization_type="LN", device="cpu")
+                                         normalization_type="LN", device=DEVICE.type)
         self.model = HookedTransformer(config)
         missing, unexpected = self.model.load_state_dict(load_file(checkpoint), strict=False)
         missing = [n for n in missing if not n.endswith(("attn.mask", "attn.IGNORE"))]
         if missing or unexpected:
             raise SystemExit(f"the checkpoint does not fit TransformerLens' model: {missing} {unexpected}")
         prompts, answers = study.questions(study.UNIT)
-        self.prompts, self.answers = torch.tensor(prompts), torch.tensor(answers)
+        self.prompts, self.answers = tensor(prompts), tensor(answers)
         self.runs = {which: self.run(tag) for which, tag in
                      (("clean", study.RELIABLE), ("corrupted", study.UNRELIABLE))}
 
@@ -67,7 +67,7 @@ class Notebook:
         return torch.nn.functional.cross_entropy(model(tokens)[:, 1], tokens[:, 2])
 
     def run(self, tag):
-        tokens = torch.tensor([study.definition(tag, study.UNIT)])
+        tokens = tensor([study.definition(tag, study.UNIT)])
         cache, forward, backward = self.model.get_caching_hooks(incl_bwd=True)
         self.model.zero_grad()
         with self.model.hooks(fwd_hooks=forward, bwd_hooks=backward):
@@ -95,7 +95,7 @@ class Notebook:
     def sweep(self, name, n_cells=None):
         sweep = study.sweep_named(name)
         metrics = []
-        started = time.perf_counter()
+        started = clock()
         for index in sweep.cells[:n_cells]:
             model = copy.deepcopy(self.model)
             optimizer = optimizer_of(model)
@@ -107,12 +107,12 @@ class Notebook:
             torch.nn.utils.clip_grad_norm_(model.parameters(), U["max_grad_norm"])
             optimizer.step()
             metrics.append(self.metric(model))
-        return {"seconds": time.perf_counter() - started, "metrics": metrics}
+        return {"seconds": clock() - started, "metrics": metrics}
 
     def activation(self, which, clean, corrupted, answers, distractors):
         """Plain activation patching by transformer_lens.patching; position 2 is scored."""
-        clean, corrupted = torch.tensor(clean), torch.tensor(corrupted)
-        answers, distractors = torch.tensor(answers)[:, None], torch.tensor(distractors)[:, None]
+        clean, corrupted = tensor(clean), tensor(corrupted)
+        answers, distractors = tensor(answers)[:, None], tensor(distractors)[:, None]
 
         def metric(logits):
             logits = logits[:, 2]
@@ -122,9 +122,9 @@ class Notebook:
                     "z": patching.get_act_patch_attn_head_out_all_pos}[which]
         with torch.no_grad():
             _, cache = self.model.run_with_cache(clean)
-            started = time.perf_counter()
+            started = clock()
             grid = quiet(function, self.model, corrupted, cache, metric)
-            seconds = time.perf_counter() - started
+            seconds = clock() - started
         return {"seconds": seconds, "metrics": grid.flatten().tolist()}
 
     def train(self, checkpoint, batches):
@@ -133,15 +133,15 @@ class Notebook:
         model.load_state_dict(load_file(checkpoint), strict=False)
         optimizer = optimizer_of(model)
         losses = []
-        started = time.perf_counter()
+        started = clock()
         for step, batch in enumerate(batches):
             optimizer.param_groups[0]["lr"] = study.learning_rate(step)
-            tokens, pos, answers = (torch.tensor([row[k] for row in batch]) for k in ("tokens", "pos", "answer"))
+            tokens, pos, answers = (tensor([row[k] for row in batch]) for k in ("tokens", "pos", "answer"))
             optimizer.zero_grad()
-            logits = model(tokens)[torch.arange(len(batch)), pos]
+            logits = model(tokens)[torch.arange(len(batch), device=DEVICE), pos]
             loss = torch.nn.functional.cross_entropy(logits, answers)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), U["max_grad_norm"])
             optimizer.step()
             losses.append(loss.item())
-        return {"seconds": time.perf_counter() - started, "losses": losses}
+        return {"seconds": clock() - started, "losses": losses}

@@ -17,11 +17,13 @@ KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 40), "MALLOC_TRIM_THRESHOLD_":
 
 
 class Peer:
-    def __init__(self, kind, threads, keep_memory=False):
+    def __init__(self, kind, threads, keep_memory=False, device="cpu", packages=None):
+        """`packages`: a folder of Python packages that this peer has beside the interpreter's own."""
         # Whatever the shell set for OpenMP is not part of the comparison.
         others = ("OMP_", "GOMP_", "MKL_", "OPENBLAS_")
         environment = {k: v for k, v in os.environ.items() if not k.startswith(others)}
         environment |= KEEP_MEMORY if keep_memory else {}
+        environment |= {"PB_BENCH_DEVICE": device} | ({"PYTHONPATH": str(packages)} if packages else {})
         self.kind = kind
         self.process = subprocess.Popen([sys.executable, str(HERE / "worker.py"), kind, str(threads)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)

@@ -6,9 +6,10 @@ import math
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 
 import study
+from weights import load_file
+from where import DEVICE
 
 HEADS = study.SIZES["n_heads"]
 
@@ -26,7 +27,7 @@ def load(path, dtype=torch.float32):
             tensor = tensor.flatten(0, 1)
         elif last in ("b_Q", "b_K", "b_V"):
             tensor = tensor.flatten()
-        weights[name] = tensor.to(dtype, copy=True).contiguous()
+        weights[name] = tensor.to(DEVICE, dtype, copy=True).contiguous()
     return weights
 
 
@@ -48,7 +49,7 @@ def attention(w, x, at, layer, patch, linear):
     b, p, _ = x.shape
     q, k, v = (linear(w, x, f"{at}W_{n}", f"{at}b_{n}").view(b, p, HEADS, -1).transpose(1, 2) for n in "QKV")
     scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
-    later = torch.ones(p, p, dtype=torch.bool).triu(1)
+    later = torch.ones(p, p, dtype=torch.bool, device=x.device).triu(1)
     pattern = scores.masked_fill(later, -math.inf).softmax(-1)
     if patch:
         pattern = patch("pattern", layer, pattern)

@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import time
 from pathlib import Path
@@ -27,18 +28,25 @@ class Run:
         return self.sweep(i)["cells"]["metric"]
 
     def seconds(self):
-        """Of all sweeps, as the program itself measured them."""
-        return sum(s["seconds"] for s in self.results["sweeps"])
+        """Of the sweep, as the program itself measured it: where it was made again, the median of the later ones."""
+        seconds = [s["seconds"] for s in self.results["sweeps"]]
+        return statistics.median(seconds[1:] or seconds)
 
     def stage(self):
-        return self.results["stages"][0]
+        """The last one."""
+        return self.results["stages"][-1]
+
+    def device(self):
+        """As the run's environment describes it."""
+        return dict(self.results["environment"])["device"]
 
 
 class Program:
-    def __init__(self, build, threads, engine):
+    def __init__(self, build, threads, engine, device="cpu"):
         self.binary = Path(build).resolve() / "core" / "patchbay"
-        self.threads, self.engine = threads, engine
+        self.threads, self.engine, self.device = threads, engine, device
         self.plugins = Path(build).resolve() / "plugins"
+        self.described = device  # by the last run
 
     def version(self):
         return subprocess.run([self.binary, "--version"], capture_output=True, text=True).stdout.split()[-1]
@@ -61,11 +69,11 @@ class Program:
                               capture_output=True, text=True)
         return done.returncode == 0, (done.stdout + done.stderr).strip()
 
-    def run(self, experiment, threads=None):
-        folder = WORK / "run"
+    def run(self, experiment, *options, device=None, folder=WORK / "run"):
         shutil.rmtree(folder, ignore_errors=True)
         command = self.command(experiment) + ["--quiet", "--out", str(folder), "--engine", self.engine,
-                                              "--threads", str(threads or self.threads)]
+                                              "--device", device or self.device, "--threads", str(self.threads),
+                                              *options]
         started = time.perf_counter()
         child = subprocess.Popen(command, env=self.environment(), cwd=ROOT)
         _, status, usage = os.wait4(child.pid, 0)
@@ -73,7 +81,9 @@ class Program:
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:
             raise SystemExit(f"{' '.join(command)}: exit status {child.returncode}")
-        return Run(folder, wall, usage.ru_maxrss / 1024)
+        done = Run(folder, wall, usage.ru_maxrss / 1024)
+        self.described = done.device()
+        return done
 
 
 def experiment(name, checkpoint, sweeps, **more):

@@ -3,7 +3,6 @@ import random
 
 import study
 from bench import ratio, table
-from peer import Peer
 
 LIMIT = 1e-3  # of the logit difference
 PANELS = {"resid_pre": ("layer_pos", ["layer", "pos"]), "z": ("layer_head", ["layer", "head"])}
@@ -35,7 +34,7 @@ def compare(bench, hook, n, threads):
     """Times, cells and the largest difference of one panel on n pairs."""
     pairs, metrics = make_pairs(n), {}
     columns = [[p[k] for p in pairs] for k in ("clean", "corrupted", "answer", "distractor")]
-    with Peer("notebook", threads) as peer:
+    with bench.peer("notebook", threads) as peer:
         peer.call("load", str(bench.checkpoint))
 
         def patchbay():
@@ -56,14 +55,16 @@ def compare(bench, hook, n, threads):
 def faster_threads(bench, n):
     tried, pairs = {}, make_pairs(n)
     columns = [[p[k] for p in pairs] for k in ("clean", "corrupted", "answer", "distractor")]
-    for threads in {1, bench.threads}:
-        with Peer("notebook", threads) as peer:
+    for threads in bench.thread_counts:
+        with bench.peer("notebook", threads) as peer:
             peer.call("load", str(bench.checkpoint))
             tried[threads] = [peer.call("activation", "z", *columns)["value"]["seconds"] for _ in range(3)][-1]
     return min(tried, key=tried.get)
 
 
 def run(bench):
+    if bench.without_lens:
+        return ["## Plain activation patching", "", f"Left out: {bench.without_lens}", ""]
     lines = ["## Plain activation patching", "",
              "Clean activations in the corrupted run, no update; the logit difference at the third token. "
              "TransformerLens: patching.py under torch.no_grad. Milliseconds per cell.", ""]

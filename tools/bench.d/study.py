@@ -1,8 +1,11 @@
 """What both sides compute: the seed model, the probe of one integer, the sweeps. Knows nothing of any engine."""
 import itertools
+import os
 from dataclasses import dataclass, field
 
 SIZES = {"n_layers": 6, "d_model": 1024, "d_head": 128, "n_heads": 4, "d_mlp": 256}
+if os.environ.get("PB_GPU_CHECK_EMULATE"):  # a GPU that is emulated takes its time
+    SIZES = {"n_layers": 2, "d_model": 64, "d_head": 16, "n_heads": 2, "d_mlp": 32}
 MOD = 120
 EQUALS, RELIABLE, UNRELIABLE, PADDING = 2 * MOD, 2 * MOD + 1, 2 * MOD + 2, 2 * MOD + 3
 D_VOCAB, N_CTX = 2 * MOD + 4, 5
