@@ -157,14 +157,6 @@ START_TEST(batch_over_interleaved_heads)
 }
 END_TEST
 
-static struct guarded random_matrix(size_t real_size, int64_t count)
-{
-	struct guarded g = guarded_new(real_size, count, 1);
-	for (int64_t i = 0; i < count; i++)
-		guarded_set(&g, i, random_value());
-	return g;
-}
-
 /* Products of heads, side by side in A, that are added up: as one after the other, and a row alone as among others. */
 START_TEST(sum_of_products)
 {
@@ -173,8 +165,9 @@ START_TEST(sum_of_products)
 	for (int i = 0; i < n_tables(); i++) {
 		const struct pbk_table *t = test_table(i);
 		random_seed((uint64_t)_i);
-		struct guarded a = random_matrix(t->real_size, m * k * count), b = random_matrix(t->real_size, n * k * count);
-		struct guarded c = random_matrix(t->real_size, m * n), want = guarded_new(t->real_size, m * n, 0),
+		struct guarded a = random_matrix(t->real_size, m * k * count, 1),
+			       b = random_matrix(t->real_size, n * k * count, 2);
+		struct guarded c = random_matrix(t->real_size, m * n, 3), want = guarded_new(t->real_size, m * n, 0),
 			       alone = guarded_new(t->real_size, m * n, 0);
 		memcpy(want.data, c.data, (size_t)(m * n) * t->real_size);
 		memcpy(alone.data, c.data, (size_t)(m * n) * t->real_size);
