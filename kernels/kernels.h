@@ -120,6 +120,7 @@ struct pbk_table {
 	void (*copy)(pbk_context *, void *dst, const void *src, size_t size);     /* device to device */
 	void (*upload)(pbk_context *, void *dst, const void *src, size_t size);   /* host to device; waits */
 	void (*download)(pbk_context *, void *dst, const void *src, size_t size); /* device to host; waits */
+	void (*submit)(pbk_context *);      /* what was called so far begins, while the host goes on */
 	int (*sync)(pbk_context *);         /* enum pbk_error since the last sync */
 	const char *(*why)(pbk_context *); /* what the last failure was, as the device says it */
 

@@ -1,19 +1,9 @@
 /* bus.c: ordered, scoped, audited hooks. */
-#include "hook/bus.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/status.h"
-#include "hook/changes.h"
-
-struct pb_bus_entry {
-	struct pb_hook hook;
-	struct pb_hook_audit audit;
-	int id;
-	int change; /* its place among those that the device has not told yet; -1: none */
-	bool gone, reached;
-};
+#include "hook/bus_impl.h"
 
 void pb_bus_init(struct pb_bus *bus, const struct pb_sites *sites)
 {
@@ -22,7 +12,7 @@ void pb_bus_init(struct pb_bus *bus, const struct pb_sites *sites)
 
 void pb_bus_finish(struct pb_bus *bus)
 {
-	pb_bus_changes_free(bus->changes);
+	pb_bus_audit_finish(bus);
 	free(bus->entries);
 	*bus = (struct pb_bus){0};
 }
@@ -65,41 +55,6 @@ void pb_bus_remove(struct pb_bus *bus, int id)
 	for (size_t i = 0; i < bus->n; i++)
 		if (bus->entries[i].id == id)
 			bus->entries[i].gone = true;
-}
-
-/* Brings home what the device knows. A failure of it is told by the pass. */
-static void settle(struct pb_bus *bus)
-{
-	double largest[PB_BUS_CHANGES];
-	if (!bus->changes || !bus->changes->n || pb_bus_changes_fetch(bus->changes, largest) < 0)
-		return;
-	for (size_t i = 0; i < bus->n; i++) {
-		struct pb_bus_entry *e = &bus->entries[i];
-		if (e->change >= 0 && largest[e->change] > e->audit.max_change)
-			e->audit.max_change = largest[e->change];
-		e->change = -1;
-	}
-}
-
-/* Where the device notes an entry's changes; NULL: out of memory. */
-static double *change_of(struct pb_bus *bus, struct pb_device *device, size_t entry)
-{
-	if (bus->changes && bus->changes->n == PB_BUS_CHANGES && bus->entries[entry].change < 0)
-		settle(bus);
-	if (!bus->changes && !(bus->changes = pb_bus_changes_new(device)))
-		return NULL;
-	if (bus->entries[entry].change < 0)
-		bus->entries[entry].change = bus->changes->n++;
-	return bus->changes->largest + bus->entries[entry].change;
-}
-
-const struct pb_hook_audit *pb_bus_audit(struct pb_bus *bus, int id)
-{
-	settle(bus);
-	for (size_t i = 0; i < bus->n; i++)
-		if (bus->entries[i].id == id && !bus->entries[i].gone)
-			return &bus->entries[i].audit;
-	return NULL;
 }
 
 static bool is_at(const struct pb_bus_entry *e, int site_id, enum pb_direction direction)
@@ -200,7 +155,7 @@ static int run_hook(struct pb_bus *bus, struct pb_tape *tape, size_t entry, cons
 		return rc;
 	if ((rc = pb_tensor_clone(&tape->pool, &part, &before)) || (rc = hook->run(hook->user, &call)))
 		return rc;
-	double *change = change_of(bus, tape->device, entry);
+	double *change = pb_bus_change(bus, tape->device, entry);
 	return change ? pb_view_raise_difference(tape->device, &part, &before, change) : -PB_E_NOMEM;
 }
 

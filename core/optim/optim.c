@@ -217,6 +217,7 @@ int pb_optim_step_by_norm(struct pb_optim *opt, void *params, const void *grads,
 			end++;
 		step_run(opt, i, end, lr, grad_scale, params, grads);
 	}
+	pb_kernels(opt->device, opt->dtype)->submit(opt->device->context); /* the next batch is made meanwhile */
 	return 0;
 }
 

@@ -34,6 +34,12 @@ static void device_copy(pbk_context *context, void *dst, const void *src, size_t
 		memcpy(dst, src, size);
 }
 
+/* It has ended by now. */
+static void device_submit(pbk_context *context)
+{
+	(void)context;
+}
+
 static int device_sync(pbk_context *context)
 {
 	const int failure = context->failure;
@@ -56,6 +62,7 @@ void pbk_fill_memory(struct pbk_table *table)
 	table->copy = device_copy;
 	table->upload = device_copy;
 	table->download = device_copy;
+	table->submit = device_submit;
 	table->sync = device_sync;
 	table->why = device_why;
 }

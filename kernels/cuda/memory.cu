@@ -81,6 +81,7 @@ void pbk_cuda_fill_memory(struct pbk_table *table)
 	table->copy = device_copy;
 	table->upload = device_upload;
 	table->download = device_download;
+	table->submit = pbk_queue_send;
 	table->sync = device_sync;
 	table->why = device_why;
 }

@@ -1,13 +1,13 @@
-/* bench.c: the timing table: PB_BENCH=1 build/tests/test_kernels. */
+/* bench.c: the timing table: PB_BENCH=1 build/tests/test_kernels; with PB_TEST_BACKEND that of a device. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "bench.h"
 #include "cases.h"
-#include "kernels_test.h"
 
-static double now(void)
+double bench_now(void)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
@@ -19,10 +19,10 @@ double bench_time(void (*function)(void *), void *argument)
 	double best = 1e9;
 	int64_t calls = 1;
 	for (int run = 0; run < 40;) {
-		const double begin = now();
+		const double begin = bench_now();
 		for (int64_t i = 0; i < calls; i++)
 			function(argument);
-		const double seconds = now() - begin;
+		const double seconds = bench_now() - begin;
 		if (seconds < 5e-4 && run == 0) {
 			calls *= seconds < 5e-5 ? 8 : 2;
 			continue;
@@ -34,17 +34,28 @@ double bench_time(void (*function)(void *), void *argument)
 	return best;
 }
 
-void *bench_filled(size_t real_size, int64_t count)
+void *bench_filled(const struct pbk_table *table, int64_t count)
 {
-	void *data = aligned_alloc(64, ((size_t)count * real_size + 64) / 64 * 64);
-	if (!data)
+	enum { PIECE = 1 << 20 };
+	char *data = table->alloc(test_context, (size_t)count * table->real_size);
+	void *piece = malloc((size_t)(count < PIECE ? count + 1 : PIECE) * table->real_size);
+	if (!data || !piece)
 		abort();
-	for (int64_t i = 0; i < count; i++)
-		if (real_size == sizeof(float))
-			((float *)data)[i] = (float)random_value() * 0.5f + 1;
+	for (int64_t i = 0; i < count && i < PIECE; i++)
+		if (table->real_size == sizeof(float))
+			((float *)piece)[i] = (float)random_value() * 0.5f + 1;
 		else
-			((double *)data)[i] = random_value() * 0.5 + 1;
+			((double *)piece)[i] = random_value() * 0.5 + 1;
+	for (int64_t at = 0; at < count; at += PIECE)
+		table->upload(test_context, data + (size_t)at * table->real_size, piece,
+			      (size_t)(count - at < PIECE ? count - at : PIECE) * table->real_size);
+	free(piece);
 	return data;
+}
+
+void bench_free(const struct pbk_table *table, void *memory)
+{
+	table->free(test_context, memory);
 }
 
 struct timed_case {
@@ -71,7 +82,7 @@ static void bench_case(const struct kernel_case *kc, const struct pbk_table *fas
 	timed.call.ids = ids;
 	for (int k = 0; kc->operands[k]; k++) {
 		const int64_t count = case_size(kc, k, rows, n);
-		timed.call.x[k] = bench_filled(fast->real_size, count);
+		timed.call.x[k] = bench_filled(fast, count);
 		bytes += (double)count * (double)fast->real_size;
 	}
 	timed.call.table = fast;
@@ -81,18 +92,11 @@ static void bench_case(const struct kernel_case *kc, const struct pbk_table *fas
 	printf("%-22s %s %5d x %4d  %10.0f ns %6.1f GB/s  plain %10.0f ns  x%.1f\n", kc->name, fast->name + 4,
 	       (int)rows, (int)n, t * 1e9, bytes / t * 1e-9, t_plain * 1e9, t_plain / t);
 	for (int k = 0; kc->operands[k]; k++)
-		free(timed.call.x[k]);
+		bench_free(fast, timed.call.x[k]);
 	free(ids);
 }
 
-struct timed_gemm {
-	const struct pbk_table *table;
-	bool ta, tb;
-	int64_t m, n, k, count;
-	void *a, *b, *c;
-};
-
-static void call_gemm(void *argument)
+void bench_call_gemm(void *argument)
 {
 	const struct timed_gemm *g = argument;
 	const int64_t lda = g->ta ? g->m : g->k, ldb = g->tb ? g->k : g->n;
@@ -106,13 +110,13 @@ static void call_gemm(void *argument)
 static double time_gemm(struct timed_gemm *g, const struct pbk_table *table)
 {
 	g->table = table;
-	g->a = bench_filled(table->real_size, g->m * g->k * g->count);
-	g->b = bench_filled(table->real_size, g->n * g->k * g->count);
-	g->c = bench_filled(table->real_size, g->m * g->n * g->count);
-	const double t = bench_time(call_gemm, g);
-	free(g->a);
-	free(g->b);
-	free(g->c);
+	g->a = bench_filled(table, g->m * g->k * g->count);
+	g->b = bench_filled(table, g->n * g->k * g->count);
+	g->c = bench_filled(table, g->m * g->n * g->count);
+	const double t = bench_time(bench_call_gemm, g);
+	bench_free(table, g->a);
+	bench_free(table, g->b);
+	bench_free(table, g->c);
 	return t;
 }
 
@@ -154,6 +158,10 @@ static void bench_batches(const struct pbk_table *fast, const struct pbk_table *
 void bench_kernels(void)
 {
 	const char *threads = getenv("PB_BENCH_THREADS"), *only = getenv("PB_BENCH_ONLY");
+	if (test_backend()) {
+		bench_device();
+		return;
+	}
 	test_context = pbk_cpu_open(threads ? atoi(threads) : 0);
 	const struct pbk_table *fast[2] = {pbk_cpu_f32(), pbk_cpu_f64()};
 	const struct pbk_table *plain[2] = {pbk_cpu_f32_plain(), pbk_cpu_f64_plain()};

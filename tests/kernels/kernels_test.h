@@ -75,12 +75,6 @@ TCase *grad_tests(void);
 TCase *step_tests(void);
 TCase *sweep_tests(void);
 TCase *backward_tests(void);
-void bench_kernels(void);
-void bench_sweeps(void);
-
-/* Seconds of one call: the fastest of many short runs, so that a busy machine shows little. */
-double bench_time(void (*function)(void *), void *argument);
-/* Around 1; to be freed. */
-void *bench_filled(size_t real_size, int64_t count);
+void bench_kernels(void); /* times them: bench.h */
 
 #endif
