@@ -43,7 +43,8 @@ const void *pbk_stage(pbk_context *context, const void *host, size_t size);
 bool pbk_stage_send(pbk_context *context);
 /* Sends all launches and waits for them. Returns whether all is well. */
 bool pbk_wait(pbk_context *context);
-/* Device memory until the next call for it; kept and grown. NULL: there is none, which the context remembers. */
+/* Device memory until the next call for it; kept and grown, which may wait: lists are staged after it. NULL: there is none,
+ * which the context remembers. */
 void *pbk_cuda_workspace(pbk_context *context, size_t size);
 /* Waits, then copies to the host. */
 void pbk_fetch(pbk_context *context, void *host, const void *device, size_t size);
