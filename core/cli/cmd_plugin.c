@@ -1,4 +1,4 @@
-/* cmd_plugin.c: `patchbay plugin list` and `patchbay plugin info NAME`. */
+/* cmd_plugin.c: `patchbay plugin list` and `patchbay plugin info NAME`; `new` is cmd_plugin_new.c's. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +11,8 @@
 static const char usage[] =
 	"usage: patchbay plugin list         all plugins: kind, name, version, what each does, its file\n"
 	"       patchbay plugin info NAME    all about one: what it is for, its parameters, how it works\n"
+	"       patchbay plugin new KIND NAME [--dir FOLDER]\n"
+	"                                    a project to write a setter, metric or dataset in\n"
 	"\n"
 	"Plugins are looked for in the folders of PATCHBAY_PLUGIN_PATH (parted by `:`), then in\n"
 	"$XDG_DATA_HOME/patchbay/plugins (or ~/.local/share/patchbay/plugins), then in the system's folder.\n"
@@ -276,6 +278,8 @@ static int show(const char *name)
 
 int pb_cmd_plugin(int argc, char **argv)
 {
+	if (argc > 1 && !strcmp(argv[1], "new"))
+		return pb_cmd_plugin_new(argc - 1, argv + 1);
 	for (int i = 1; i < argc; i++)
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
 			fputs(usage, stdout);
@@ -285,8 +289,8 @@ int pb_cmd_plugin(int argc, char **argv)
 		return show(NULL);
 	if (argc == 3 && !strcmp(argv[1], "info"))
 		return show(argv[2]);
-	const char *const words[] = {"list", "info"};
-	const char *nearest = argc > 1 ? pb_nearest(argv[1], words, 2) : NULL;
+	const char *const words[] = {"list", "info", "new"};
+	const char *nearest = argc > 1 ? pb_nearest(argv[1], words, 3) : NULL;
 	if (argc == 2 && !strcmp(argv[1], "info"))
 		fputs("patchbay plugin: which? Name a plugin behind `info`\n", stderr);
 	else if (argc > 1 && nearest && strcmp(argv[1], nearest) != 0)

@@ -90,6 +90,78 @@ START_TEST(info)
 }
 END_TEST
 
+/* `line`, with the test's folder in place of the %s in it. */
+static void check_in(const char *line, int code, const char *const *parts)
+{
+	char whole[256];
+	ck_assert_int_lt(snprintf(whole, sizeof whole, line, pb_test_dir()), (int)sizeof whole);
+	check(whole, code, parts);
+}
+
+static void check_file(const char *name, const char *part)
+{
+	char *path = pb_file_join(pb_test_dir(), name);
+	void *data;
+	size_t size;
+	ck_assert_ok(pb_file_read(path, 1 << 20, &data, &size));
+	ck_assert_msg(strstr(data, part) != NULL, "%s: no `%s`", name, part);
+	ck_assert_msg(strstr(data, "placeholder") == NULL, "%s names the placeholder", name);
+	free(data);
+	free(path);
+}
+
+/* That they build and run is for install.sh. */
+START_TEST(new_projects)
+{
+	check_in("plugin new setter my_patch --dir %s/a/b", 0,
+		 PARTS("setter `my_patch`, in ", "a/b/my_patch: README.md example.yaml",
+		       "meson.build my_patch.c test.sh\n",
+		       "meson setup build && meson test -C build", "Then change my_patch.c"));
+	check_file("a/b/my_patch/my_patch.c", ".name = \"my_patch\"");
+	check_file("a/b/my_patch/meson.build", "shared_module('setter_my_patch', 'my_patch.c'");
+	check_file("a/b/my_patch/example.yaml", "{plugin: my_patch, share: ");
+	check_file("a/b/my_patch/test.sh", "plugin info my_patch");
+	check_file("a/b/my_patch/README.md", "# my_patch, a setter");
+	check_in("plugin new --dir=%s metric m2", 0, PARTS("metric `m2`"));
+	check_file("m2/m2.c", "PB_KIND_METRIC");
+	check_in("plugin new dataset d --dir %s", 0, PARTS("dataset `d`"));
+	check_file("d/d.c", "PB_KIND_DATASET");
+}
+END_TEST
+
+START_TEST(new_projects_overwrite_nothing)
+{
+	check_in("plugin new dataset d --dir %s", 0, PARTS("dataset `d`"));
+	check_in("plugin new metric d --dir %s", 2, PARTS("/d exists, and nothing is overwritten: choose another"));
+	check_file("d/d.c", "PB_KIND_DATASET");
+	char *file = pb_file_join(pb_test_dir(), "file");
+	ck_assert_ok(pb_file_write(file, "", 0));
+	check_in("plugin new metric file --dir %s", 2, PARTS("/file exists"));
+	check_in("plugin new metric m --dir %s/file", 1, PARTS("/file"));
+	free(file);
+}
+END_TEST
+
+START_TEST(new_projects_that_cannot_be)
+{
+	check("plugin new", 2, PARTS("usage: patchbay plugin new"));
+	check("plugin new setter", 2, PARTS("usage: patchbay plugin new"));
+	check("plugin new --help", 0, PARTS("usage: patchbay plugin new", "--dir"));
+	check("plugin new seter x", 2, PARTS("not a `seter`; did you mean `setter`?"));
+	check("plugin new executor x", 2, PARTS("not a `executor`"));
+	static const char *const names[] = {"My", "1x", "a-b", "../x", "_x", "x.y", "\303\244"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		char line[64];
+		snprintf(line, sizeof line, "plugin new setter %s", names[i]);
+		check(line, 2, PARTS("it cannot be", names[i]));
+	}
+	check("plugin new setter x y", 2, PARTS("`y`"));
+	check("plugin new setter x --dri z", 2, PARTS("unknown option `--dri`; did you mean `--dir`?"));
+	check("plugin new setter x --dir", 2, PARTS("a folder is missing behind `--dir`"));
+	check("plugin new setter x --dir=", 2, PARTS("the folder is empty"));
+}
+END_TEST
+
 START_TEST(wrong_usage)
 {
 	check("plugin info accurcy", 2, PARTS("there is no plugin `accurcy`; did you mean `accuracy`?"));
@@ -107,6 +179,9 @@ int main(void)
 	tcase_add_test(t, list);
 	tcase_add_test(t, list_of_shadowed_and_broken_ones);
 	tcase_add_test(t, info);
+	tcase_add_test(t, new_projects);
+	tcase_add_test(t, new_projects_overwrite_nothing);
+	tcase_add_test(t, new_projects_that_cannot_be);
 	tcase_add_test(t, wrong_usage);
 	suite_add_tcase(s, t);
 	return pb_test_run(s, NULL);

@@ -30,6 +30,16 @@ static void settle(const struct pbk_table *table)
 	exit(EXIT_FAILURE);
 }
 
+static pbk_context *open_device(enum pbk_matmul matmul)
+{
+	char why[256] = "";
+	pbk_context *context = test_backend()->open(0, matmul, why, sizeof why);
+	if (context)
+		return context;
+	fprintf(stderr, "%s\n", why);
+	exit(EXIT_FAILURE);
+}
+
 static double run(const struct pbk_table *table, int calls, void (*function)(void *), void *argument)
 {
 	const double begin = bench_now();
@@ -353,13 +363,8 @@ static double error_of(const struct pbk_backend *backend, const void *c, const v
 static void bench_matmul(const struct pbk_backend *backend, const char *name, enum pbk_matmul matmul, int64_t m,
 			 int64_t n, int64_t k)
 {
-	char why[256] = "";
-	pbk_context *before = test_context, *context = backend->open(0, matmul, why, sizeof why);
-	if (!context) {
-		fprintf(stderr, "%s: %s\n", name, why);
-		exit(EXIT_FAILURE);
-	}
-	test_context = context;
+	pbk_context *before = test_context;
+	test_context = open_device(matmul);
 	struct timed_gemm g = {.table = backend->f32, .m = m, .n = n, .k = k, .count = 1}, exact = g;
 	exact.table = backend->f64;
 	random_seed(1);
@@ -375,7 +380,7 @@ static void bench_matmul(const struct pbk_backend *backend, const char *name, en
 	fflush(stdout);
 	free_gemm(&g);
 	free_gemm(&exact);
-	backend->close(context);
+	backend->close(test_context);
 	test_context = before;
 }
 
@@ -389,14 +394,13 @@ void bench_device(void)
 	const struct pbk_backend *backend = test_backend();
 	char text[256] = "";
 	small = getenv("PB_BENCH_SMALL") != NULL;
-	test_context = new_context(1);
+	test_context = open_device(PBK_MATMUL_F32);
 	backend->describe(test_context, text, sizeof text);
 	printf("- device: %s\n", text);
 	measure_bandwidth(backend->f32);
 	measure_peak(backend->f32);
-	printf("\nIn float32. Operands that fit in the device's cache are read from there, so that a share of the "
-	       "memory's "
-	       "ceiling can exceed 100 %%.\n\n");
+	printf("\nIn float32. Operands that fit in the device's cache are read from there, so that a share of the\n"
+	       "memory's ceiling can exceed 100 %%.\n\n");
 	head();
 	bench_gemm(backend->f32);
 	bench_stepped(backend->f32);
@@ -404,14 +408,13 @@ void bench_device(void)
 	bench_attend(backend->f32, 31, 1);
 	bench_attend(backend->f32, 31, 4);
 	bench_attend(backend->f32, 31, small ? 10 : 1000);
-	printf("\nProducts by `matmul`, of numbers between -1 and 1; the error is the largest of an element, in units "
-	       "of the "
-	       "elements' root mean square, from the product in float64.\n\n");
+	printf("\nProducts by `matmul`, of numbers between -1 and 1; the error is the largest of an element, in units of\n"
+	       "the elements' root mean square, from the product in float64.\n\n");
 	printf("| matmul | shape | us | GFLOP/s | largest error |\n|---|---|---|---|---|\n");
 	for (size_t i = 0; i < sizeof products / sizeof *products; i++)
 		for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
 			bench_matmul(backend, products[i].name, products[i].matmul, size_of(shapes[s][0]),
 				     size_of(shapes[s][1]), size_of(shapes[s][2]));
-	free_context(test_context);
+	backend->close(test_context);
 	test_context = NULL;
 }

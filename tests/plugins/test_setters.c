@@ -1,7 +1,5 @@
 /* test_setters.c: the shipped setters on views, sliced as a host slices them. */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "base/rng.h"
 #include "plugins/plug.h"
@@ -263,23 +261,6 @@ START_TEST(a_target_of_another_shape_is_an_error)
 }
 END_TEST
 
-START_TEST(the_template_works)
-{
-	char path[4096];
-	snprintf(path, sizeof path, "%s/plugins/template", getenv("PATCHBAY_BUILD"));
-	setenv("PATCHBAY_PLUGIN_PATH", path, 1);
-	struct bench b;
-	double expected[COUNT];
-	bench_open(&b, "scale", "factor: -3");
-	bench_select(&b, PB_AXIS_HEAD, 1);
-	for (int i = 0; i < COUNT; i++)
-		expected[i] = -3 * b.before[i];
-	ck_assert_ok(call(&b, false, 0));
-	check_only_changed(&b, -1, 1, expected);
-	plug_close(&b.plug);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *s = suite_create("setters");
@@ -293,7 +274,6 @@ int main(void)
 	tcase_add_test(t, noise_adds);
 	tcase_add_test(t, ablations_take_any_axes);
 	tcase_add_test(t, a_target_of_another_shape_is_an_error);
-	tcase_add_test(t, the_template_works);
 	suite_add_tcase(s, t);
 	return pb_test_run(s, NULL);
 }

@@ -1,0 +1,90 @@
+#!/bin/sh
+# install.sh BUILD MESON COMPILER...: installs BUILD into a folder of its own; then builds and runs the installed
+# examples and what `patchbay plugin new` writes against it, as their authors would: by the gcc line and by meson.
+set -eu
+build=$(cd "$1" && pwd) meson=$2
+shift 2
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+unset PKG_CONFIG_LIBDIR PKG_CONFIG_SYSROOT_DIR DESTDIR
+export XDG_DATA_HOME=/nowhere
+
+fail() {
+	echo "$*" >&2
+	exit 1
+}
+
+# Runs a command whose output goes to `out`, and shows it if that fails; `says TEXT` then looks for a line in it.
+try() {
+	"$@" >"$stage/out" 2>&1 || { cat "$stage/out" >&2; fail "failed: $*"; }
+}
+says() {
+	grep -qF -- "$1" "$stage/out" || { cat "$stage/out" >&2; fail "there is no \"$1\" in what it said"; }
+}
+
+DESTDIR=$stage/root "$meson" install -C "$build" --no-rebuild --quiet >"$stage/out" 2>&1 || {
+	cat "$stage/out" >&2
+	fail "meson install failed"
+}
+pc=$(find "$stage/root" -name patchbay.pc)
+[ -f "$pc" ] || fail "there is no patchbay.pc, or more than one"
+prefix=$(sed -n 's/^prefix=//p' "$pc")
+plugins=$(PKG_CONFIG_PATH=${pc%/*} pkg-config --variable=plugindir patchbay)
+# What is staged lies below another prefix.
+sed -i "s|^prefix=.*|prefix=$stage/root$prefix|" "$pc"
+export PKG_CONFIG_PATH="${pc%/*}"
+patchbay=$(pkg-config --variable=program patchbay)
+templates=$(pkg-config --variable=templatedir patchbay)
+PATCHBAY_PLUGIN_PATH=$(pkg-config --variable=plugindir patchbay)
+export PATCHBAY_PLUGIN_PATH
+for file in "$patchbay" "$PATCHBAY_PLUGIN_PATH/setter_zero.so" "$templates/dataset/placeholder.c"; do
+	[ -f "$file" ] || fail "not installed: $file"
+done
+if grep -rl "$build" "$pc" "$templates"; then fail "these name the build folder"; fi
+# An installed program looks in the installed folder, and never in the build's.
+try "$patchbay" plugin list
+says "  $plugins ("
+if grep -qF "$build" "$stage/out"; then fail "the installed program looks in $build"; fi
+
+# plain KIND NAME COMPILER...: one line builds it, in the current folder, and the example runs.
+plain() {
+	kind=$1 name=$2
+	shift 2
+	# shellcheck disable=SC2046
+	try "$@" -shared -fPIC -fvisibility=hidden $(pkg-config --cflags patchbay) "$name.c" -o "${kind}_$name.so" -lm
+	try env PATCHBAY_PLUGIN_PATH=".:$PATCHBAY_PLUGIN_PATH" "$patchbay" run example.yaml --out run
+	says "Report: run/report.html"
+}
+
+cp -r "${templates%/template}/examples" "$stage/examples"
+cd "$stage/examples/steering" && plain setter steering "$@" && says "activation patching of resid_pre by steering"
+cd ../low_rank && plain setter low_rank "$@" && says "gradient patching of resid_pre by low_rank"
+cd ../kl_divergence && plain metric kl_divergence "$@" && says "after the corrupted update (kl_divergence "
+cd ../tokens_table && plain dataset tokens_table "$@" && says "accuracy clean 1"
+# A mistake is told with the file and the place.
+echo "1 2 three" >../steering/vector.txt
+cd ../steering
+try env PATCHBAY_PLUGIN_PATH=".:$PATCHBAY_PLUGIN_PATH" sh -c '! "$0" check example.yaml' "$patchbay"
+says 'vector.txt: value 3 is no number: `three'
+
+# with_meson FOLDER: builds it and runs its test.
+with_meson() {
+	cd "$1"
+	try "$meson" setup build
+	try "$meson" test -C build
+	grep -q "Ok: *1 *$" "$stage/out" || { cat "$stage/out" >&2; fail "no test of $1 ran"; }
+}
+
+with_meson "$stage/examples/kl_divergence"
+for kind in setter metric dataset; do
+	cd "$stage"
+	try "$patchbay" plugin new "$kind" "my_$kind" --dir "new projects"
+	says "meson setup build"
+	with_meson "$stage/new projects/my_$kind"
+	cp "$stage/new projects/my_$kind/build/${kind}_my_$kind.so" "$stage"
+	if grep -rl placeholder --exclude-dir=build .; then fail "these name the placeholder"; fi
+done
+cd "$stage/new projects/my_setter" && plain setter my_setter "$@"
+try "$meson" install -C build
+[ -f "$PATCHBAY_PLUGIN_PATH/setter_my_setter.so" ] || fail "the project's own installation puts its plugin elsewhere"
+echo "installed into a folder, four examples and three new projects built there and run"
