@@ -2,6 +2,8 @@
 #ifndef PBK_WINDOW_H
 #define PBK_WINDOW_H
 
+#include <string.h>
+
 #include "kernels.h"
 
 /* rank >= 1, the last axis is the row. */
@@ -20,7 +22,7 @@ static inline struct pbk_window pbk_window_over(const struct pbk_nd *nd, bool us
 {
 	struct pbk_window w;
 	struct pbk_nd *r = &w.nd;
-	r->rank = 0;
+	memset(&w, 0, sizeof w); /* what is beyond the rank too: equal windows are equal bytes */
 	w.count = 1;
 	for (int axis = 0; axis < nd->rank; axis++) {
 		const int64_t size = nd->shape[axis], dst = nd->dst_stride[axis];

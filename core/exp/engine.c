@@ -200,6 +200,10 @@ static int evaluate(struct pb_engine *engine, const struct pb_plan_sweep *sweep,
 		rc = fast_cells(engine, sweep, jobs, n, arena, ret_done);
 		if (rc != -PB_E_NOMEM || *ret_done)
 			return rc;
+		const int failed = pb_device_status(engine->plan->device); /* which forgets it */
+		if (failed && failed != -PB_E_NOMEM)
+			return failed;
+		pb_error_clear();
 		rc = 0; /* one by one: they need less */
 	}
 	while (!rc && *ret_done < n) {

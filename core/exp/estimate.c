@@ -89,52 +89,88 @@ static int32_t find_row(const struct pb_cell_gradient *g, int32_t id)
 	return g->form == PB_GRADIENT_ROWS ? -1 : 0;
 }
 
-/* Rows of a table, or a vector as its only row: where the metric has a gradient. Others change too (by decay), which
- * the metric does not feel. */
+/* What a step does to rows of a table, or to a vector as its only row, in as many groups as the cells' gradients come in. */
+struct row_lists {
+	int32_t *ids, *grads;            /* [n_rows], [n, n_rows] */
+	struct pbk_stepped_rows *items;  /* [n, parts] */
+	struct pbk_gradient_pair *pairs; /* [n] */
+	double *dots;
+	size_t *cells; /* [n] whose they are */
+};
+
+static int make_lists(struct pb_arena *arena, size_t n, size_t n_rows, size_t parts, struct row_lists *l)
+{
+	*l = (struct row_lists){
+		.ids = pb_arena_array(arena, n_rows, sizeof *l->ids),
+		.grads = pb_arena_array(arena, n * n_rows, sizeof *l->grads),
+		.items = pb_arena_array(arena, n * parts, sizeof *l->items),
+		.pairs = pb_arena_array(arena, n, sizeof *l->pairs),
+		.dots = pb_arena_array(arena, n, sizeof *l->dots),
+		.cells = pb_arena_array(arena, n, sizeof *l->cells),
+	};
+	return l->ids && l->grads && l->items && l->pairs && l->dots && l->cells ? 0 : -PB_E_NOMEM;
+}
+
+/* One cell's items, and its pair; change [n_rows, n] is where its rows go. */
+static void list_cell(const struct work *w, struct row_lists *l, size_t i, int64_t n_rows, int64_t parts, void *change)
+{
+	static const int32_t nowhere[] = {-1};
+	const struct pb_cell_gradient *m = w->metric, *g = gradient_of(w, l->cells[i]);
+	const struct pb_view *value = &w->estimate->weights->views[w->id];
+	const int64_t width = m->n / parts;
+	int32_t *grads = l->grads + (int64_t)i * n_rows;
+	const struct pb_view to = {.dtype = value->dtype, .data = change};
+	for (int64_t r = 0; r < n_rows; r++)
+		grads[r] = find_row(g, l->ids[r]);
+	for (int64_t part = 0; part < parts; part++) {
+		const void *mine = parts > 1 ? pb_gradient_part(g, part, parts).dense : pb_gradient_group(g, 0).dense;
+		l->items[(int64_t)i * parts + part] = (struct pbk_stepped_rows){
+			.rows = n_rows,
+			.table = pb_view_at(value, part * width),
+			.g = mine,
+			.host_ids = l->ids,
+			.host_grads = mine ? grads : nowhere,
+			.grad_scale = w->cells[l->cells[i]].grad_scale,
+			.present = true,
+			.y = pb_view_at(&to, part * width),
+		};
+	}
+	l->pairs[i] = (struct pbk_gradient_pair){n_rows, m->n, {.dense = change}, {.dense = m->dy.data}};
+}
+
+/* Where the metric has a gradient. Other rows change too (by decay), which the metric does not feel. All cells at once. */
 static int rows(const struct work *w)
 {
 	const struct pb_cell_gradient *m = w->metric;
 	const bool table = m->form == PB_GRADIENT_ROWS;
-	const struct pb_view *value = &w->estimate->weights->views[w->id];
 	const int64_t n_rows = table ? m->rank : 1;
 	struct pbk_step step = w->estimate->step; /* that gives the change in place of the new row */
-	struct pb_view change;
-	struct pb_arena lists = {0};
-	int32_t *ids = pb_arena_array(&lists, (size_t)n_rows, sizeof *ids);
-	int32_t *grads = pb_arena_array(&lists, (size_t)n_rows, sizeof *grads);
-	int rc = ids && grads ? 0 : -PB_E_NOMEM;
+	struct pb_view changes;
+	struct pb_arena arena = {0};
+	struct row_lists l;
+	int64_t parts = 1, n = 0;
+	for (size_t i = 0; i < w->n; i++)
+		if (gradient_of(w, i)->form != PB_GRADIENT_NONE && gradient_of(w, i)->groups > parts)
+			parts = gradient_of(w, i)->groups;
+	int rc = make_lists(&arena, w->n, (size_t)n_rows, (size_t)parts, &l);
 	step.decay -= 1.0;
 	pb_pool_reset(&w->estimate->pool);
+	for (int64_t r = 0; !rc && table && r < n_rows; r++)
+		l.ids[r] = m->ids[r];
+	for (size_t i = 0; !rc && i < w->n; i++)
+		if (gradient_of(w, i)->form != PB_GRADIENT_NONE)
+			l.cells[n++] = i;
 	if (!rc)
-		rc = pb_tensor_new(&w->estimate->pool, value->dtype, 2, (int64_t[]){n_rows, m->n}, &change);
-	for (size_t i = 0; !rc && i < w->n; i++) {
-		const struct pb_cell_gradient *g = gradient_of(w, i);
-		double dot;
-		if (g->form == PB_GRADIENT_NONE)
-			continue;
-		for (int64_t r = 0; r < n_rows; r++) {
-			ids[r] = table ? m->ids[r] : 0;
-			grads[r] = find_row(g, ids[r]);
-		}
-		for (int64_t part = 0, width = m->n / g->groups; part < g->groups; part++) {
-			const void *mine = pb_gradient_group(g, part).dense;
-			const struct pbk_stepped_rows rows = {
-				.rows = n_rows,
-				.table = pb_view_at(value, part * width),
-				.g = mine,
-				.host_ids = ids,
-				.host_grads = mine ? grads : (int32_t[]){-1},
-				.grad_scale = w->cells[i].grad_scale,
-				.present = true,
-				.y = pb_view_at(&change, part * width),
-			};
-			w->k->step_rows(w->context, &step, width, false, 1, &rows);
-		}
-		const struct pbk_gradient_pair pair = {n_rows, m->n, {.dense = change.data}, {.dense = m->dy.data}};
-		w->k->gradient_dots(w->context, 1, &pair, &dot);
-		add(w, i, dot);
+		rc = pb_tensor_new(&w->estimate->pool, w->estimate->weights->dtype, 3, (int64_t[]){n, n_rows, m->n}, &changes);
+	for (int64_t i = 0; !rc && i < n; i++)
+		list_cell(w, &l, (size_t)i, n_rows, parts, pb_view_at(&changes, i * n_rows * m->n));
+	if (!rc && n) {
+		w->k->step_rows(w->context, &step, m->n / parts, false, n * parts, l.items);
+		w->k->gradient_dots(w->context, n, l.pairs, l.dots);
+		for (int64_t i = 0; i < n; i++)
+			add(w, l.cells[i], l.dots[i]);
 	}
-	pb_arena_finish(&lists);
+	pb_arena_finish(&arena);
 	return rc;
 }
 

@@ -9,8 +9,14 @@
 #include "exp/evaluate.h"
 #include "exp/wants.h"
 
-/* More memory than this makes a pass no faster: products have rows enough. */
-enum { TAPE_MEMORY = 64 << 20, QUESTION_MEMORY = 20 << 20 };
+/* More memory or cells than this make a pass no faster on a CPU: products have rows enough, and weights are shared by cells
+ * enough. A device with memory of its own wants more of all. */
+enum { TAPE_MEMORY = 64 << 20, QUESTION_MEMORY = 20 << 20, MOST_CELLS = 64, MORE_MEMORY = 64, MORE_CELLS = 8 };
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
 
 static const struct pb_examples *base_of(const struct pb_fast *e, size_t probe, int run)
 {
@@ -187,8 +193,10 @@ int pb_fast_open(struct pb_fast *fast, const struct pb_plan *plan, const struct 
 	struct pb_fast *e = fast;
 	*e = (struct pb_fast){.plan = plan, .weights = weights, .means = means, .probes = probes, .n_probes = n_probes,
 			      .batch = batch};
-	e->tape_memory = memory / 2 < TAPE_MEMORY ? memory / 2 : TAPE_MEMORY;
-	e->question_memory = memory / 4 < QUESTION_MEMORY ? memory / 4 : QUESTION_MEMORY;
+	const bool own_memory = plan->device->backend;
+	e->tape_memory = least(memory / 2, TAPE_MEMORY * (size_t)(own_memory ? MORE_MEMORY : 1));
+	e->question_memory = least(memory / 4, QUESTION_MEMORY * (size_t)(own_memory ? MORE_MEMORY : 1));
+	e->most_cells = MOST_CELLS * (size_t)(own_memory ? MORE_CELLS : 1);
 	e->rule = (struct pb_stepped_rule){pb_optim_first_step(&plan->update), pb_wants_point(plan, PB_SITE_RESULT)};
 	pb_bus_init(&e->bus, &plan->model.sites);
 	pb_tape_init(&e->tape, plan->device, plan->config->dtype);

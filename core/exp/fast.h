@@ -39,6 +39,7 @@ struct pb_fast {
 	size_t n_probes;
 	size_t tape_memory, question_memory; /* bytes: for a pass, for the questions */
 	int64_t batch;                       /* cells of a pass, where the user says */
+	size_t most_cells;                   /* of a pass, where the user does not */
 	size_t cell_size;                    /* bytes that one cell takes on the tape */
 	struct pb_stepped_rule rule;
 	struct pb_bus bus;

@@ -6,15 +6,13 @@
 #include "base/status.h"
 #include "exp/fast.h"
 
-enum { MOST_CELLS = 64 }; /* more make a pass no faster: weights are shared by cells enough */
-
 size_t pb_fast_batch(const struct pb_fast *fast, const struct pb_plan_sweep *sweep)
 {
 	if (fast->batch)
 		return (size_t)fast->batch;
 	size_t size = sweep->config->kind == PB_SWEEP_PARAMS ? 0 : fast->cell_size;
-	size_t most = size ? fast->tape_memory / size : MOST_CELLS;
-	return most < 1 ? 1 : most > MOST_CELLS ? MOST_CELLS : most;
+	size_t most = size ? fast->tape_memory / size : fast->most_cells;
+	return most < 1 ? 1 : most > fast->most_cells ? fast->most_cells : most;
 }
 
 /* The block before which a patched cell is its base: that of its first point in order of evaluation. A patched gradient

@@ -47,24 +47,24 @@ static int fetch(struct pb_bus_changes *changes, double ret_largest[MOST])
 	return pb_device_status(changes->device);
 }
 
-/* Brings home what the device knows. A failure of it is told by the pass. */
-static void settle(struct pb_bus *bus)
+/* Brings home what the device knows. */
+static int settle(struct pb_bus *bus)
 {
 	double largest[MOST];
-	if (!bus->changes || !bus->changes->n || fetch(bus->changes, largest) < 0)
-		return;
+	int rc = bus->changes && bus->changes->n ? fetch(bus->changes, largest) : 0;
 	for (size_t i = 0; i < bus->n; i++) {
 		struct pb_bus_entry *e = &bus->entries[i];
-		if (e->change >= 0 && largest[e->change] > e->audit.max_change)
+		if (!rc && e->change >= 0 && largest[e->change] > e->audit.max_change)
 			e->audit.max_change = largest[e->change];
 		e->change = -1;
 	}
+	return rc;
 }
 
 double *pb_bus_change(struct pb_bus *bus, struct pb_device *device, size_t entry)
 {
-	if (bus->changes && bus->changes->n == MOST && bus->entries[entry].change < 0)
-		settle(bus);
+	if (bus->changes && bus->changes->n == MOST && bus->entries[entry].change < 0 && settle(bus) < 0)
+		return NULL;
 	if (!bus->changes && !(bus->changes = changes_new(device)))
 		return NULL;
 	if (bus->entries[entry].change < 0)
@@ -74,7 +74,7 @@ double *pb_bus_change(struct pb_bus *bus, struct pb_device *device, size_t entry
 
 const struct pb_hook_audit *pb_bus_audit(struct pb_bus *bus, int id)
 {
-	settle(bus);
+	settle(bus); /* a failure was told by the pass, or is by the next */
 	for (size_t i = 0; i < bus->n; i++)
 		if (bus->entries[i].id == id && !bus->entries[i].gone)
 			return &bus->entries[i].audit;

@@ -156,7 +156,7 @@ static int run_hook(struct pb_bus *bus, struct pb_tape *tape, size_t entry, cons
 	if ((rc = pb_tensor_clone(&tape->pool, &part, &before)) || (rc = hook->run(hook->user, &call)))
 		return rc;
 	double *change = pb_bus_change(bus, tape->device, entry);
-	return change ? pb_view_raise_difference(tape->device, &part, &before, change) : -PB_E_NOMEM;
+	return change ? pb_view_raise_difference(tape->device, &part, &before, change) : pb_error_status();
 }
 
 /* Passes a tensor to the hooks of a point and collects those that may change it. `forward`: what was done to the value

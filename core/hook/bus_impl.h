@@ -12,7 +12,7 @@ struct pb_bus_entry {
 	bool gone, reached;
 };
 
-/* Where the device notes the largest change that an entry's hook made, until it is fetched; NULL: out of memory. */
+/* Where the device notes the largest change that an entry's hook made, until it is fetched; NULL: recorded. */
 double *pb_bus_change(struct pb_bus *bus, struct pb_device *device, size_t entry);
 void pb_bus_audit_finish(struct pb_bus *bus);
 

@@ -14,6 +14,18 @@ static struct head_geometry geometry(const struct pb_view *q)
 	return (struct head_geometry){q->shape[0], p, h, e, h * e, p * h * e, h * p * p};
 }
 
+/* Products go along the longer of examples and heads in one call, along the other in several. */
+struct axes {
+	int64_t outer, inner, out_x, in_x, out_s, in_s;
+};
+
+static struct axes axes(const struct head_geometry *g)
+{
+	if (g->h >= g->b)
+		return (struct axes){g->b, g->h, g->per_example, g->e, g->per_scores, g->p * g->p};
+	return (struct axes){g->h, g->b, g->e, g->per_example, g->p * g->p, g->per_scores};
+}
+
 static int scores_backward(struct pb_tape *tape, struct pb_var *y)
 {
 	const struct pbk_table *t = pb_kernels(tape->device, tape->dtype);
@@ -28,16 +40,17 @@ static int scores_backward(struct pb_tape *tape, struct pb_var *y)
 		rc = pb_var_grad(tape, q, &dq);
 	if (!rc && pb_var_wants_grad(k))
 		rc = pb_var_grad(tape, k, &dk);
-	for (int64_t b = 0; !rc && b < g.b; b++) {
-		const void *ds = pb_view_at(&y->grad, b * g.per_scores);
+	const struct axes a = axes(&g);
+	for (int64_t i = 0; !rc && i < a.outer; i++) {
+		const void *ds = pb_view_at(&y->grad, i * a.out_s);
 		if (dq.data)
-			t->gemm_batch(tape->device->context, false, false, g.p, g.e, g.p, scale, ds, g.p, g.p * g.p,
-				      pb_view_at(&k->value, b * g.per_example), g.ld, g.e, 1.0,
-				      pb_view_at(&dq, b * g.per_example), g.ld, g.e, g.h);
+			t->gemm_batch(tape->device->context, false, false, g.p, g.e, g.p, scale, ds, g.p, a.in_s,
+				      pb_view_at(&k->value, i * a.out_x), g.ld, a.in_x, 1.0,
+				      pb_view_at(&dq, i * a.out_x), g.ld, a.in_x, a.inner);
 		if (dk.data)
-			t->gemm_batch(tape->device->context, true, false, g.p, g.e, g.p, scale, ds, g.p, g.p * g.p,
-				      pb_view_at(&q->value, b * g.per_example), g.ld, g.e, 1.0,
-				      pb_view_at(&dk, b * g.per_example), g.ld, g.e, g.h);
+			t->gemm_batch(tape->device->context, true, false, g.p, g.e, g.p, scale, ds, g.p, a.in_s,
+				      pb_view_at(&q->value, i * a.out_x), g.ld, a.in_x, 1.0,
+				      pb_view_at(&dk, i * a.out_x), g.ld, a.in_x, a.inner);
 	}
 	return rc;
 }
@@ -52,11 +65,11 @@ struct pb_var *pb_op_attn_scores(struct pb_tape *tape, struct pb_var *q, struct 
 	if (!y)
 		return NULL;
 	g.b = pb_tape_active(tape, &y->value).shape[0];
-	for (int64_t b = 0; b < g.b; b++)
+	const struct axes a = axes(&g);
+	for (int64_t i = 0; i < a.outer; i++)
 		t->gemm_batch(tape->device->context, false, true, g.p, g.p, g.e, 1.0 / sqrt((double)g.e),
-			      pb_view_at(&q->value, b * g.per_example), g.ld, g.e,
-			      pb_view_at(&k->value, b * g.per_example), g.ld, g.e, 0.0,
-			      pb_view_at(&y->value, b * g.per_scores), g.p, g.p * g.p, g.h);
+			      pb_view_at(&q->value, i * a.out_x), g.ld, a.in_x, pb_view_at(&k->value, i * a.out_x), g.ld, a.in_x,
+			      0.0, pb_view_at(&y->value, i * a.out_s), g.p, a.in_s, a.inner);
 	t->causal_mask(tape->device->context, g.b * g.h, g.p, y->value.data);
 	return y;
 }
@@ -98,16 +111,17 @@ static int mix_backward(struct pb_tape *tape, struct pb_var *y)
 		rc = pb_var_grad(tape, pattern, &dpattern);
 	if (!rc && pb_var_wants_grad(v))
 		rc = pb_var_grad(tape, v, &dv);
-	for (int64_t b = 0; !rc && b < g.b; b++) {
-		const void *dz = pb_view_at(&y->grad, b * g.per_example);
+	const struct axes a = axes(&g);
+	for (int64_t i = 0; !rc && i < a.outer; i++) {
+		const void *dz = pb_view_at(&y->grad, i * a.out_x);
 		if (dpattern.data)
-			t->gemm_batch(tape->device->context, false, true, g.p, g.p, g.e, 1.0, dz, g.ld, g.e,
-				      pb_view_at(&v->value, b * g.per_example), g.ld, g.e, 1.0,
-				      pb_view_at(&dpattern, b * g.per_scores), g.p, g.p * g.p, g.h);
+			t->gemm_batch(tape->device->context, false, true, g.p, g.p, g.e, 1.0, dz, g.ld, a.in_x,
+				      pb_view_at(&v->value, i * a.out_x), g.ld, a.in_x, 1.0,
+				      pb_view_at(&dpattern, i * a.out_s), g.p, a.in_s, a.inner);
 		if (dv.data)
 			t->gemm_batch(tape->device->context, true, false, g.p, g.e, g.p, 1.0,
-				      pb_view_at(&pattern->value, b * g.per_scores), g.p, g.p * g.p, dz, g.ld, g.e, 1.0,
-				      pb_view_at(&dv, b * g.per_example), g.ld, g.e, g.h);
+				      pb_view_at(&pattern->value, i * a.out_s), g.p, a.in_s, dz, g.ld, a.in_x, 1.0,
+				      pb_view_at(&dv, i * a.out_x), g.ld, a.in_x, a.inner);
 	}
 	return rc;
 }
@@ -121,11 +135,12 @@ struct pb_var *pb_op_attn_mix(struct pb_tape *tape, struct pb_var *pattern, stru
 	if (!y)
 		return NULL;
 	g.b = pb_tape_active(tape, &y->value).shape[0];
-	for (int64_t b = 0; b < g.b; b++)
+	const struct axes a = axes(&g);
+	for (int64_t i = 0; i < a.outer; i++)
 		pb_kernels(tape->device, tape->dtype)
 			->gemm_batch(tape->device->context, false, false, g.p, g.e, g.p, 1.0,
-				     pb_view_at(&pattern->value, b * g.per_scores), g.p, g.p * g.p,
-				     pb_view_at(&v->value, b * g.per_example), g.ld, g.e, 0.0,
-				     pb_view_at(&y->value, b * g.per_example), g.ld, g.e, g.h);
+				     pb_view_at(&pattern->value, i * a.out_s), g.p, a.in_s,
+				     pb_view_at(&v->value, i * a.out_x), g.ld, a.in_x, 0.0,
+				     pb_view_at(&y->value, i * a.out_x), g.ld, a.in_x, a.inner);
 	return y;
 }

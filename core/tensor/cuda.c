@@ -30,7 +30,8 @@ static int find_file(char *path, size_t size)
 /* dlerror's text often begins with the path itself. */
 static int load(const char *path, void **ret_library, const struct pbk_backend **ret_backend)
 {
-	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	/* Not unloaded: CUDA's libraries leave work for the end of the program. */
+	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	if (!library)
 		return pb_fail(PB_E_UNSUPPORTED, "the CUDA kernels cannot be loaded: %s", dlerror());
 	const struct pbk_backend *(*get)(void);

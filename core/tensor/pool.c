@@ -79,7 +79,8 @@ void *pb_pool_alloc(struct pb_pool *pool, size_t size)
 		pool->peak = pool->used;
 	return memory;
 nomem:
-	pb_fail_nomem(size, "tensors");
+	if (!pb_device_status(pool->device)) /* a lost device has no memory either, and tells so */
+		pb_fail_nomem(size, "tensors");
 	return NULL;
 }
 

@@ -12,6 +12,7 @@ bool pbk_note(pbk_context *context, cudaError_t error)
 {
 	if (error == cudaSuccess)
 		return !context->failure;
+	cudaGetLastError(); /* told here: a later launch must not be blamed for it */
 	if (!context->failure) {
 		context->failure = error == cudaErrorMemoryAllocation ? PBK_E_NOMEM : PBK_E_DEVICE;
 		snprintf(context->why, sizeof context->why, "%s", cudaGetErrorString(error));
@@ -169,6 +170,7 @@ void *pbk_cuda_workspace(pbk_context *context, size_t size)
 		return NULL;
 	if (size <= context->workspace_size && size)
 		return context->workspace;
+	size += size / 2; /* so that it grows seldom */
 	if (context->workspace_size && !pbk_wait(context))
 		return NULL;
 	cudaFree(context->workspace);

@@ -123,7 +123,7 @@ static bool is_known(struct pbk_queue *q)
 	return false;
 }
 
-static void send_each(pbk_context *context)
+static cudaError_t run_each(pbk_context *context)
 {
 	const struct pbk_queue *q = context->queue;
 	for (size_t at = 0; at < q->size;) {
@@ -131,7 +131,7 @@ static void send_each(pbk_context *context)
 		record->run(record, context->stream);
 		at += sizeof *record + record->size;
 	}
-	pbk_note(context, cudaGetLastError());
+	return cudaGetLastError();
 }
 
 static void forget(struct graph *g)
@@ -176,8 +176,8 @@ static struct graph *capture(pbk_context *context)
 		cudaGetLastError();
 		return NULL;
 	}
-	send_each(context);
-	if (cudaStreamEndCapture(context->stream, &made) != cudaSuccess ||
+	const cudaError_t error = run_each(context);
+	if (cudaStreamEndCapture(context->stream, &made) != cudaSuccess || error != cudaSuccess ||
 	    cudaGraphInstantiate(&exec, made, 0) != cudaSuccess) {
 		cudaGetLastError();
 		exec = NULL;
@@ -208,7 +208,7 @@ void pbk_queue_send(pbk_context *context)
 			g->used = q->clock;
 			pbk_note(context, cudaGraphLaunch(g->exec, context->stream));
 		} else {
-			send_each(context);
+			pbk_note(context, run_each(context));
 		}
 	}
 	q->size = 0;

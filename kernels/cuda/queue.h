@@ -99,7 +99,12 @@ void pbk_launch(struct pbk_context *context, void (*kernel)(Parameters...), dim3
 	record->grid[1] = grid.y;
 	record->grid[2] = grid.z;
 	record->block = block;
-	const auto put = [&](const auto &argument) {
+	const auto put = [&](auto argument) {
+#ifdef __has_builtin
+#if __has_builtin(__builtin_clear_padding)
+		__builtin_clear_padding(&argument); /* so that equal launches are equal bytes */
+#endif
+#endif
 		memcpy(at, &argument, sizeof argument);
 		at += pbk_rounded(sizeof argument);
 	};

@@ -34,25 +34,37 @@ template <class real, int ROWS> struct share {
 		}
 	}
 
+	/* One factor's part of the gradient. */
+	static __device__ __forceinline__ void add_rank(const stepping<real> &p, const struct pbk_gradient &g, int64_t r,
+							real dy, int64_t first, real slope[each])
+	{
+		const real *x = (const real *)g.x + r * g.ldx;
+#pragma unroll
+		for (int s = 0; s < each; s++)
+			if (first + s * step < p.k)
+				slope[s] = fma(x[first + s * step], dy, slope[s]);
+	}
+
 	/* W's elements after the step; dy: the column's element of the first RANKS factors. */
 	__device__ __forceinline__ void move(const stepping<real> &p, const struct pbk_stepped &item, const real dy[RANKS],
 					     int64_t j, int64_t l0)
 	{
 		const struct pbk_gradient &g = item.gradient;
-		for (int s = 0; s < each; s++) {
-			const int64_t l = l0 + (int)threadIdx.x / COLUMNS + s * step;
-			real slope = 0;
-			if (j >= p.n || l >= p.k)
-				continue;
-			if (g.dense || g.rank > RANKS)
-				slope = gradient_at<real>(g, p.n, l, j);
-			else
+		const int64_t first = l0 + (int)threadIdx.x / COLUMNS;
+		real slope[each] = {};
+		if (j >= p.n)
+			return;
+		for (int s = 0; g.dense && s < each && first + s * step < p.k; s++)
+			slope[s] = ((const real *)g.dense)[(first + s * step) * p.n + j];
 #pragma unroll
-				for (int r = 0; r < RANKS; r++)
-					if (r < g.rank)
-						slope = fma(((const real *)g.x)[r * g.ldx + l], dy[r], slope);
-			w[s] = stepped(p.rule, w[s], real(item.grad_scale) * slope);
-		}
+		for (int r = 0; r < RANKS; r++)
+			if (r < g.rank)
+				add_rank(p, g, r, dy[r], first, slope);
+		for (int64_t r = RANKS; r < g.rank; r++)
+			add_rank(p, g, r, ((const real *)g.dy)[r * g.lddy + j], first, slope);
+		for (int s = 0; s < each; s++)
+			if (first + s * step < p.k)
+				w[s] = stepped(p.rule, w[s], real(item.grad_scale) * slope[s]);
 	}
 };
 

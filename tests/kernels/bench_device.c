@@ -408,8 +408,8 @@ void bench_device(void)
 	bench_attend(backend->f32, 31, 1);
 	bench_attend(backend->f32, 31, 4);
 	bench_attend(backend->f32, 31, small ? 10 : 1000);
-	printf("\nProducts by `matmul`, of numbers between -1 and 1; the error is the largest of an element, in units of\n"
-	       "the elements' root mean square, from the product in float64.\n\n");
+	printf("\nProducts by `matmul`, of numbers between -1 and 1; the error is the largest of an element,\n"
+	       "in units of the elements' root mean square, beside the product in float64.\n\n");
 	printf("| matmul | shape | us | GFLOP/s | largest error |\n|---|---|---|---|---|\n");
 	for (size_t i = 0; i < sizeof products / sizeof *products; i++)
 		for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)

@@ -19,6 +19,7 @@ struct piece {
 piece *pieces;
 bool is_open = true;
 cudaError_t lost = cudaSuccess; /* every call fails with it from now on */
+cudaError_t last = cudaSuccess; /* of a call that failed */
 
 /* What a run asked of the device, told at the end. */
 struct tally {
@@ -96,7 +97,7 @@ cudaError_t cudaMalloc(void **ret_memory, size_t size)
 	if (lost)
 		return lost;
 	if (fails("malloc", &count) || size > SIZE_MAX - 2 * page)
-		return cudaErrorMemoryAllocation;
+		return last = cudaErrorMemoryAllocation;
 	size = (size + page - 1) / page * page;
 	piece *p = static_cast<piece *>(malloc(sizeof *p));
 	void *memory = p ? mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
@@ -190,9 +191,12 @@ cudaError_t cudaStreamSynchronize(cudaStream_t)
 	return lost;
 }
 
+/* As the runtime: the last failure is told once, a lost device always. */
 cudaError_t cudaGetLastError()
 {
-	return lost;
+	const cudaError_t error = lost ? lost : last;
+	last = cudaSuccess;
+	return error;
 }
 
 const char *cudaGetErrorString(cudaError_t error)
