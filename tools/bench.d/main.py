@@ -18,6 +18,7 @@ import sec_training
 import sec_units
 import study
 from bench import Bench
+from peer import with_packages
 from program import ROOT, WORK, Program, make_checkpoint
 
 SWEEPS = [s.name for s in study.SWEEPS]
@@ -61,9 +62,8 @@ def read_options():
 
 def why_without_lens(packages):
     """What importing TransformerLens says; nothing where all is well."""
-    environment = os.environ | ({"PYTHONPATH": packages} if packages else {})
-    done = subprocess.run([sys.executable, "-c", "import transformer_lens"], env=environment, capture_output=True,
-                          text=True)
+    done = subprocess.run([sys.executable, "-c", "import transformer_lens"], env=os.environ | with_packages(packages),
+                          capture_output=True, text=True)
     said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
     return f"TransformerLens cannot be imported: {said[-1]}" if done.returncode else ""
 
@@ -92,8 +92,8 @@ def head(bench, options, load):
         "sweeps, and fails where their results differ. Ratios carry over to other machines, times do not.", "",
         f"- date: {datetime.date.today().isoformat()}",
         f"- machine: {cpu_model()}; {bench.threads} threads; load average at the start {load:.2f}",
-        *([f"- device: {bench.program.described}; PyTorch's products are in float32 (TF32 off), clocks wait for the device; "
-           "peak memory is the host's"] if bench.on_gpu else []),
+        *([f"- device: {bench.program.described}; PyTorch's products are in float32 (TF32 off), clocks wait for the "
+           "device; peak memory is the host's"] if bench.on_gpu else []),
         *([f"- {bench.without_lens}; its column is left out"] if bench.without_lens else []),
         f"- versions: patchbay {bench.program.version()}, {versions}, Python {platform.python_version()}",
         f"- command: `{' '.join(['tools/bench', *sys.argv[1:]])}`",
@@ -110,6 +110,13 @@ def wrapped(lines):
             line, 118, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
+def write(bench, options, lines):
+    options.out.write_text("\n".join(wrapped(lines)).rstrip() + "\n")
+    if options.figures:
+        figures = bench.figures | {"disagreements": bench.disagreements, "without_lens": bench.without_lens}
+        Path(options.figures).write_text(json.dumps(figures, indent=1) + "\n")
+
+
 def main():
     options = read_options()
     load = os.getloadavg()[0]
@@ -118,7 +125,7 @@ def main():
     checkpoint = Path(options.checkpoint).resolve() if options.checkpoint else \
         make_checkpoint(program, 100) if needs_weights else None
     bench = Bench(program, checkpoint, options)
-    if bench.on_gpu:
+    if bench.on_gpu and any(s in options.sections for s in [*SWEEPS, "training", "activation"]):
         bench.without_lens = why_without_lens(options.packages)
     if load > 0.5:
         bench.say(f"the load average is {load:.1f}: something else is running, the ratios will be too high")
@@ -131,11 +138,9 @@ def main():
         elif name in options.sections:
             bench.say(name)
             lines += section(bench)
-    lines = head(bench, options, load) + lines
-    options.out.write_text("\n".join(wrapped(lines)).rstrip() + "\n")
-    if options.figures:
-        bench.figures |= {"disagreements": bench.disagreements, "without_lens": bench.without_lens}
-        Path(options.figures).write_text(json.dumps(bench.figures, indent=1) + "\n")
+        if bench.on_gpu:
+            write(bench, options, head(bench, options, load) + lines)  # a later section may fail
+    write(bench, options, head(bench, options, load) + lines)
     print(f"{options.out}")
     for text in bench.disagreements:
         print(f"disagreement: {text}", file=sys.stderr)

@@ -16,6 +16,12 @@ KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 40), "MALLOC_TRIM_THRESHOLD_":
                "MALLOC_TOP_PAD_": str(1 << 26)}
 
 
+def with_packages(folder):
+    """What makes an interpreter find a folder's packages first."""
+    folders = [folder, os.environ.get("PYTHONPATH")]
+    return {"PYTHONPATH": os.pathsep.join(f for f in folders if f)} if folder else {}
+
+
 class Peer:
     def __init__(self, kind, threads, keep_memory=False, device="cpu", packages=None):
         """`packages`: a folder of Python packages that this peer has beside the interpreter's own."""
@@ -23,7 +29,7 @@ class Peer:
         others = ("OMP_", "GOMP_", "MKL_", "OPENBLAS_")
         environment = {k: v for k, v in os.environ.items() if not k.startswith(others)}
         environment |= KEEP_MEMORY if keep_memory else {}
-        environment |= {"PB_BENCH_DEVICE": device} | ({"PYTHONPATH": str(packages)} if packages else {})
+        environment |= {"PB_BENCH_DEVICE": device} | with_packages(packages)
         self.kind = kind
         self.process = subprocess.Popen([sys.executable, str(HERE / "worker.py"), kind, str(threads)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
