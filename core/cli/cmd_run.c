@@ -59,6 +59,8 @@ static int open_session(const struct pb_cli_run *o, const char *device, struct s
 	if (rc)
 		return rc;
 	rc = pb_device_open(device ? device : s->config.device, o->threads, s->config.matmul, &s->device);
+	if (!rc && *s->device.why && !o->quiet)
+		fprintf(stderr, "patchbay: computing on the CPU: %s\n", s->device.why);
 	if (!rc) {
 		rc = pb_plan_make(&s->config, &s->device, &s->plan);
 		if (rc)

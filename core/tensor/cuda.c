@@ -27,6 +27,14 @@ static int find_file(char *path, size_t size)
 	return 0;
 }
 
+bool pb_cuda_is_built(void)
+{
+	char path[4096];
+	const bool found = !find_file(path, sizeof path);
+	pb_error_clear();
+	return found;
+}
+
 /* dlerror's text often begins with the path itself. */
 static int load(const char *path, void **ret_library, const struct pbk_backend **ret_backend)
 {

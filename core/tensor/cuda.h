@@ -4,6 +4,8 @@
 
 #include "tensor/tensor.h"
 
+/* Is that shared object there? */
+bool pb_cuda_is_built(void);
 /* Opens CUDA device `index`. Its shared object is looked for in the folder PATCHBAY_BACKEND_PATH, if that is set, else
  * where patchbay is installed or was built. -PB_E_UNSUPPORTED with the reason where there is none, or the machine has no
  * such device. */

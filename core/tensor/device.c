@@ -1,5 +1,6 @@
 /* device.c: opens a device and turns its remembered failures into errors. */
 #include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -43,7 +44,8 @@ bool pb_device_is_name(const char *name)
 /* Looked at before a driver's libraries are loaded, which takes longer than a small run. */
 static bool may_have_gpu(void)
 {
-	return getenv("PATCHBAY_BACKEND_PATH") || !access("/dev/nvidiactl", F_OK) || !access("/dev/dxg", F_OK);
+	return pb_cuda_is_built() &&
+	       (getenv("PATCHBAY_BACKEND_PATH") || !access("/dev/nvidiactl", F_OK) || !access("/dev/dxg", F_OK));
 }
 
 int pb_device_open(const char *name, int threads, enum pbk_matmul matmul, struct pb_device *ret_device)
@@ -57,8 +59,13 @@ int pb_device_open(const char *name, int threads, enum pbk_matmul matmul, struct
 	int rc = pb_cuda_open(index, matmul, ret_device);
 	if (!rc || !any)
 		return rc;
+	char why[sizeof ret_device->why];
+	snprintf(why, sizeof why, "%s", pb_error_text());
 	pb_error_clear();
-	return pb_device_open_cpu(threads, ret_device);
+	rc = pb_device_open_cpu(threads, ret_device);
+	if (!rc)
+		memcpy(ret_device->why, why, sizeof why);
+	return rc;
 }
 
 void pb_device_close(struct pb_device *device)

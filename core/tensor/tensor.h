@@ -19,6 +19,7 @@ struct pb_device {
 	const struct pbk_backend *backend; /* NULL: the CPU's own */
 	void *library;                     /* that the backend is in */
 	char description[256];             /* "NVIDIA H200, ..."; empty for the CPU */
+	char why[512]; /* the CPU in place of a GPU that seems to be there: why that cannot be used; else empty */
 };
 
 int pb_device_open_cpu(int threads, struct pb_device *ret_device); /* threads 0: all cores */

@@ -61,6 +61,7 @@ START_TEST(no_kernels)
 	ck_assert(!exists(scratch("none")));
 	o = run_on("auto", write_experiment("none", "sweeps:\n" Z("z", "layer_head")), "none");
 	ck_assert_int_eq(o.code, 0);
+	ck_assert_str_eq(o.err, ""); /* --quiet */
 	check_file_says("none", "results.json", "\"cpu\"");
 }
 END_TEST
