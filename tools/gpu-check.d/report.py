@@ -128,7 +128,7 @@ def write(folder):
 
 def main():
     text, code = write(Path(sys.argv[1]))
-    Path(sys.argv[2]).write_text(text)
+    Path(sys.argv[2]).write_text(text.replace(f"{Path.cwd()}/", ""))
     return code
 
 
