@@ -117,6 +117,16 @@ int pb_fast_run_logits(const struct pb_fast_run *run, size_t probe, struct pb_vi
 	return pb_view_slice(&run->logits, 0, (int64_t)probe * rows, rows, ret_logits);
 }
 
+/* On the host, as the cells are: an end must have the bits of a cell with the same logits. */
+static int score_end(struct pb_fast *e, const struct pb_view *logits, const struct pb_scored *scored,
+		     const double *reference, double *ret_mean)
+{
+	double *values = pb_fast_host_memory(e, (size_t)pb_view_count(logits));
+	int rc = values ? pb_view_read(e->plan->device, logits, values) : -PB_E_NOMEM;
+	const struct pb_logits host = {logits->shape[0], logits->shape[1], values};
+	return rc ? rc : pb_scorer_score_host(e->plan->metric, &host, scored, reference, NULL, ret_mean);
+}
+
 /* Each run's metric without a patch, by its own answers and, where they are for the same rows, by the other's. */
 static int measure_ends(struct pb_fast *e, size_t probe)
 {
@@ -135,8 +145,8 @@ static int measure_ends(struct pb_fast *e, size_t probe)
 		if (!rc)
 			rc = pb_fast_run_logits(run, probe, &logits, &unused);
 		if (!rc)
-			rc = pb_scorer_score(e->plan->metric, &logits, scored, reference, NULL,
-					     run == by ? &ends->metric_logits : &ends->metric_as_base);
+			rc = score_end(e, &logits, scored, reference,
+				       run == by ? &ends->metric_logits : &ends->metric_as_base);
 	}
 	return rc;
 }

@@ -2,7 +2,8 @@
 set -eu
 . tools/gpu-check.d/common.sh
 mkdir -p runs/bench
-gcc -std=c17 -O2 -shared -fPIC -fvisibility=hidden -Icore/include tools/bench.d/batches.c -o runs/bench/dataset_batches.so
+gcc -std=c17 -O2 -shared -fPIC -fvisibility=hidden -Icore/include tools/bench.d/batches.c \
+	-o runs/bench/dataset_batches.so
 set -- --device cuda --build "$BUILD"
 [ -z "$PACKAGES" ] || set -- "$@" --packages "$PACKAGES"
 [ -z "$QUICK" ] || set -- "$@" --quick

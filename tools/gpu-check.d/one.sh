@@ -1,5 +1,5 @@
-# one.sh NAME: one test program on the device. Its tests open and close the device hundreds of times; the preloaded backend
-# stays, and with it CUDA's state, whose making takes far longer than a test.
+# one.sh NAME: one test program on the device. Its tests open and close the device hundreds of times; the preloaded
+# backend stays, and with it CUDA's state, whose making takes far longer than a test.
 set -eu
 . tools/gpu-check.d/common.sh
 log=$WORK/test-$STAGE-$1.log

@@ -42,8 +42,9 @@ class Stage:
         self.name, rc, seconds = line.split()
         self.seconds = int(seconds)
         self.lines = (folder / f"{self.name}.log").read_text(errors="replace").splitlines()
-        self.result = {"0": "ok", "77": "left out", "time": "**not run**: no time left", "124": "**failed**: out of time",
-                       "137": "**failed**: out of time"}.get(rc, f"**failed**: exit status {rc}")
+        over = "**failed**: out of time"
+        known = {"0": "ok", "77": "left out", "time": "**not run**: no time left", "124": over, "137": over}
+        self.result = known.get(rc, f"**failed**: exit status {rc}")
         self.failed = self.result.startswith("**")
 
     def row(self):
@@ -112,8 +113,9 @@ def write(folder):
     lines += ["| stage | result | seconds | its last line |", "|---|---|---|---|", *(s.row() for s in stages), ""]
     if wanted:
         lines += ["## Targets", "", "| what | target | measured | |", "|---|---|---|---|"]
-        lines += [f"| {what} | {target} | {measured} | {'met' if met else '**missed**' if met is False else '**open**'} |"
-                  for what, target, measured, met in wanted] + [""]
+        verdicts = {True: "met", False: "**missed**", None: "**open**"}
+        lines += [f"| {what} | {target} | {measured} | {verdicts[met]} |" for what, target, measured, met in wanted]
+        lines += [""]
         lines += [f"- results differ: {text}" for text in figures["disagreements"]]
         lines += ["## Benchmarks", "", *sections(folder)]
     roofline = folder / "roofline.md"

@@ -6,6 +6,7 @@ peak=$("$PYTHON" -c 'import json, sys; print(round(json.load(open(sys.argv[1]))[
 [ -z "$peak" ] || [ -n "$EMULATE" ] || export PB_BENCH_PEAK="$peak"
 [ -z "$EMULATE" ] || export PB_BENCH_SMALL=1
 rc=0
-PB_BENCH=1 PB_TEST_BACKEND="$BACKEND/patchbay-cuda.so" within 3600 "$BUILD/tests/test_kernels" >"$WORK/roofline.md" || rc=$?
+PB_BENCH=1 PB_TEST_BACKEND="$BACKEND/patchbay-cuda.so" within 3600 "$BUILD/tests/test_kernels" \
+	>"$WORK/roofline.md" || rc=$?
 echo "$(grep -c '^|' "$WORK/roofline.md") lines of tables"
 exit $rc

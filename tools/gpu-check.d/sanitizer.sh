@@ -1,5 +1,5 @@
-# sanitizer.sh: the stage sanitizer: test cases of the kernels, as many as there is time for. What was stopped by the time
-# counts as well where nothing had been found.
+# sanitizer.sh: the stage sanitizer: test cases of the kernels, as many as there is time for. What was stopped by the
+# time counts as well where nothing had been found.
 set -eu
 . tools/gpu-check.d/common.sh
 command -v compute-sanitizer >/dev/null || PATH=$PATH:/usr/local/cuda/compute-sanitizer

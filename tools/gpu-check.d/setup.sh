@@ -52,7 +52,8 @@ if [ -d "$root/usr" ]; then
 	done
 	add LD_LIBRARY_PATH "$root/lacking"
 fi
-command -v pkg-config || command -v pkgconf || echo "there is no pkg-config: --debs may bring pkgconf, pkgconf-bin, libpkgconf3"
+command -v pkg-config || command -v pkgconf ||
+	echo "there is no pkg-config: --debs may bring pkgconf, pkgconf-bin, libpkgconf3"
 
 if [ -n "$wheels" ]; then
 	PACKAGES=$BUILD/packages
