@@ -13,6 +13,8 @@ static const char usage[] =
 	"       patchbay plugin info NAME    all about one: what it is for, its parameters, how it works\n"
 	"       patchbay plugin new KIND NAME [--dir FOLDER]\n"
 	"                                    a project to write a setter, metric or dataset in\n"
+	"       patchbay plugin replay CAPSULE\n"
+	"                                    a call that failed in a run, once more\n"
 	"\n"
 	"Plugins are looked for in the folders of PATCHBAY_PLUGIN_PATH (parted by `:`), then in\n"
 	"$XDG_DATA_HOME/patchbay/plugins (or ~/.local/share/patchbay/plugins), then in the system's folder.\n"
@@ -279,6 +281,8 @@ int pb_cmd_plugin(int argc, char **argv)
 {
 	if (argc > 1 && !strcmp(argv[1], "new"))
 		return pb_cmd_plugin_new(argc - 1, argv + 1);
+	if (argc > 1 && !strcmp(argv[1], "replay"))
+		return pb_cmd_plugin_replay(argc - 1, argv + 1);
 	for (int i = 1; i < argc; i++)
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
 			fputs(usage, stdout);
@@ -288,8 +292,8 @@ int pb_cmd_plugin(int argc, char **argv)
 		return show(NULL);
 	if (argc == 3 && !strcmp(argv[1], "info"))
 		return show(argv[2]);
-	const char *const words[] = {"list", "info", "new"};
-	const char *nearest = argc > 1 ? pb_nearest(argv[1], words, 3) : NULL;
+	const char *const words[] = {"list", "info", "new", "replay"};
+	const char *nearest = argc > 1 ? pb_nearest(argv[1], words, 4) : NULL;
 	if (argc == 2 && !strcmp(argv[1], "info"))
 		fputs("patchbay plugin: which? Name a plugin behind `info`\n", stderr);
 	else if (argc > 1 && nearest && strcmp(argv[1], nearest) != 0)

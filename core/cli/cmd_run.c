@@ -11,7 +11,7 @@
 
 static const char run_help[] =
 	"usage: patchbay run FILE [--set PATH=VALUE]... [--out DIR] [--device NAME] [--engine auto|reference]\n"
-	"                    [--memory SIZE] [--batch N] [--threads N] [--quiet]\n\n"
+	"                    [--memory SIZE] [--batch N] [--threads N] [--plugin-time SECONDS] [--quiet]\n\n"
 	"Runs an experiment: trains what it asks to train, patches, and writes a run folder with tables and "
 	"report.html.\n\n"
 	"  --set PATH=VALUE   change one value of the file, e.g. --set sweeps.0.hook=z --set model.load=model_1.pt\n"
@@ -23,6 +23,8 @@ static const char run_help[] =
 	"  --memory SIZE      what shared passes may take, e.g. 512M; default half of what is free\n"
 	"  --batch N          cells that share a pass; default as many as pay\n"
 	"  --threads N        CPU threads; default all cores\n"
+	"  --plugin-time SECONDS\n"
+	"                     after which a call of a plugin counts as hung; default 60, 0: never\n"
 	"  --quiet            print nothing but errors\n\n"
 	"example: patchbay run configs/quickstart.yaml --out runs/first\n";
 
@@ -55,6 +57,7 @@ struct session {
 static int open_session(const struct pb_cli_run *o, const char *device, struct session *s)
 {
 	pb_host_set_log(print_warning, NULL);
+	pb_guard_limit(o->plugin_time);
 	int rc = pb_config_open(o->file, o->sets, &s->config);
 	if (rc)
 		return rc;

@@ -18,6 +18,7 @@ enum option {
 	OPT_MEMORY,
 	OPT_BATCH,
 	OPT_THREADS,
+	OPT_PLUGIN_TIME,
 	OPT_QUIET,
 	OPT_HELP,
 };
@@ -31,9 +32,9 @@ static const struct {
 	{"--set", true, OPT_SET, "run train check hooks"}, {"--out", true, OPT_OUT, "run train"},
 	{"--device", true, OPT_DEVICE, "run train"},       {"--engine", true, OPT_ENGINE, "run"},
 	{"--memory", true, OPT_MEMORY, "run"},             {"--batch", true, OPT_BATCH, "run"},
-	{"--threads", true, OPT_THREADS, "run train"},     {"--quiet", false, OPT_QUIET, "run train check"},
-	{"-q", false, OPT_QUIET, "run train check"},       {"--help", false, OPT_HELP, "run train check hooks"},
-	{"-h", false, OPT_HELP, "run train check hooks"},
+	{"--threads", true, OPT_THREADS, "run train"},     {"--plugin-time", true, OPT_PLUGIN_TIME, "run train check"},
+	{"--quiet", false, OPT_QUIET, "run train check"},  {"-q", false, OPT_QUIET, "run train check"},
+	{"--help", false, OPT_HELP, "run train check hooks"}, {"-h", false, OPT_HELP, "run train check hooks"},
 };
 
 enum { N_OPTIONS = sizeof table / sizeof *table };
@@ -109,6 +110,12 @@ static int apply(const char *command, enum option option, const char *value, siz
 		return *value && !*end && o->threads >= 0 && o->threads <= 1024
 			       ? 0
 			       : usage(command, "--threads takes a number from 0 (all) to 1024, not", value, NULL);
+	case OPT_PLUGIN_TIME:
+		o->plugin_time = strtod(value, &end);
+		return !*end && o->plugin_time >= 0 && o->plugin_time <= 1e6
+			       ? 0
+			       : usage(command, "--plugin-time takes seconds from 0 (no limit) to 1000000, not", value,
+				       NULL);
 	case OPT_QUIET: o->quiet = true; return 0;
 	default: o->help = true; return 0;
 	}
@@ -148,7 +155,7 @@ static int parse_option(int argc, char **argv, int *i, size_t *n_sets, struct pb
 
 int pb_cli_parse(int argc, char **argv, struct pb_cli_run *ret_options)
 {
-	struct pb_cli_run o = {.engine = "auto"};
+	struct pb_cli_run o = {.engine = "auto", .plugin_time = 60};
 	size_t n_sets = 0;
 	int rc = 0;
 	for (int i = 1; !rc && i < argc; i++) {

@@ -17,6 +17,7 @@ struct pb_cli_run {
 	size_t memory;               /* bytes; 0: not given */
 	int batch;                   /* cells; 0: not given */
 	int threads;                 /* 0: all cores */
+	double plugin_time;          /* seconds that a plugin's call may take; 0: for ever */
 	bool quiet, help;
 };
 

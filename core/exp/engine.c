@@ -167,6 +167,7 @@ size_t pb_engine_batch(const struct pb_engine *engine, const struct pb_plan_swee
 static int reference_cell(struct pb_engine *e, const struct pb_plan_sweep *sweep, struct pb_cell_job *job,
 			  struct pb_arena *arena)
 {
+	e->reference.explain = job->explain;
 	int rc = pb_reference_cell(&e->reference, sweep, job->cell, job->out);
 	job->rc = 0;
 	if (rc != -PB_E_NUMERIC)
@@ -226,4 +227,17 @@ int pb_engine_cells(struct pb_engine *engine, const struct pb_plan_sweep *sweep,
 		if (!jobs[i].rc)
 			rc = attribute(engine, sweep, &jobs[i]);
 	return rc;
+}
+
+int pb_engine_explain(struct pb_engine *engine, const struct pb_plan_sweep *sweep, struct pb_cell_job *job,
+		      struct pb_arena *arena)
+{
+	struct pb_result_cell unused = PB_EMPTY_CELL;
+	struct pb_cell_job again = {.probe = job->probe, .cell = job->cell, .out = &unused, .explain = true};
+	size_t done;
+	int rc = sweep->setter ? evaluate(engine, sweep, &again, 1, arena, &done) : 0;
+	const char *why = rc == -PB_E_NUMERIC ? pb_arena_strdup(arena, pb_error_text()) : again.why;
+	if (why)
+		job->why = why;
+	return rc == -PB_E_NUMERIC ? (why ? 0 : -PB_E_NOMEM) : rc;
 }

@@ -54,5 +54,8 @@ size_t pb_engine_batch(const struct pb_engine *engine, const struct pb_plan_swee
  * broke the model counts as done and has job->rc set. `why` texts come from the arena. */
 int pb_engine_cells(struct pb_engine *engine, const struct pb_plan_sweep *sweep, struct pb_cell_job *jobs, size_t n,
 		    struct pb_arena *arena, size_t *ret_done);
+/* A job whose patch broke the model, once more: if what the setter wrote was not finite, job->why says where. */
+int pb_engine_explain(struct pb_engine *engine, const struct pb_plan_sweep *sweep, struct pb_cell_job *job,
+		      struct pb_arena *arena);
 
 #endif

@@ -76,7 +76,7 @@ static int patched_pass(struct pb_fast *e, const struct pb_plan_sweep *s, struct
 		const struct pb_patch_context context = {
 			.device = e->plan->device, .bus = &e->bus, .clean = &e->runs[0].cache, .corrupted = &e->runs[1].cache, .means = e->means,
 			.first_source = (int64_t)cells[i].probe * examples, .sources = examples,
-			.first_example = (int64_t)i * examples, .examples = examples};
+			.first_example = (int64_t)i * examples, .examples = examples, .explain = cells[i].job->explain};
 		patches[i] = pb_arena_array(&e->lists, 2 * cells[i].job->cell->n_patches, sizeof **patches);
 		rc = patches[i] ? pb_cell_attach(&context, s, cells[i].job->cell, patches[i]) : -PB_E_NOMEM;
 	}

@@ -26,6 +26,7 @@ struct pb_cell_job {
 	struct pb_result_cell *out; /* filled, but for index and scores */
 	int rc;                     /* -PB_E_NUMERIC: the patch broke the model, and `out` is left alone */
 	const char *why;            /* then: the reason */
+	bool explain;               /* what setters write is looked at; see pb_patch */
 };
 
 #endif

@@ -1,23 +1,38 @@
 /* patch.c: slices the region at the cell's index and hands it to the setter. */
 #include "exp/patch.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/rng.h"
 #include "base/status.h"
 #include "exp/staged.h"
+#include "host/capsule.h"
 
 /* The part of a tensor that the patch's index chooses. */
 static int region_of(const struct pb_patch *p, const struct pb_view *tensor, struct pb_view *ret_region)
 {
-	struct pb_view region = *tensor;
-	int rc = 0;
-	for (size_t i = 0; !rc && i < p->sweep->n_setter_axes; i++)
-		if (p->sweep->setter_axes[i] != PB_AXIS_LAYER)
-			rc = pb_view_select(&region, p->sweep->setter_axes[i], p->place->index[i], &region);
+	return pb_view_region(tensor, p->sweep->setter_axes, p->place->index, p->sweep->n_setter_axes, ret_region);
+}
+
+/* The first value of the region that is not finite, though it was before and the setter was given nothing such. */
+static int check_finite(const struct pb_patch *p, const struct pb_setter_call *told, const struct pb_view *before)
+{
+	const size_t count = (size_t)pb_view_count(told->target);
+	double *now = malloc(2 * count * sizeof *now + 1), *old = now + count;
+	int rc = now ? pb_view_read(pb_instance_device(p->sweep->setter), told->target, now) : pb_fail_nomem(count, "a region");
 	if (!rc)
-		*ret_region = region;
+		rc = pb_view_read(p->device, before, old);
+	for (size_t i = 0; !rc && i < count; i++) {
+		char place[128];
+		if (isfinite(now[i]) || !isfinite(old[i]))
+			continue;
+		pb_view_place_text(told->target, (int64_t)i, place, sizeof place);
+		rc = pb_fail(PB_E_NUMERIC, "setter %s: apply wrote %g at element %s of its region",
+			     p->sweep->setter->loaded->plugin->name, now[i], place);
+	}
+	free(now);
 	return rc;
 }
 
@@ -47,7 +62,12 @@ static int call_on(struct pb_patch *p, const struct pb_hook_call *call, const st
 		.source = from ? &source : NULL,
 		.stream = p->stream,
 	};
-	return adjoint ? pb_setter_adjoint(setter, &told) : pb_setter_apply(setter, &told);
+	rc = adjoint ? pb_setter_adjoint(setter, &told) : pb_setter_apply(setter, &told);
+	if (!rc && p->explain && !adjoint)
+		rc = check_finite(p, &told, call->before);
+	return rc ? pb_capsule_of_setter(rc, &(struct pb_capsule_setter){setter, &told, adjoint, p->sweep->setter_axes,
+									  call->before, p->device})
+		  : 0;
 }
 
 /* The same on copies in host memory. */
@@ -164,7 +184,7 @@ int pb_cell_attach(const struct pb_patch_context *context, const struct pb_plan_
 		*p = (struct pb_patch){.sweep = sweep, .place = &cell->patches[i / 2],
 				       .direction = i % 2 ? PB_BACKWARD : PB_FORWARD, .hook_id = -1,
 				       .first_example = context->first_example, .examples = context->examples,
-				       .device = context->device};
+				       .device = context->device, .explain = context->explain};
 		if (!(p->direction == PB_FORWARD ? sweep->config->forward : sweep->config->backward))
 			continue;
 		rc = find_source(context, p);

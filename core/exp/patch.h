@@ -16,6 +16,7 @@ struct pb_patch {
 	uint64_t stream;       /* of its random numbers; set by attach, as hook_id */
 	int hook_id;           /* on the bus; -1: none */
 	bool failed;           /* its setter did */
+	bool explain;          /* what the setter wrote is looked at; not finite, it is -PB_E_NUMERIC */
 };
 
 /* Adds the patch to the bus's present scope. In mode `torch` a forward patch has the gradient effect that its setter
@@ -30,6 +31,7 @@ struct pb_patch_context {
 	int64_t first_source, sources; /* examples of the caches that are the cell's probe */
 	const struct pb_means *means;
 	int64_t first_example, examples; /* of the batch; examples 0: all */
+	bool explain; /* as in pb_patch */
 };
 
 /* A cell's patches: for each place forward, then backward. patches [2 * cell->n_patches], zeroed or not. */

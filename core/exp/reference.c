@@ -254,7 +254,7 @@ static int patched_cell(struct pb_reference *e, const struct pb_plan_sweep *s, c
 		return pb_fail_nomem(2 * cell->n_patches * sizeof *patches, "patches");
 	const struct pb_patch_context context = {.device = e->plan->device, .bus = &e->bus, .clean = &e->runs[0].cache,
 						 .corrupted = &e->runs[1].cache, .means = e->means,
-						 .sources = base->examples->n_examples};
+						 .sources = base->examples->n_examples, .explain = e->explain};
 	size_t mark = pb_bus_begin(&e->bus);
 	int rc = pb_cell_attach(&context, s, cell, patches);
 	if (!rc)

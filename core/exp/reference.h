@@ -40,6 +40,7 @@ struct pb_reference {
 	struct pb_reference_run runs[2]; /* clean, corrupted */
 	struct pb_estimate estimate;
 	bool estimates;              /* a sweep wants them */
+	bool explain;                /* the cells to come: as in pb_patch */
 	struct pb_pool pool;         /* of the runs' logits */
 };
 

@@ -16,6 +16,7 @@
 #include "exp/train.h"
 #include "exp/units.h"
 #include "exp/weights.h"
+#include "host/capsule.h"
 
 struct run {
 	const struct pb_plan *plan;
@@ -238,10 +239,12 @@ int pb_run(const struct pb_plan *plan, const struct pb_run_options *options)
 	int rc = allocate(&r);
 	if (!rc)
 		rc = pb_folder_open(plan, options->out, &r.folder);
+	char *capsules = rc ? NULL : pb_arena_printf(&r.arena, "%s/capsules", r.folder.path);
 	if (options->ret_started)
 		*options->ret_started = !rc;
 	if (rc)
 		goto finish;
+	pb_capsule_folder(capsules);
 	pb_weights_init(&r.weights, plan);
 	rc = start(&r);
 	if (!rc)
@@ -258,6 +261,7 @@ int pb_run(const struct pb_plan *plan, const struct pb_run_options *options)
 	pb_weights_finish(&r.weights);
 	pb_params_finish(&r.params);
 finish:
+	pb_capsule_folder(NULL);
 	if (r.folder.path)
 		pb_folder_close(&r.folder);
 	pb_arena_finish(&r.arena);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/status.h"
+#include "host/capsule.h"
 
 int pb_scorer_init(struct pb_scorer *scorer, struct pb_instance *instance, struct pb_device *device)
 {
@@ -133,12 +134,23 @@ static int finish(const struct pb_scorer *s, int64_t rows, double *ret_rows, dou
 	return 0;
 }
 
+/* A model that a patch broke is not the metric's doing. */
+static int keep_call(int rc, struct pb_scorer *s, const struct pb_metric_batch *batch, const double *weight)
+{
+	for (int64_t i = 0; i < batch->n_rows * batch->d_vocab; i++)
+		if (!isfinite(batch->logits[i]))
+			return rc;
+	return pb_capsule_of_metric(rc, &(struct pb_capsule_metric){s->instance, batch, weight});
+}
+
 static int score(struct pb_scorer *s, const struct pb_metric_batch *batch, double *ret_rows, double *ret_mean)
 {
 	for (int64_t i = 0; i < batch->n_rows; i++)
 		s->scores[i] = NAN; /* an element that the plugin forgets is noticed */
 	int rc = pb_metric_score(s->instance, batch, s->scores);
-	return rc ? rc : finish(s, batch->n_rows, ret_rows, ret_mean);
+	if (!rc)
+		rc = finish(s, batch->n_rows, ret_rows, ret_mean);
+	return rc ? keep_call(rc, s, batch, NULL) : 0;
 }
 
 int pb_scorer_score_host(struct pb_scorer *scorer, const struct pb_logits *logits, const struct pb_scored *scored,
@@ -162,6 +174,8 @@ int pb_scorer_seed_host(struct pb_scorer *scorer, const struct pb_logits *logits
 	for (int64_t i = 0; i < batch.n_rows; i++)
 		scorer->weights[i] = sign / (double)batch.n_rows;
 	rc = pb_metric_adjoint(scorer->instance, &batch, scorer->weights, ret_seed);
+	if (rc)
+		rc = keep_call(rc, scorer, &batch, scorer->weights);
 	if (!rc)
 		*ret_loss = sign * mean;
 	return rc;

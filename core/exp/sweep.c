@@ -105,7 +105,8 @@ struct table {
 };
 
 /* What the engine made of a cell. A patch that breaks the model leaves its cell empty; the sweep goes on. */
-static int take_cell(const struct pb_cell_job *job, size_t i, struct table *t, struct pb_arena *arena)
+static int take_cell(struct pb_engine *e, const struct pb_plan_sweep *s, struct pb_cell_job *job, size_t i,
+		     struct table *t, struct pb_arena *arena)
 {
 	const struct pb_result_sweep *r = t->result;
 	struct pb_result_cell *cell = &t->cells[i];
@@ -113,9 +114,14 @@ static int take_cell(const struct pb_cell_job *job, size_t i, struct table *t, s
 	if (job->rc) {
 		*cell = PB_EMPTY_CELL;
 		cell->index = job->cell->index;
-		if (!t->broken)
-			t->broken = pb_arena_printf(arena, "cell %s: %s", cell_text(r, i, arena), job->why);
-		return t->broken ? 0 : -PB_E_NOMEM;
+		if (t->broken)
+			return 0;
+		int rc = pb_engine_explain(e, s, job, arena);
+		char *why = pb_arena_printf(arena, "cell %s: %s", cell_text(r, i, arena), job->why);
+		for (char *end = why; end && (end = strchr(end, '\n'));)
+			*end = ' '; /* a note is one line */
+		t->broken = why;
+		return rc || why ? rc : -PB_E_NOMEM;
 	}
 	double width = r->metric_clean - r->metric_corrupted;
 	if (r->score_defined) {
@@ -154,7 +160,7 @@ static int run_cells(struct pb_engine *e, const struct pb_plan_sweep *s, struct 
 					cell_text(tables[(first + done) / s->n_cells].result,
 						  (first + done) % s->n_cells, arena));
 		for (size_t i = 0; i < done; i++) {
-			int take_rc = take_cell(&jobs[i], (first + i) % s->n_cells, &tables[jobs[i].probe], arena);
+			int take_rc = take_cell(e, s, &jobs[i], (first + i) % s->n_cells, &tables[jobs[i].probe], arena);
 			rc = rc ? rc : take_rc;
 		}
 		*ret_done += done;

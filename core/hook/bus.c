@@ -120,7 +120,7 @@ static int call_for(const struct pb_bus *bus, const struct pb_hook *hook, const 
 		    struct pb_hook_call *ret_call)
 {
 	const struct pb_site *site = &bus->sites->items[hook->site_id];
-	struct pb_hook_call call = {hook->site_id, site, hook->direction, *tensor};
+	struct pb_hook_call call = {hook->site_id, site, hook->direction, *tensor, NULL};
 	memcpy(call.value.axis, site->axis, sizeof site->axis);
 	int rc = 0;
 	if (hook->examples)
@@ -153,7 +153,10 @@ static int run_hook(struct pb_bus *bus, struct pb_tape *tape, size_t entry, cons
 	part = call.value;
 	if (hook->region && (rc = hook->region(hook->user, &call, &part)))
 		return rc;
-	if ((rc = pb_tensor_clone(&tape->pool, &part, &before)) || (rc = hook->run(hook->user, &call)))
+	if ((rc = pb_tensor_clone(&tape->pool, &part, &before)))
+		return rc;
+	call.before = &before;
+	if ((rc = hook->run(hook->user, &call)))
 		return rc;
 	double *change = pb_bus_change(bus, tape->device, entry);
 	return change ? pb_view_raise_difference(tape->device, &part, &before, change) : pb_error_status();
@@ -234,8 +237,10 @@ static int apply_effect(const struct pb_bus *bus, struct pb_tape *tape, const st
 		decided += is_changed(backward, first + i);
 	if (decided == count)
 		return 0;
-	if (decided && (rc = pb_tensor_clone(&tape->pool, &call.value, &before)))
+	if ((decided || hook->effect == PB_HOOK_ADJOINT) && (rc = pb_tensor_clone(&tape->pool, &call.value, &before)))
 		return rc;
+	if (hook->effect == PB_HOOK_ADJOINT)
+		call.before = &before;
 	if ((rc = map_gradient(tape, hook, &call)))
 		return fail_at(rc, bus, hook);
 	for (int64_t i = 0; decided && !rc && i < count; i++)

@@ -31,6 +31,8 @@ struct pb_hook_call {
 	const struct pb_site *site;
 	enum pb_direction direction;
 	struct pb_view value; /* the hook's examples; [examples, ...], contiguous, axes tagged */
+	const struct pb_view *before; /* a copy of what the hook's region, or for `adjoint` all of it, holds now; for hooks that change
+				       * something */
 };
 
 struct pb_hook {

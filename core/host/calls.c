@@ -22,21 +22,16 @@ int pb_instance_result(const struct pb_instance *instance, const char *call, int
 	return strcmp(call, "create") ? pb_fail(-rc, "%s: %s: %s", who, call, reason) : pb_fail(-rc, "%s: %s", who, reason);
 }
 
-static bool is_broken(const struct pb_instance *instance)
-{
-	return instance->fault.signal;
-}
-
 static int guarded(struct pb_instance *instance, const char *call, pb_guarded *function, void *arguments)
 {
 	char text[128];
-	if (is_broken(instance))
-		return pb_fail(PB_E_PLUGIN, "%s: is not called again after what it did before", instance->impl->who);
+	struct pb_fault fault;
 	pb_services_forget_reason();
-	int rc = pb_guard(function, arguments, instance->impl->who, call, &instance->fault);
-	if (!is_broken(instance))
+	int rc = pb_guard(function, arguments, instance->impl->who, call, &fault);
+	if (!fault.happened)
 		return pb_instance_result(instance, call, rc);
-	pb_fault_text(&instance->fault, text, sizeof text);
+	instance->fault = fault;
+	pb_fault_text(&fault, text, sizeof text);
 	return pb_fail(PB_E_PLUGIN, "%s: %s %s: a mistake of the plugin, %s", instance->impl->who, call, text,
 		       instance->loaded->path);
 }
@@ -85,7 +80,12 @@ int pb_instance_start(struct pb_instance *instance)
 
 int pb_instance_end(struct pb_instance *instance)
 {
-	return is_broken(instance) ? 0 : guarded(instance, "destroy", destroy, &(struct arguments){.instance = instance});
+	if (instance->fault.happened)
+		return 0;
+	int rc = guarded(instance, "destroy", destroy, &(struct arguments){.instance = instance});
+	if (!rc)
+		pb_services_check_freed(instance->impl);
+	return rc;
 }
 
 static int prepare(void *arguments)

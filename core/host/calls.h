@@ -2,7 +2,7 @@
  *
  * Each call returns 0 or -PB_E_* with a text that names the plugin, the call and the plugin's reason. A failure without a
  * reason is told as such, and so are crashes and calls that take too long (guard.h); then instance->fault says more, and
- * the instance is not called again, nor destroyed. Arguments and results are those of the public headers.
+ * the plugin's destroy is not called any more. Arguments and results are those of the public headers.
  */
 #ifndef PB_HOST_CALLS_H
 #define PB_HOST_CALLS_H

@@ -16,7 +16,7 @@
 enum {
 	MOST_THREADS = 64, /* that are watched */
 	TICKS = 16,        /* looks of the watching thread within the limit */
-	LAST_SECONDS = 60, /* for what is done after a crash */
+	LAST_SECONDS = 600, /* for what is done after a crash */
 	STACK = 64 << 10,  /* of the handlers: the call's own may be what overflowed */
 };
 
@@ -45,7 +45,7 @@ static const char *volatile last_who, *volatile last_call;
 static volatile sig_atomic_t damaged;
 
 static double limit = 60;
-static bool enabled = true, installed, watching;
+static bool enabled = true, installed, watching, exit_is_caught;
 static pthread_mutex_t setup = PTHREAD_MUTEX_INITIALIZER;
 
 static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
@@ -114,8 +114,9 @@ static void on_crash(int number, siginfo_t *info, void *context)
 	}
 	mine.active = 0;
 	damaged = 1;
-	mine.fault = (struct pb_fault){.signal = number};
-	if ((number == SIGSEGV || number == SIGBUS) && info->si_code > 0)
+	mine.fault = (struct pb_fault){.happened = true, .signal = number};
+	mine.fault.has_address = (number == SIGSEGV || number == SIGBUS) && info->si_code > 0;
+	if (mine.fault.has_address)
 		mine.fault.address = info->si_addr;
 	siglongjmp(mine.back, 1);
 }
@@ -128,12 +129,12 @@ static int too_long(void)
 /* The call may have ended meanwhile. */
 static void on_too_long(int number, siginfo_t *info, void *context)
 {
-	(void)info, (void)context;
+	(void)number, (void)info, (void)context;
 	if (!mine.active || !mine.caller || atomic_load(&mine.caller->calls) % 2 == 0)
 		return;
 	mine.active = 0;
 	damaged = 1;
-	mine.fault = (struct pb_fault){.signal = number, .hung = true};
+	mine.fault = (struct pb_fault){.happened = true, .hung = true};
 	siglongjmp(mine.back, 1);
 }
 
@@ -145,12 +146,16 @@ static void on_last_second(int number)
 	_exit(1);
 }
 
+/* The C library has taken this handler from its list before it calls it, and goes on with the rest when the program really
+ * ends. */
 static void on_exit_within(void)
 {
+	exit_is_caught = false;
 	if (!mine.active)
 		return;
-	say_last(" ended the program by exit(); a plugin fails by returning host->fail(...).\n");
-	_exit(1);
+	mine.active = 0;
+	mine.fault = (struct pb_fault){.happened = true, .exited = true};
+	siglongjmp(mine.back, 1);
 }
 
 static bool is_traced(void)
@@ -211,7 +216,6 @@ static void install(void)
 	sigaction(too_long(), &action, NULL);
 	sigemptyset(&last.sa_mask);
 	sigaction(SIGALRM, &last, NULL);
-	atexit(on_exit_within);
 	pthread_atfork(NULL, NULL, after_fork);
 	installed = true;
 }
@@ -264,6 +268,8 @@ int pb_guard(pb_guarded *function, void *argument, const char *who, const char *
 		return function(argument);
 	if (!mine.ready)
 		get_ready();
+	if (!exit_is_caught)
+		exit_is_caught = !atexit(on_exit_within);
 	last_who = who;
 	last_call = call;
 	count_call();
@@ -283,10 +289,13 @@ int pb_guard(pb_guarded *function, void *argument, const char *who, const char *
 
 void pb_fault_text(const struct pb_fault *fault, char *text, size_t size)
 {
-	if (fault->hung)
+	if (fault->exited)
+		snprintf(text, size, "called exit, and a plugin may not end the program");
+	else if (fault->hung)
 		snprintf(text, size, "took longer than %g s", limit);
-	else if (fault->address)
-		snprintf(text, size, "crashed: SIG%s at address %p", sigabbrev_np(fault->signal), fault->address);
+	else if (fault->has_address)
+		snprintf(text, size, "crashed: SIG%s at address %#zx", sigabbrev_np(fault->signal),
+			 (size_t)fault->address);
 	else
 		snprintf(text, size, "crashed: SIG%s", sigabbrev_np(fault->signal));
 }

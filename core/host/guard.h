@@ -1,10 +1,9 @@
 /* guard.h: calls of foreign code from which the program comes back.
  *
  * A call that crashes (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT) is left by a jump out of the signal's handler; one
- * that takes longer than the limit, by a signal from a watching thread. Neither costs a call more than a few
- * nanoseconds. A call that ends the process by exit() cannot be come back from; the process then says whose call that was and
- * ends with 1. Behind a crash memory may be damaged: what remains to be done is to write down results and to end, for which
- * there is a minute.
+ * that takes longer than the limit, by a signal from a watching thread; one that ends the process by exit(), by a jump out of
+ * what is to be done at the exit. None of that costs a call more than a few nanoseconds. Behind a crash memory may be damaged: what remains to be done is to write down results and to end, for which
+ * there are ten minutes.
  */
 #ifndef PB_HOST_GUARD_H
 #define PB_HOST_GUARD_H
@@ -13,9 +12,12 @@
 #include <stddef.h>
 
 struct pb_fault {
-	int signal;          /* 0: the call returned */
+	bool happened;       /* the call did not return */
+	int signal;          /* of a crash, else 0 */
 	bool hung;           /* it took longer than the limit */
-	const void *address; /* that it touched (SIGSEGV, SIGBUS); else NULL */
+	bool exited;         /* it called exit */
+	bool has_address;
+	const void *address; /* that it touched (SIGSEGV, SIGBUS) */
 };
 
 typedef int pb_guarded(void *argument);
@@ -30,7 +32,7 @@ double pb_guard_get_limit(void);
 /* Off: signals and time are left alone, for a debugger. */
 void pb_guard_enable(bool on);
 
-/* "crashed: SIGSEGV at address 0x10", "took longer than 60 s". */
+/* "crashed: SIGSEGV at address 0x10", "took longer than 60 s", "called exit". */
 void pb_fault_text(const struct pb_fault *fault, char *text, size_t size);
 
 #endif

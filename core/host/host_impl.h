@@ -2,6 +2,8 @@
 #ifndef PB_HOST_IMPL_H
 #define PB_HOST_IMPL_H
 
+#include <stdatomic.h>
+
 #include "host/registry.h"
 
 struct pb_instance_impl {
@@ -9,6 +11,7 @@ struct pb_instance_impl {
 	char *base_dir;           /* where read_file looks; NULL: the working folder */
 	char *who;                /* "setter noise" */
 	struct pb_yaml defaults;  /* owns the texts of an instance made without a file */
+	atomic_long held;         /* allocations that the plugin has not freed */
 };
 
 /* Differences between a plugin's ABI block and the host's, as an error about `path`. */
@@ -30,6 +33,8 @@ void pb_services_init(struct pb_host *host, struct pb_instance_impl *impl, uint6
 /* The reason that the instance's plugin gave on this thread since it was last forgotten; NULL: none. */
 const char *pb_services_reason(const struct pb_instance_impl *impl);
 void pb_services_forget_reason(void);
+/* Warns of memory that the plugin kept beyond destroy. */
+void pb_services_check_freed(struct pb_instance_impl *impl);
 /* What a call returned: 0, or a status with a text that names the plugin, the call and the reason. */
 int pb_instance_result(const struct pb_instance *instance, const char *call, int rc);
 

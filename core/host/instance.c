@@ -76,6 +76,11 @@ static int check_units(struct pb_instance *instance)
 	return pb_fail(PB_E_PLUGIN, "%s has units, but ops->unit and ops->probe are NULL", instance->impl->who);
 }
 
+struct pb_device *pb_instance_device(const struct pb_instance *instance)
+{
+	return instance->impl->device;
+}
+
 int pb_instance_create(const struct pb_loaded *loaded, struct pb_yaml *yaml, const struct pb_yaml_node *params,
 		       const char *const *skip, uint64_t seed, const char *base_dir, struct pb_device *device,
 		       struct pb_instance **ret_instance)

@@ -52,7 +52,7 @@ struct pb_instance {
 	struct pb_host host; /* what the plugin sees */
 	void *params;
 	void *self;
-	struct pb_fault fault; /* of the call that was its last */
+	struct pb_fault fault; /* the last that a call of it made */
 	struct pb_instance_impl *impl;
 };
 
@@ -69,6 +69,7 @@ int pb_instance_create(const struct pb_loaded *loaded, struct pb_yaml *yaml, con
 		       const char *const *skip, uint64_t seed, const char *base_dir, struct pb_device *device,
 		       struct pb_instance **ret_instance);
 void pb_instance_destroy(struct pb_instance *instance); /* NULL allowed */
+struct pb_device *pb_instance_device(const struct pb_instance *instance);
 
 /* What a plugin declares. Its calls are calls.h's. */
 static inline const struct pb_setter_ops *pb_setter_ops(const struct pb_instance *i)

@@ -81,19 +81,32 @@ static void write_log(const struct pb_host *host, int level, const char *format,
 
 static void *allocate(const struct pb_host *host, size_t size)
 {
-	(void)host;
-	return calloc(1, size ? size : 1);
+	struct pb_instance_impl *impl = host->impl;
+	void *memory = calloc(1, size ? size : 1);
+	impl->held += memory != NULL;
+	return memory;
 }
 
 static void release(const struct pb_host *host, void *memory)
 {
-	(void)host;
+	struct pb_instance_impl *impl = host->impl;
+	impl->held -= memory != NULL;
 	free(memory);
+}
+
+void pb_services_check_freed(struct pb_instance_impl *impl)
+{
+	long held = impl->held;
+	if (held > 0)
+		pb_host_log(PB_LOG_WARNING, impl->who,
+			    "destroy left %ld allocation%s of host->alloc and host->read_file that host->free was not "
+			    "given: a mistake of the plugin",
+			    held, held == 1 ? "" : "s");
 }
 
 static int read_file(const struct pb_host *host, const char *path, char **ret_text, size_t *ret_size)
 {
-	const struct pb_instance_impl *impl = host->impl;
+	struct pb_instance_impl *impl = host->impl;
 	char *whole = pb_file_join(impl->base_dir, path);
 	void *data;
 	size_t size;
@@ -105,6 +118,7 @@ static int read_file(const struct pb_host *host, const char *path, char **ret_te
 	free(whole);
 	if (rc < 0)
 		return fail(host, -rc, "%s", pb_error_text());
+	impl->held++;
 	*ret_text = data;
 	*ret_size = size;
 	return 0;

@@ -70,7 +70,12 @@ bool pb_view_same_shape(const struct pb_view *a, const struct pb_view *b);
 int pb_view_slice(const struct pb_view *view, int axis, int64_t begin, int64_t count, struct pb_view *ret_view);
 /* Narrows the axis tagged `axis` to one index. -PB_E_NOTFOUND if the view has no such axis. */
 int pb_view_select(const struct pb_view *view, enum pb_axis axis, int64_t index, struct pb_view *ret_view);
+/* The same along n axes. PB_AXIS_LAYER, which no tensor has, is passed over. */
+int pb_view_region(const struct pb_view *view, const uint8_t *axes, const int64_t *index, size_t n,
+		   struct pb_view *ret_view);
 int pb_view_find_axis(const struct pb_view *view, enum pb_axis axis); /* -1: none */
+/* "[0, 2, 5]": where element i, in row-major order, is. */
+void pb_view_place_text(const struct pb_view *view, int64_t i, char *text, size_t size);
 void *pb_view_at(const struct pb_view *view, int64_t offset);         /* address of data[offset elements] */
 
 /* Elementwise work on windows of any strides, on the device. Shapes and dtypes equal, or -PB_E_SHAPE. */

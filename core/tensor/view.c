@@ -1,4 +1,5 @@
 /* view.c: geometry of strided windows, and elementwise work on them. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -85,6 +86,31 @@ int pb_view_select(const struct pb_view *view, enum pb_axis axis, int64_t index,
 	if (i < 0)
 		return pb_fail(PB_E_NOTFOUND, "the tensor has no such axis (%d)", (int)axis);
 	return pb_view_slice(view, i, index, 1, ret_view);
+}
+
+int pb_view_region(const struct pb_view *view, const uint8_t *axes, const int64_t *index, size_t n,
+		   struct pb_view *ret_view)
+{
+	struct pb_view region = *view;
+	int rc = 0;
+	for (size_t i = 0; !rc && i < n; i++)
+		if (axes[i] != PB_AXIS_LAYER)
+			rc = pb_view_select(&region, axes[i], index[i], &region);
+	if (!rc)
+		*ret_view = region;
+	return rc;
+}
+
+void pb_view_place_text(const struct pb_view *view, int64_t i, char *text, size_t size)
+{
+	int64_t place[PB_MAX_RANK] = {0};
+	size_t used = 0;
+	for (int k = view->rank; k-- > 0; i /= view->shape[k])
+		place[k] = i % view->shape[k];
+	snprintf(text, size, "[]");
+	for (int k = 0; k < view->rank && used < size; k++)
+		used += (size_t)snprintf(text + used, size - used, "%s%lld%s", k ? ", " : "[", (long long)place[k],
+					 k + 1 == view->rank ? "]" : "");
 }
 
 static int check_pair(const struct pb_view *dst, const struct pb_view *src)
