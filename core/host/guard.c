@@ -100,8 +100,8 @@ static void die(int number, siginfo_t *info, void *context)
 			before[i].sa_sigaction(number, info, context);
 			return;
 		}
-		sigaction(number, &before[i], NULL); /* and the instruction that failed is tried again */
-		if (number == SIGABRT)
+		sigaction(number, &before[i], NULL);
+		if (info->si_code <= 0) /* sent by somebody; else the instruction that failed is tried again */
 			raise(number);
 	}
 }

@@ -21,32 +21,32 @@ static int writes_to(void *argument)
 	return 0;
 }
 
-static int aborts(void *argument)
+static __attribute__((noreturn)) int aborts(void *argument)
 {
 	(void)argument;
 	abort();
 }
 
-static int traps(void *argument)
+static __attribute__((noreturn)) int traps(void *argument)
 {
 	(void)argument;
 	__builtin_trap();
 }
 
-static int exits(void *argument)
+static __attribute__((noreturn)) int exits(void *argument)
 {
 	(void)argument;
 	exit(0);
 }
 
-static int never_returns(void *argument)
+static __attribute__((noreturn)) int never_returns(void *argument)
 {
 	(void)argument;
 	for (volatile int i = 0;; i++)
 		;
 }
 
-static int sleeps(void *argument)
+static __attribute__((noreturn)) int sleeps(void *argument)
 {
 	(void)argument;
 	for (;;)
