@@ -12,10 +12,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum pb_access {
+	PB_ACCESS_UNKNOWN = 0,
+	PB_ACCESS_READ,
+	PB_ACCESS_WRITE,
+};
+
 struct pb_fault {
-	int signal;          /* 0: the call returned */
-	bool hung;           /* it took longer than the limit */
-	const void *address; /* that it touched (SIGSEGV, SIGBUS); else NULL */
+	int signal;            /* 0: the call returned */
+	bool hung;             /* it took longer than the limit */
+	const void *address;   /* that it touched (SIGSEGV, SIGBUS); else NULL */
+	enum pb_access access; /* what it did there, where the machine tells */
 };
 
 typedef int pb_guarded(void *argument);

@@ -27,6 +27,11 @@ struct pb_loaded {
 	const struct pb_loaded *shadowed_by; /* an earlier folder has the same kind and name */
 };
 
+/* One file by its path, which need be in no folder of the registry's; on failure the text says why it does not load.
+ * Closing (NULL allowed) comes after its instances have been destroyed. */
+int pb_loaded_open(const char *path, struct pb_loaded **ret_loaded);
+void pb_loaded_close(struct pb_loaded *loaded);
+
 struct pb_registry;
 
 /* Reads the folders; a folder or a plugin that fails is no error here. */
