@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "base/status.h"
@@ -106,6 +107,17 @@ static void die(int number, siginfo_t *info, void *context)
 	}
 }
 
+static enum pb_access access_of(const void *context)
+{
+#if defined(__x86_64__)
+	const ucontext_t *machine = context;
+	return machine->uc_mcontext.gregs[REG_ERR] & 2 ? PB_ACCESS_WRITE : PB_ACCESS_READ;
+#else
+	(void)context;
+	return PB_ACCESS_UNKNOWN;
+#endif
+}
+
 static void on_crash(int number, siginfo_t *info, void *context)
 {
 	if (!mine.active) {
@@ -116,8 +128,10 @@ static void on_crash(int number, siginfo_t *info, void *context)
 	damaged = 1;
 	mine.fault = (struct pb_fault){.happened = true, .signal = number};
 	mine.fault.has_address = (number == SIGSEGV || number == SIGBUS) && info->si_code > 0;
-	if (mine.fault.has_address)
+	if (mine.fault.has_address) {
 		mine.fault.address = info->si_addr;
+		mine.fault.access = access_of(context);
+	}
 	siglongjmp(mine.back, 1);
 }
 

@@ -11,13 +11,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum pb_access {
+	PB_ACCESS_UNKNOWN = 0,
+	PB_ACCESS_READ,
+	PB_ACCESS_WRITE,
+};
+
 struct pb_fault {
-	bool happened;       /* the call did not return */
-	int signal;          /* of a crash, else 0 */
-	bool hung;           /* it took longer than the limit */
-	bool exited;         /* it called exit */
+	bool happened;         /* the call did not return */
+	int signal;            /* of a crash, else 0 */
+	bool hung;             /* it took longer than the limit */
+	bool exited;           /* it called exit */
 	bool has_address;
-	const void *address; /* that it touched (SIGSEGV, SIGBUS) */
+	const void *address;   /* that it touched (SIGSEGV, SIGBUS) */
+	enum pb_access access; /* what it did there, where the machine tells */
 };
 
 typedef int pb_guarded(void *argument);

@@ -32,6 +32,13 @@ struct pb_loaded {
 	const struct pb_loaded *shadowed_by; /* an earlier folder has the same kind and name */
 };
 
+/* One file by its path, which need be in no folder of the registry's: reading runs nothing of it, and makes an entry that is
+ * not live; opening loads it. On failure the text says why it is no plugin, or does not load. Closing (NULL allowed) comes
+ * after its instances have been destroyed. */
+int pb_loaded_read(const char *path, struct pb_loaded **ret_loaded);
+int pb_loaded_open(struct pb_loaded *loaded);
+void pb_loaded_close(struct pb_loaded *loaded);
+
 struct pb_registry;
 
 /* Reads the folders, and runs no plugin's code; a folder or a plugin that fails is no error here. */

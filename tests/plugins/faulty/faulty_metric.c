@@ -1,0 +1,77 @@
+/* faulty_metric.c: the answer's logit squared, with one MISTAKE; built once per mistake. */
+#include <patchbay/metric.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum mistake {
+	NONE,
+	SKIPS_ROW,     /* the last one's score */
+	WRITES_INPUT,
+	READS_BEHIND,  /* the answers */
+	GIVES_NAN,
+	WRONG_ADJOINT, /* of the sign */
+	NO_WEIGHTS,    /* in the adjoint */
+	SKIPS_LOGIT,   /* in the adjoint */
+	COUNTS,
+	KNOWS_ROWS,
+};
+
+static int calls;
+static volatile int32_t sink;
+
+static int score(void *self, const struct pb_host *host, const struct pb_metric_batch *batch, double *ret_score)
+{
+	(void)self, (void)host;
+	calls++;
+	for (int64_t row = 0; row < batch->n_rows; row++) {
+		double logit = batch->logits[row * batch->d_vocab + batch->answer[row]];
+		if (MISTAKE == SKIPS_ROW && row == batch->n_rows - 1)
+			continue;
+		ret_score[row] = logit * logit;
+		if (MISTAKE == COUNTS)
+			ret_score[row] += calls;
+		if (MISTAKE == KNOWS_ROWS)
+			ret_score[row] += (double)row;
+		if (MISTAKE == GIVES_NAN && row == 1)
+			ret_score[row] = strtod("nan", NULL);
+	}
+	if (MISTAKE == WRITES_INPUT)
+		((double *)(uintptr_t)batch->logits)[1] = 0;
+	if (MISTAKE == READS_BEHIND)
+		sink = batch->answer[batch->n_rows];
+	return 0;
+}
+
+static int adjoint(void *self, const struct pb_host *host, const struct pb_metric_batch *batch, const double *weight,
+		   double *ret_dlogits)
+{
+	(void)self, (void)host;
+	double sign = MISTAKE == WRONG_ADJOINT ? -1 : 1;
+	for (int64_t row = 0; row < batch->n_rows; row++) {
+		const double *logits = batch->logits + row * batch->d_vocab;
+		double w = MISTAKE == NO_WEIGHTS ? 1 : weight[row];
+		for (int64_t i = MISTAKE == SKIPS_LOGIT; i < batch->d_vocab; i++)
+			ret_dlogits[row * batch->d_vocab + i] =
+				i == batch->answer[row] ? sign * w * 2 * logits[i] : 0;
+	}
+	return 0;
+}
+
+static const struct pb_metric_ops ops = {
+	.struct_size = sizeof(struct pb_metric_ops),
+	.unit = "logit",
+	.score = score,
+	.adjoint = adjoint,
+};
+
+const struct pb_plugin patchbay_plugin = {
+	.abi = PB_ABI_INIT,
+	.struct_size = sizeof(struct pb_plugin),
+	.kind = PB_KIND_METRIC,
+	.name = NAME,
+	.version = "1.0.0",
+	.summary = "the answer's logit squared, with a mistake",
+	.ops = &ops,
+};
+
+PB_PLUGIN_ABI;
