@@ -6,7 +6,7 @@
 #include "base/status.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
-#include "host/capsule.h"
+#include "conform/replay.h"
 #include "host/image.h"
 
 static const char usage[] =

@@ -53,7 +53,7 @@ static int put_tokens(struct trial *t, int which, const char *name, const int32_
 
 static int make(struct trial *t)
 {
-	static const double weights[] = {1, -0.5, 2};
+	static const double weights[] = {2, -0.5, 1};
 	const struct pb_metric_batch *given = t->given;
 	size_t rows = (size_t)given->n_rows, count = rows * (size_t)given->d_vocab;
 	t->first = calloc(count + 1, sizeof *t->first);

@@ -10,7 +10,7 @@
 enum { MAX_NOTES = 12 };
 
 struct tally {
-	size_t cells, cut, backward_fired, forward_unchanged, backward_unchanged;
+	size_t cells, cut, backward_fired, forward_unchanged, backward_unchanged, not_finite;
 	int64_t least_without_grad, most_without_grad;
 	bool one_score; /* all cells score the same, to rounding */
 	double score;
@@ -52,6 +52,7 @@ static struct tally count(const struct pb_result_cell *cells, size_t n)
 		t.cut += c->graph_cut;
 		t.backward_fired += c->backward.fired > 0;
 		t.forward_unchanged += c->forward.fired && c->forward.max_change == 0.0;
+		t.not_finite += isinf(c->forward.max_change) || isinf(c->backward.max_change);
 		t.backward_unchanged += c->backward.fired && c->backward.max_change == 0.0;
 		if (c->params_without_grad < t.least_without_grad)
 			t.least_without_grad = c->params_without_grad;
@@ -159,6 +160,10 @@ static void patch_notes(const struct pb_plan *plan, const struct pb_plan_sweep *
 	char points[256], so[96];
 	name_points(plan, s, points, sizeof points);
 	by_construction(t, so, sizeof so);
+	/* Scores that are masked are minus infinity, and replacing them is no accident. */
+	if (t->not_finite && plan->model.sites.items[s->sites[0]].kind != PB_SITE_ATTN_SCORES)
+		note(out, "the patch wrote numbers that are not finite in %zu of %zu cells, where they did not matter",
+		     t->not_finite, t->cells);
 	if (!c->forward && !c->backward)
 		note(out, "no patch at all (neither `forward` nor `backward` names a run)%s", so);
 	if (c->forward)

@@ -7,6 +7,7 @@
 
 #include "base/rng.h"
 #include "base/status.h"
+#include "conform/trial.h"
 #include "exp/staged.h"
 #include "host/capsule.h"
 
@@ -36,6 +37,18 @@ static int check_finite(const struct pb_patch *p, const struct pb_setter_call *t
 	return rc;
 }
 
+/* The first call at a point is tried on copies, where whatever the setter may not do is noticed. What is not finite is told by the
+ * cell that it breaks. */
+static int try_first(const struct pb_patch *p, const struct pb_setter_call *told, bool adjoint)
+{
+	struct pb_instance *setter = p->sweep->setter;
+	const unsigned what = 4 * (unsigned)p->place->site_id + 2 * (unsigned)p->direction + adjoint;
+	if (pb_instance_device(setter)->backend || !pb_instance_first(setter, what))
+		return 0;
+	int rc = pb_trial_setter(setter, told, adjoint);
+	return rc == -PB_E_NUMERIC ? 0 : rc;
+}
+
 /* `whole`: the point's tensor, `from`: the source's (NULL: none), both where the setter can work on them. */
 static int call_on(struct pb_patch *p, const struct pb_hook_call *call, const struct pb_view *whole,
 		   const struct pb_view *from, bool adjoint)
@@ -62,7 +75,9 @@ static int call_on(struct pb_patch *p, const struct pb_hook_call *call, const st
 		.source = from ? &source : NULL,
 		.stream = p->stream,
 	};
-	rc = adjoint ? pb_setter_adjoint(setter, &told) : pb_setter_apply(setter, &told);
+	rc = try_first(p, &told, adjoint);
+	if (!rc)
+		rc = adjoint ? pb_setter_adjoint(setter, &told) : pb_setter_apply(setter, &told);
 	if (!rc && p->explain && !adjoint)
 		rc = check_finite(p, &told, call->before);
 	return rc ? pb_capsule_of_setter(rc, &(struct pb_capsule_setter){setter, &told, adjoint, p->sweep->setter_axes,

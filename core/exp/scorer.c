@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/status.h"
+#include "conform/trial.h"
 #include "host/capsule.h"
 
 int pb_scorer_init(struct pb_scorer *scorer, struct pb_instance *instance, struct pb_device *device)
@@ -134,6 +135,13 @@ static int finish(const struct pb_scorer *s, int64_t rows, double *ret_rows, dou
 	return 0;
 }
 
+/* The first call is tried on copies, where whatever the metric may not do is noticed. What is not finite is told by `finish`. */
+static int try_first(const struct pb_scorer *s, const struct pb_metric_batch *batch, bool adjoint)
+{
+	int rc = batch->n_rows && pb_instance_first(s->instance, adjoint) ? pb_trial_metric(s->instance, batch, adjoint) : 0;
+	return rc == -PB_E_NUMERIC ? 0 : rc;
+}
+
 /* A model that a patch broke is not the metric's doing. */
 static int keep_call(int rc, struct pb_scorer *s, const struct pb_metric_batch *batch, const double *weight)
 {
@@ -147,7 +155,9 @@ static int score(struct pb_scorer *s, const struct pb_metric_batch *batch, doubl
 {
 	for (int64_t i = 0; i < batch->n_rows; i++)
 		s->scores[i] = NAN; /* an element that the plugin forgets is noticed */
-	int rc = pb_metric_score(s->instance, batch, s->scores);
+	int rc = try_first(s, batch, false);
+	if (!rc)
+		rc = pb_metric_score(s->instance, batch, s->scores);
 	if (!rc)
 		rc = finish(s, batch->n_rows, ret_rows, ret_mean);
 	return rc ? keep_call(rc, s, batch, NULL) : 0;
@@ -173,7 +183,9 @@ int pb_scorer_seed_host(struct pb_scorer *scorer, const struct pb_logits *logits
 		return rc;
 	for (int64_t i = 0; i < batch.n_rows; i++)
 		scorer->weights[i] = sign / (double)batch.n_rows;
-	rc = pb_metric_adjoint(scorer->instance, &batch, scorer->weights, ret_seed);
+	rc = try_first(scorer, &batch, true);
+	if (!rc)
+		rc = pb_metric_adjoint(scorer->instance, &batch, scorer->weights, ret_seed);
 	if (rc)
 		rc = keep_call(rc, scorer, &batch, scorer->weights);
 	if (!rc)

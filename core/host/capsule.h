@@ -60,9 +60,4 @@ struct pb_capsule {
 int pb_capsule_read(const char *path, struct pb_capsule *ret_capsule);
 void pb_capsule_finish(struct pb_capsule *capsule);
 
-/* Makes the call again with an instance of the plugin, and describes in `out` what it was given and what it made. A failure of
- * the call is told in `out` too, and returned. */
-int pb_capsule_replay(const struct pb_capsule *capsule, struct pb_instance *instance, struct pb_device *device,
-		      struct pb_text *out);
-
 #endif

@@ -23,7 +23,8 @@ void pb_instance_destroy(struct pb_instance *instance)
 {
 	if (!instance)
 		return;
-	pb_instance_end(instance);
+	if (pb_instance_end(instance) < 0)
+		pb_host_log(PB_LOG_WARNING, instance->impl->who, "%s", pb_error_text());
 	free_instance(instance);
 }
 
@@ -74,6 +75,14 @@ static int check_units(struct pb_instance *instance)
 	if (instance->loaded->plugin->kind != PB_KIND_DATASET || ops->unit || pb_dataset_n_units(instance) == 0)
 		return 0;
 	return pb_fail(PB_E_PLUGIN, "%s has units, but ops->unit and ops->probe are NULL", instance->impl->who);
+}
+
+bool pb_instance_first(struct pb_instance *instance, unsigned what)
+{
+	uint8_t *byte = &instance->tried[what / 8 % sizeof instance->tried], bit = (uint8_t)(1u << what % 8);
+	bool first = !(*byte & bit);
+	*byte |= bit;
+	return first;
 }
 
 struct pb_device *pb_instance_device(const struct pb_instance *instance)

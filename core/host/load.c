@@ -147,6 +147,21 @@ static int check_texts(const struct pb_plugin *plugin)
 	return 0;
 }
 
+static int check_extensions(const struct pb_plugin *plugin)
+{
+	if (plugin->n_extensions && !plugin->extensions)
+		return pb_fail(PB_E_PLUGIN, "it counts %u extensions, but they are NULL", plugin->n_extensions);
+	for (uint32_t i = 0; i < plugin->n_extensions; i++) {
+		const char *id = plugin->extensions[i].id;
+		if (!good_line(id))
+			return pb_fail(PB_E_PLUGIN, "extensions[%u] has no id", i);
+		for (uint32_t k = 0; k < i; k++)
+			if (!strcmp(id, plugin->extensions[k].id))
+				return pb_fail(PB_E_PLUGIN, "extension `%.60s` stands twice in its table", id);
+	}
+	return 0;
+}
+
 static int check_plugin(const struct pb_plugin *plugin)
 {
 	int rc = check_texts(plugin);
@@ -158,11 +173,9 @@ static int check_plugin(const struct pb_plugin *plugin)
 		return pb_fail(PB_E_PLUGIN, "its kind is %u, which is no enum pb_kind", plugin->kind);
 	if (!plugin->ops)
 		return pb_fail(PB_E_PLUGIN, "its ops are NULL");
-	if (plugin->n_extensions && !plugin->extensions)
-		return pb_fail(PB_E_PLUGIN, "it counts %u extensions, but they are NULL", plugin->n_extensions);
-	for (uint32_t i = 0; i < plugin->n_extensions; i++)
-		if (!plugin->extensions[i].id)
-			return pb_fail(PB_E_PLUGIN, "extensions[%u] has no id", i);
+	rc = check_extensions(plugin);
+	if (rc < 0)
+		return rc;
 	return pb_schema_check(plugin->params, plugin->n_params, plugin->params_size, plugin->name);
 }
 

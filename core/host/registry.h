@@ -66,6 +66,7 @@ struct pb_instance {
 	void *params;
 	void *self;
 	struct pb_fault fault; /* the last that a call of it made */
+	uint8_t tried[256];    /* see pb_instance_first */
 	struct pb_instance_impl *impl;
 };
 
@@ -82,6 +83,8 @@ int pb_instance_create(const struct pb_loaded *loaded, struct pb_yaml *yaml, con
 		       const char *const *skip, uint64_t seed, const char *base_dir, struct pb_device *device,
 		       struct pb_instance **ret_instance);
 void pb_instance_destroy(struct pb_instance *instance); /* NULL allowed */
+/* Whether the instance is asked so about `what`, a small number, for the first time. Numbers 2048 apart count as one. */
+bool pb_instance_first(struct pb_instance *instance, unsigned what);
 struct pb_device *pb_instance_device(const struct pb_instance *instance);
 
 /* What a plugin declares. Its calls are calls.h's. */

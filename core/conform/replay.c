@@ -1,10 +1,12 @@
 /* replay.c: makes a capsule's call again. */
+#include "conform/replay.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/status.h"
-#include "host/capsule.h"
+#include "conform/trial.h"
 
 /* The tensors of a setter's call, as they were. */
 struct stage {
@@ -99,6 +101,8 @@ static int replay_setter(const struct pb_capsule *c, struct pb_instance *instanc
 	if (!rc && !strcmp(c->call, "adjoint") && !pb_setter_ops(instance)->adjoint)
 		rc = pb_fail(PB_E_UNSUPPORTED, "the plugin has no adjoint any more");
 	if (!rc)
+		rc = pb_trial_setter(instance, &call, !strcmp(c->call, "adjoint"));
+	if (!rc)
 		rc = strcmp(c->call, "adjoint") ? pb_setter_apply(instance, &call) : pb_setter_adjoint(instance, &call);
 	if (!rc)
 		rc = report_setter(&s, out);
@@ -125,6 +129,8 @@ static int replay_metric(const struct pb_capsule *c, struct pb_instance *instanc
 	pb_text_add(out, "%s of %lld rows, %lld logits each\n", c->call, (long long)rows, (long long)batch.d_vocab);
 	if (!rc && adjoint && !pb_metric_ops(instance)->adjoint)
 		rc = pb_fail(PB_E_UNSUPPORTED, "the plugin has no adjoint any more");
+	if (!rc)
+		rc = pb_trial_metric(instance, &batch, adjoint);
 	for (int64_t i = 0; !rc && i < n; i++)
 		values[i] = NAN;
 	if (!rc)

@@ -1,0 +1,107 @@
+/* late.c: a setter that copies the source, and at one head does what it is told to. */
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <patchbay/setter.h>
+
+struct late_params {
+	int32_t how;
+	int64_t head;
+};
+
+enum how { NOTHING, CRASH, ABORT, STACK, LOOP, EXIT, SILENT, ERROR, NOT_A_NUMBER, LAST_NOT_A_NUMBER };
+
+static const char *const hows[] = {"nothing", "crash", "abort", "stack", "loop", "exit", "silent", "error", "nan", "last_nan", NULL};
+
+static const struct pb_param params[] = {
+	{.name = "how",
+	 .type = PB_TYPE_ENUM,
+	 .offset = offsetof(struct late_params, how),
+	 .default_text = "nothing",
+	 .choices = hows,
+	 .doc = "what it does"},
+	{.name = "head",
+	 .type = PB_TYPE_INT,
+	 .offset = offsetof(struct late_params, head),
+	 .default_text = "2",
+	 .doc = "at which head"},
+};
+
+static int create(const struct pb_host *host, const void *parsed, void **ret_self)
+{
+	(void)host;
+	*ret_self = (void *)(uintptr_t)parsed;
+	return 0;
+}
+
+static __attribute__((noinline)) int deep(void)
+{
+	volatile char frame[64 << 20];
+	memset((char *)(uintptr_t)frame, 1, sizeof frame);
+	return frame[12345] - 1;
+}
+
+/* One value: at the last position, or not. */
+static int spoil(const struct pb_host *host, const struct pb_setter_call *call, bool last)
+{
+	const double nan = NAN;
+	struct pb_view one = *call->target;
+	int rc = 0;
+	for (int i = 0; !rc && i < one.rank; i++)
+		rc = host->slice(host, &one, i, last ? one.shape[i] - 1 : one.shape[i] > 1, 1, &one);
+	return rc ? rc : host->write(host, &one, &nan, 1);
+}
+
+static int apply(void *self, const struct pb_host *host, const struct pb_setter_call *call)
+{
+	const struct late_params *p = self;
+	volatile int forever = 1;
+	int rc = host->copy(host, call->target, call->source);
+	if (rc || call->index[1] != p->head)
+		return rc;
+	switch ((enum how)p->how) {
+	case CRASH: *(volatile int *)(uintptr_t)p->head = 1; break;
+	case ABORT: abort();
+	case STACK: return deep();
+	case LOOP:
+		while (forever)
+			;
+		break;
+	case EXIT: exit(0);
+	case SILENT: return -PB_E_RANGE;
+	case ERROR: return host->fail(host, PB_E_RANGE, "head %d is not to my taste", (int)call->index[1]);
+	case NOT_A_NUMBER: return spoil(host, call, false);
+	case LAST_NOT_A_NUMBER: return spoil(host, call, true);
+	case NOTHING: break;
+	}
+	return 0;
+}
+
+static const uint8_t axes[] = {PB_AXIS_LAYER, PB_AXIS_HEAD};
+
+static const struct pb_setter_ops ops = {
+	.struct_size = sizeof(struct pb_setter_ops),
+	.effect = PB_EFFECT_REPLACE,
+	.source = PB_SOURCE_RUN,
+	.axes = axes,
+	.n_axes = PB_COUNT(axes),
+	.create = create,
+	.apply = apply,
+};
+
+const struct pb_plugin patchbay_plugin = {
+	.abi = PB_ABI_INIT,
+	.struct_size = sizeof(struct pb_plugin),
+	.kind = PB_KIND_SETTER,
+	.name = "late",
+	.version = "1.0.0",
+	.summary = "does what it is told to, at one head",
+	.params = params,
+	.n_params = PB_COUNT(params),
+	.params_size = sizeof(struct late_params),
+	.ops = &ops,
+};
+
+PB_PLUGIN_ABI;
