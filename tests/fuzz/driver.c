@@ -191,7 +191,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 
 static int visible(const struct dirent *entry)
 {
-	return entry->d_name[0] != '.';
+	return entry->d_name[0] != '.' && entry->d_type != DT_DIR;
 }
 
 static bool load(const char *path, struct input *ret_input)
