@@ -453,7 +453,7 @@ static const struct {
 } failing[] = {
 	{"fails_with_reason",
 	 "patchbay run: sweep `bad`, cell 2 (layer 0, head 2): forward hook at blocks.0.attn.hook_z: "
-	 "setter fails_with_reason: apply: the third time is one too many\n"},
+	 "setter fails_with_reason: apply: the third cell is one too many\n"},
 	{"fails_silently", "patchbay run: sweep `bad`, cell 2 (layer 0, head 2): forward hook at blocks.0.attn.hook_z: "
 			   "setter fails_silently: apply failed without a reason ("},
 	{"fails_on_activation",

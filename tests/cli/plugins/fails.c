@@ -4,21 +4,19 @@
 #include <stdbool.h>
 
 enum mode {
-	WITH_REASON = 1, /* the third call fails and says why */
-	SILENTLY,        /* the third call fails and says nothing */
-	WITH_NAN,        /* the third call writes NaN */
-	ON_ACTIVATION,   /* the third call writes where it may only read: around its region, ... */
+	WITH_REASON = 1, /* the third cell fails and says why */
+	SILENTLY,        /* the third cell fails and says nothing */
+	WITH_NAN,        /* the third cell writes NaN */
+	ON_ACTIVATION,   /* the third cell writes where it may only read: around its region, ... */
 	ON_SOURCE,       /* ... in the other run */
 };
-
-static int64_t calls;
 
 static int apply(void *self, const struct pb_host *host, const struct pb_setter_call *call)
 {
 	(void)self;
-	bool third = ++calls == 3;
+	bool third = call->index[0] == 0 && call->index[1] == 2;
 	if (third && MODE == WITH_REASON)
-		return host->fail(host, PB_E_RANGE, "the third time is one too many");
+		return host->fail(host, PB_E_RANGE, "the third cell is one too many");
 	if (third && MODE == SILENTLY)
 		return -PB_E_RANGE;
 	if (third && MODE == ON_ACTIVATION)
@@ -42,7 +40,7 @@ PB_EXPORT const struct pb_plugin patchbay_plugin = {
 	.kind = PB_KIND_SETTER,
 	.name = NAME,
 	.version = "1.0.0",
-	.summary = "goes wrong at its third call",
+	.summary = "goes wrong in the third cell",
 	.ops = &ops,
 };
 
