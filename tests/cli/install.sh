@@ -2,7 +2,7 @@
 # install.sh BUILD MESON COMPILER...: installs BUILD into a folder of its own; then builds and runs the installed
 # examples and what `patchbay plugin new` writes against it, as their authors would: by the gcc line and by meson.
 set -eu
-build=$(cd "$1" && pwd) meson=$2
+build=$(cd "$1" && pwd) meson=$2 source=$(cd "$(dirname "$0")/../.." && pwd)
 shift 2
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
@@ -67,6 +67,13 @@ cd ../steering
 try env PATCHBAY_PLUGIN_PATH=".:$PATCHBAY_PLUGIN_PATH" sh -c '! "$0" check example.yaml' "$patchbay"
 says 'vector.txt: value 3 is no number: `three'
 
+# A setter of one's own is one file of 40 lines at most, comments aside, and one line of YAML.
+cp -r "$source/tests/cli/smallest" "$stage/smallest"
+cd "$stage/smallest"
+lines=$(gcc -fpreprocessed -dD -E -P negate.c | grep -c .)
+[ "$lines" -le 40 ] || fail "negate.c has $lines lines"
+plain setter negate "$@" && says "gradient patching of z by negate"
+
 # with_meson FOLDER: builds it and runs its test.
 with_meson() {
 	cd "$1"
@@ -87,4 +94,4 @@ done
 cd "$stage/new projects/my_setter" && plain setter my_setter "$@"
 try "$meson" install -C build
 [ -f "$PATCHBAY_PLUGIN_PATH/setter_my_setter.so" ] || fail "the project's own installation puts its plugin elsewhere"
-echo "installed into a folder, four examples and three new projects built there and run"
+echo "installed into a folder, four examples, the smallest setter and three new projects built there and run"
