@@ -33,5 +33,8 @@ uint64_t pb_schema_hash(const struct pb_param *table, size_t n_table);
 
 /* "int, 1 .. 1000", "list of int", "one of relu, gelu": how help and messages name a type. */
 void pb_schema_type_text(const struct pb_param *param, struct pb_text *out);
+/* Is there a value that is too small, or too large, for its type's own range to tell? */
+bool pb_schema_bounds_below(const struct pb_param *param);
+bool pb_schema_bounds_above(const struct pb_param *param);
 
 #endif

@@ -8,7 +8,7 @@
 #include "base/schema.h"
 #include "base/status.h"
 
-enum { MAX_NESTING = 8, MAX_PARAMS = 1000, MAX_STRUCT = 1 << 20 };
+enum { MAX_NESTING = 8, MAX_PARAMS = 1000, MAX_STRUCT = 1 << 20, MAX_TOLD = 1 << 16 };
 
 struct check {
 	const char *where;
@@ -38,8 +38,11 @@ static struct member member_of(const struct pb_param *p)
 	}
 }
 
+/* A table of garbage has more mistakes than anybody reads. */
 static void complain(struct check *c, const struct pb_param *p, const char *what)
 {
+	if (c->out.length > MAX_TOLD)
+		return;
 	pb_text_add(&c->out, "%s%s: parameter `%s%s` %s", c->out.length ? "\n" : "", c->where,
 	            c->path.length ? c->path.data : "", p->name ? p->name : "?", what);
 }

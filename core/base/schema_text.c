@@ -11,29 +11,34 @@ static bool is_list(uint32_t type)
 	       type == PB_TYPE_RECORD_LIST;
 }
 
+static bool is_int(const struct pb_param *p)
+{
+	return p->type == PB_TYPE_INT || p->type == PB_TYPE_INT_LIST;
+}
+
 /* A bound this far out is no bound. */
-static bool bounds_below(const struct pb_param *p, bool is_int)
+bool pb_schema_bounds_below(const struct pb_param *p)
 {
-	return is_int ? p->min > -0x1p63 : p->min > -1e300;
+	return (p->min != 0 || p->max != 0) && (is_int(p) ? p->min > -0x1p63 : p->min > -1e300);
 }
 
-static bool bounds_above(const struct pb_param *p, bool is_int)
+bool pb_schema_bounds_above(const struct pb_param *p)
 {
-	return is_int ? p->max < 0x1p63 : p->max < 1e300;
+	return (p->min != 0 || p->max != 0) && (is_int(p) ? p->max < 0x1p63 : p->max < 1e300);
 }
 
-static void add_bound(struct pb_text *out, double bound, bool is_int)
+static void add_bound(struct pb_text *out, double bound, bool whole)
 {
-	if (is_int && fabs(bound) < 0x1p63)
+	if (whole && fabs(bound) < 0x1p63)
 		pb_text_add(out, "%lld", (long long)bound);
 	else
 		pb_text_add_real(out, bound);
 }
 
-static void add_range(const struct pb_param *p, bool is_int, struct pb_text *out)
+static void add_range(const struct pb_param *p, struct pb_text *out)
 {
-	bool below = bounds_below(p, is_int), above = bounds_above(p, is_int);
-	if ((p->min == 0 && p->max == 0) || (!below && !above))
+	bool below = pb_schema_bounds_below(p), above = pb_schema_bounds_above(p);
+	if (!below && !above)
 		return;
 	pb_text_add(out, ", ");
 	if (!above)
@@ -41,11 +46,11 @@ static void add_range(const struct pb_param *p, bool is_int, struct pb_text *out
 	else if (!below)
 		pb_text_add(out, "at most ");
 	if (below)
-		add_bound(out, p->min, is_int);
+		add_bound(out, p->min, is_int(p));
 	if (below && above)
 		pb_text_add(out, " .. ");
 	if (above)
-		add_bound(out, p->max, is_int);
+		add_bound(out, p->max, is_int(p));
 }
 
 static void add_choices(const struct pb_param *p, struct pb_text *out)
@@ -64,12 +69,12 @@ void pb_schema_type_text(const struct pb_param *p, struct pb_text *out)
 	case PB_TYPE_INT:
 	case PB_TYPE_INT_LIST:
 		pb_text_add(out, "int");
-		add_range(p, true, out);
+		add_range(p, out);
 		break;
 	case PB_TYPE_REAL:
 	case PB_TYPE_REAL_LIST:
 		pb_text_add(out, "real");
-		add_range(p, false, out);
+		add_range(p, out);
 		break;
 	case PB_TYPE_STRING:
 	case PB_TYPE_STRING_LIST: pb_text_add(out, "text"); break;

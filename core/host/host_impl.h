@@ -2,6 +2,7 @@
 #ifndef PB_HOST_IMPL_H
 #define PB_HOST_IMPL_H
 
+#include "host/image.h"
 #include "host/registry.h"
 
 struct pb_instance_impl {
@@ -14,16 +15,31 @@ struct pb_instance_impl {
 /* Differences between a plugin's ABI block and the host's, as an error about `path`. */
 int pb_abi_compare(const char *path, const struct pb_abi *plugin);
 
-/* A plugin loaded from a file; its table and operations are copies in `arena`, of the host's size and in order. On
- * failure `ret_kind` and `ret_name` (which may be set then, too) say what it called
- * itself, as far as it is known; the name lies in `arena`. */
+/* The ABI block in the file's note. */
+int pb_abi_check(const char *path, const struct pb_image *image);
+
+/* One plugin file. */
 struct pb_load {
-	void *handle;
-	const struct pb_plugin *plugin; /* NULL: failed */
-	uint32_t kind;    /* 0: not known */
-	const char *name; /* NULL: not known */
+	const struct pb_plugin *plugin; /* the table and its operations are copies in the arena, of the host's size and in
+					 * order; what they point to is the image's, or the loaded file's. NULL: failed */
+	uint32_t kind;        /* what it calls itself, as far as it is known, on failure too; 0: not known */
+	const char *name;     /* likewise, in the arena; NULL: not known */
+	const char *build_id; /* in the arena */
+	struct pb_image *image; /* where plugin's pointers lead until it is loaded */
+	void *handle;           /* NULL: not loaded */
 };
-int pb_plugin_load(const char *path, struct pb_arena *arena, struct pb_load *load);
+/* Fills in `load` (zeroed) without running anything: no function of the plugin may be called. */
+int pb_plugin_read(const char *path, struct pb_arena *arena, struct pb_load *load);
+/* Loads a plugin that was read; load->plugin is the live one then. On failure all stays as it was. */
+int pb_plugin_open(const char *path, struct pb_arena *arena, struct pb_load *load);
+/* Frees the image. The table that was read is gone with it. */
+void pb_plugin_forget_image(struct pb_load *load);
+
+/* Does a plugin's table stay inside its file? "its table is damaged: params[2].doc leads out of the file". `plugin` and
+ * plugin->ops are the host's copies; for the copying, whether `size` bytes of a table `what` are there. */
+int pb_table_check_room(const struct pb_image *image, const char *what, const void *at, size_t size);
+int pb_table_check(const struct pb_image *image, const struct pb_plugin *plugin); /* all but what ops point to */
+int pb_table_check_ops(const struct pb_image *image, const struct pb_plugin *plugin);
 
 /* Fills in all services for a plugin of this instance. */
 void pb_services_init(struct pb_host *host, struct pb_instance_impl *impl, uint64_t seed);

@@ -1,4 +1,4 @@
-/* load.c: opens a plugin and checks its table before anything of it is used. */
+/* load.c: reads a plugin's table from its file, or loads it, and checks the table before anything of it is used. */
 #include <ctype.h>
 #include <dlfcn.h>
 #include <string.h>
@@ -21,16 +21,24 @@ static int check_slots(const struct slot *slots, size_t count)
 	return 0;
 }
 
-/* The plugin's table as one of the host's size: what an older plugin does not have is zero, what a newer one has beyond
- * is left out. */
-static int adopt(const char *what, const void *theirs, uint32_t size, size_t least, void *table, size_t table_size)
+/* The plugin's table, whose size stands `size_at` bytes into it, as one of the host's size (zeroed): what an older plugin
+ * does not have stays zero, what a newer one has beyond is left out. */
+static int adopt(const struct pb_image *image, const char *what, const void *theirs, size_t size_at, size_t least,
+		 void *table, size_t table_size)
 {
+	uint32_t size;
+	int rc = image ? pb_table_check_room(image, what, theirs, size_at + sizeof size) : 0;
+	if (rc < 0)
+		return rc;
+	memcpy(&size, (const char *)theirs + size_at, sizeof size);
 	if (size < least)
 		return pb_fail(PB_E_PLUGIN, "%s.struct_size is %u, but must be sizeof it, %zu at least", what, size,
 			       least);
-	memset(table, 0, table_size);
-	memcpy(table, theirs, size < table_size ? size : table_size);
-	return 0;
+	size_t taken = size < table_size ? size : table_size;
+	rc = image ? pb_table_check_room(image, what, theirs, taken) : 0;
+	if (!rc)
+		memcpy(table, theirs, taken);
+	return rc;
 }
 
 static int check_flags(uint32_t flags, uint32_t known)
@@ -152,6 +160,9 @@ static int check_plugin(const struct pb_plugin *plugin)
 		return pb_fail(PB_E_PLUGIN, "its ops are NULL");
 	if (plugin->n_extensions && !plugin->extensions)
 		return pb_fail(PB_E_PLUGIN, "it counts %u extensions, but they are NULL", plugin->n_extensions);
+	for (uint32_t i = 0; i < plugin->n_extensions; i++)
+		if (!plugin->extensions[i].id)
+			return pb_fail(PB_E_PLUGIN, "extensions[%u] has no id", i);
 	return pb_schema_check(plugin->params, plugin->n_params, plugin->params_size, plugin->name);
 }
 
@@ -164,8 +175,8 @@ static int check_ops(const struct pb_plugin *plugin)
 	}
 }
 
-/* From here on plugin->ops are the host's copy. */
-static int adopt_ops(struct pb_arena *arena, struct pb_plugin *plugin)
+/* A kind that check_plugin has let pass. From here on plugin->ops are the host's copy. */
+static int adopt_ops(const struct pb_image *image, struct pb_arena *arena, struct pb_plugin *plugin)
 {
 	static const struct {
 		size_t size, least;
@@ -175,24 +186,37 @@ static int adopt_ops(struct pb_arena *arena, struct pb_plugin *plugin)
 		[PB_KIND_DATASET] = {sizeof(struct pb_dataset_ops), PB_DATASET_OPS_LEAST},
 	};
 	size_t size = tables[plugin->kind].size;
-	uint32_t theirs;
 	void *ops = pb_arena_alloc(arena, size);
-	if (!ops)
-		return -PB_E_NOMEM;
-	memcpy(&theirs, plugin->ops, sizeof theirs); /* every table begins with its size */
-	int rc = adopt("ops", plugin->ops, theirs, tables[plugin->kind].least, ops, size);
+	int rc = ops ? 0 : -PB_E_NOMEM;
+	if (!rc)
+		rc = adopt(image, "ops", plugin->ops, 0, tables[plugin->kind].least, ops, size);
 	if (!rc)
 		plugin->ops = ops;
 	return rc;
 }
 
-/* The table's own block was made by the same compiler as the note; when they differ somebody patched one of them. */
-static int take(const char *path, const struct pb_plugin *theirs, struct pb_arena *arena, struct pb_load *load)
+/* The note's block and the table's were made by the same compiler; when they differ somebody patched one of them. */
+static int adopt_plugin(const char *path, const struct pb_image *image, const struct pb_plugin *theirs,
+			struct pb_plugin *plugin)
+{
+	int rc = image ? pb_table_check_room(image, "patchbay_plugin", theirs, PB_PLUGIN_LEAST) : 0;
+	if (!rc)
+		rc = pb_abi_compare(path, &theirs->abi);
+	if (!rc)
+		rc = adopt(image, "patchbay_plugin", theirs, offsetof(struct pb_plugin, struct_size), PB_PLUGIN_LEAST,
+			   plugin, sizeof *plugin);
+	return rc;
+}
+
+/* Makes the host's copy of a plugin's table. With the image of its file, where the table lies, nothing in it is trusted;
+ * without one it is a loaded file's, whose code runs anyway. */
+static int take(const char *path, const struct pb_image *image, const struct pb_plugin *theirs, struct pb_arena *arena,
+		struct pb_load *load)
 {
 	struct pb_plugin *plugin = pb_arena_alloc(arena, sizeof *plugin);
-	int rc = plugin ? pb_abi_compare(path, &theirs->abi) : -PB_E_NOMEM;
-	if (!rc)
-		rc = adopt("patchbay_plugin", theirs, theirs->struct_size, PB_PLUGIN_LEAST, plugin, sizeof *plugin);
+	int rc = plugin ? adopt_plugin(path, image, theirs, plugin) : -PB_E_NOMEM;
+	if (!rc && image)
+		rc = pb_table_check(image, plugin);
 	if (rc < 0)
 		return rc;
 	if (good_name(plugin->name)) {
@@ -203,7 +227,9 @@ static int take(const char *path, const struct pb_plugin *theirs, struct pb_aren
 	}
 	rc = check_plugin(plugin);
 	if (!rc)
-		rc = adopt_ops(arena, plugin);
+		rc = adopt_ops(image, arena, plugin);
+	if (!rc && image)
+		rc = pb_table_check_ops(image, plugin);
 	if (!rc)
 		rc = check_ops(plugin);
 	if (!rc)
@@ -211,7 +237,54 @@ static int take(const char *path, const struct pb_plugin *theirs, struct pb_aren
 	return rc;
 }
 
-int pb_plugin_load(const char *path, struct pb_arena *arena, struct pb_load *load)
+static int fail_unexported(void)
+{
+	return pb_fail(PB_E_PLUGIN, "it does not export patchbay_plugin; write PB_EXPORT in front of the table");
+}
+
+int pb_plugin_read(const char *path, struct pb_arena *arena, struct pb_load *load)
+{
+	struct pb_image *image;
+	int rc = pb_image_open(path, &image);
+	if (rc < 0)
+		return rc;
+	rc = pb_abi_check(path, image);
+	const struct pb_plugin *plugin = pb_image_symbol(image, "patchbay_plugin");
+	if (!rc)
+		rc = plugin ? take(path, image, plugin, arena, load) : fail_unexported();
+	if (!rc && !(load->build_id = pb_arena_strdup(arena, pb_image_build_id(image))))
+		rc = -PB_E_NOMEM;
+	if (rc < 0) {
+		load->plugin = NULL;
+		pb_image_close(image);
+		return rc;
+	}
+	load->image = image;
+	return 0;
+}
+
+/* The file may have been replaced since it was read, or make its table by code of its own. */
+static int check_same(const struct pb_load *read, const struct pb_load *live)
+{
+	if (read->kind == live->kind && !strcmp(read->name, live->name))
+		return 0;
+	return pb_fail(PB_E_PLUGIN, "once loaded it is the %s `%s`, but its file says %s `%s`", pb_kind_name(live->kind),
+		       live->name, pb_kind_name(read->kind), read->name);
+}
+
+static int take_live(const char *path, struct pb_arena *arena, struct pb_load *load)
+{
+	struct pb_load live = {0};
+	const struct pb_plugin *plugin = dlsym(load->handle, "patchbay_plugin");
+	int rc = plugin ? take(path, NULL, plugin, arena, &live) : fail_unexported();
+	if (!rc)
+		rc = check_same(load, &live);
+	if (!rc)
+		load->plugin = live.plugin;
+	return rc;
+}
+
+int pb_plugin_open(const char *path, struct pb_arena *arena, struct pb_load *load)
 {
 	int rc = pb_abi_check_file(path);
 	if (rc < 0)
@@ -219,14 +292,16 @@ int pb_plugin_load(const char *path, struct pb_arena *arena, struct pb_load *loa
 	load->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!load->handle)
 		return pb_fail(PB_E_PLUGIN, "the loader says: %s", dlerror());
-	const struct pb_plugin *plugin = dlsym(load->handle, "patchbay_plugin");
-	if (plugin)
-		rc = take(path, plugin, arena, load);
-	else
-		rc = pb_fail(PB_E_PLUGIN, "it does not export patchbay_plugin; write PB_EXPORT in front of the table");
+	rc = take_live(path, arena, load);
 	if (rc < 0) {
 		dlclose(load->handle);
 		load->handle = NULL;
 	}
 	return rc;
+}
+
+void pb_plugin_forget_image(struct pb_load *load)
+{
+	pb_image_close(load->image);
+	load->image = NULL;
 }

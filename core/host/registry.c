@@ -83,6 +83,8 @@ static const struct entry *earlier(const struct pb_registry *r, const struct ent
 static int reject(struct pb_registry *r, struct entry *e, const char *reason)
 {
 	e->loaded.plugin = NULL;
+	e->loaded.build_id = NULL;
+	pb_plugin_forget_image(&e->load);
 	e->loaded.reason = pb_arena_strdup(&r->arena, reason);
 	return e->loaded.reason ? 0 : -PB_E_NOMEM;
 }
@@ -102,7 +104,7 @@ static int place(struct pb_registry *r, struct entry *e)
 	return reject(r, e, pb_error_text());
 }
 
-/* A plugin that does not load is listed. Only memory can fail here. */
+/* A file that is no plugin is listed. Only memory can fail here. */
 static int add_file(struct pb_registry *r, const char *name)
 {
 	const char *dir = r->folders[r->n_folders - 1].path;
@@ -114,13 +116,14 @@ static int add_file(struct pb_registry *r, const char *name)
 	e->loaded.name = pb_arena_strndup(&r->arena, name, strlen(name) - strlen(".so"));
 	if (!e->loaded.path || !e->loaded.name)
 		return -PB_E_NOMEM;
-	int rc = pb_plugin_load(e->loaded.path, &r->arena, &e->load);
+	int rc = pb_plugin_read(e->loaded.path, &r->arena, &e->load);
 	if (rc == -PB_E_NOMEM)
 		return rc;
 	if (rc < 0)
 		return reject(r, e, pb_error_text());
 	e->loaded.name = e->load.name;
 	e->loaded.plugin = e->load.plugin;
+	e->loaded.build_id = e->load.build_id;
 	return place(r, e);
 }
 
@@ -233,9 +236,12 @@ void pb_registry_destroy(struct pb_registry *registry)
 {
 	if (!registry)
 		return;
-	for (size_t i = 0; i < registry->n_entries; i++)
-		if (registry->entries[i]->load.handle)
-			dlclose(registry->entries[i]->load.handle);
+	for (size_t i = 0; i < registry->n_entries; i++) {
+		struct pb_load *load = &registry->entries[i]->load;
+		if (load->handle)
+			dlclose(load->handle);
+		pb_plugin_forget_image(load);
+	}
 	free(registry->entries);
 	free(registry->folders);
 	pb_arena_finish(&registry->arena);
@@ -336,16 +342,55 @@ static void warn_about_failed(const struct pb_registry *r, const struct entry *u
 	}
 }
 
+/* What it stood in front of is found in its place, or the next of those. */
+static void unshadow(struct pb_registry *r, const struct entry *failed)
+{
+	const struct pb_loaded *next = NULL;
+	for (size_t i = 0; i < r->n_entries; i++) {
+		struct pb_loaded *l = &r->entries[i]->loaded;
+		if (l->shadowed_by != &failed->loaded)
+			continue;
+		l->shadowed_by = next;
+		next = next ? next : l;
+	}
+}
+
+/* Only memory can fail here: a plugin that does not load is one of those that did not. */
+static int make_live(struct pb_registry *r, struct entry *e)
+{
+	if (e->loaded.live)
+		return 0;
+	int rc = pb_plugin_open(e->loaded.path, &r->arena, &e->load);
+	if (rc == -PB_E_NOMEM)
+		return rc;
+	if (rc < 0) {
+		unshadow(r, e);
+		rc = reject(r, e, pb_error_text());
+		if (!rc)
+			pb_error_clear();
+		return rc;
+	}
+	e->loaded.plugin = e->load.plugin;
+	e->loaded.live = true;
+	pb_plugin_forget_image(&e->load);
+	return 0;
+}
+
 int pb_registry_find(struct pb_registry *registry, enum pb_kind kind, const char *name, struct pb_yaml *yaml,
 		     const struct pb_yaml_node *at, const struct pb_loaded **ret_loaded)
 {
 	for (size_t i = 0; i < registry->n_entries; i++) {
-		const struct entry *e = registry->entries[i];
-		if (e->loaded.plugin && e->load.kind == kind && !strcmp(e->loaded.name, name)) {
-			warn_about_failed(registry, e);
-			*ret_loaded = &e->loaded;
-			return 0;
-		}
+		struct entry *e = registry->entries[i];
+		if (!e->loaded.plugin || e->load.kind != kind || strcmp(e->loaded.name, name) != 0)
+			continue;
+		int rc = make_live(registry, e);
+		if (rc < 0)
+			return rc;
+		if (!e->loaded.plugin)
+			continue;
+		warn_about_failed(registry, e);
+		*ret_loaded = &e->loaded;
+		return 0;
 	}
 	return fail_missing(registry, kind, name, yaml, at);
 }

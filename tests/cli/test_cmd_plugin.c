@@ -83,10 +83,13 @@ START_TEST(info)
 	      PARTS("axes: layer, head, dest_pos\n", "parameters: none", "source: the same point in another run"));
 	check("plugin info cross_entropy", 0, PARTS("unit: nat", "better: lower", "gradient: yes"));
 	check("plugin info accuracy", 0, PARTS("better: higher", "gradient: none"));
-	check("plugin info oocl", 0,
+	check("plugin info oocl --splits", 0,
 	      PARTS("sets: mapping", "      DtQ1: list of int", "needs: d_vocab 244, n_ctx 5",
 		    "  X1                                  525  definitions"));
-	check("plugin info tokens", 0, PARTS("clean: list of int", "; required", "splits and units: depend on"));
+	check("plugin info oocl", 0, PARTS("DtQ1: list of int", "splits and units: `--splits`", "\nABI: 1.0\nbuild id: "));
+	check("plugin info --splits tokens", 0,
+	      PARTS("clean: list of int", "; required", "splits and units: depend on"));
+	check("plugin info zero --splits", 0, PARTS("setter zero"));
 }
 END_TEST
 

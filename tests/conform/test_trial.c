@@ -21,7 +21,8 @@ static void open_plugin(struct plugin *p, const char *file)
 {
 	char path[4096];
 	snprintf(path, sizeof path, "%s/%s.so", getenv("PATCHBAY_BUILD"), file);
-	ck_assert_ok(pb_loaded_open(path, &p->loaded));
+	ck_assert_ok(pb_loaded_read(path, &p->loaded));
+	ck_assert_ok(pb_loaded_open(p->loaded));
 	ck_assert_ok(pb_device_open_cpu(1, &p->device));
 	ck_assert_ok(pb_instance_create(p->loaded, NULL, NULL, NULL, 1, NULL, &p->device, &p->instance));
 }

@@ -3,8 +3,11 @@
  * A plugin is a shared object that exports one symbol, `patchbay_plugin`; everything else is hidden. Include this
  * header and that of the plugin's kind (setter.h, metric.h, dataset.h), fill the table and write PB_PLUGIN_ABI once.
  *
- * The host reads the ABI block from an ELF note before it loads the file and compares it with its own; it runs
- * no code of a plugin that does not fit. Majors must be equal, the plugin's minor at most the host's.
+ * The host reads the table from the file, as data, without loading it: it lists and explains plugins that way. So the
+ * table and all that it points to are constants of this file: initialised, not filled in by code or defined elsewhere.
+ * The file is loaded, and its constructors run, only when an experiment uses the plugin; the table must say the same then.
+ * The ABI block comes first, from an ELF note, and is compared with the host's; no code of a plugin that does not fit is
+ * ever run. Majors must be equal, the plugin's minor at most the host's.
  *
  * Within a major, a struct that starts with (or has) `struct_size` only grows at its end, and each minor may add
  * members: struct pb_plugin, pb_host, the operations, and what single calls hand over. The side that fills one in writes

@@ -81,6 +81,18 @@ static const struct pb_param params[] = {
 int nobody_defines_this(void);
 #endif
 
+#ifdef IMPORTED /* another file's function in a slot of the table */
+int nobody_applies(void *self, const struct pb_host *host, const struct pb_setter_call *call);
+#endif
+
+#ifdef EXTRA /* should have been hidden */
+PB_EXPORT int extra(void);
+int extra(void)
+{
+	return 7;
+}
+#endif
+
 __attribute__((unused)) static int apply(void *self, const struct pb_host *host, const struct pb_setter_call *call)
 {
 	(void)self;
