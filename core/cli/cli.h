@@ -11,6 +11,7 @@ int pb_cmd_convert(int argc, char **argv); /* IN OUT: a checkpoint in another fo
 int pb_cmd_inspect(int argc, char **argv); /* CHECKPOINT: what is in it */
 int pb_cmd_plugin(int argc, char **argv);
 int pb_cmd_plugin_replay(int argc, char **argv); /* CAPSULE: a call that failed, once more */
+int pb_cmd_plugin_check(int argc, char **argv); /* FILE.so: does it keep the contract? */
 int pb_cmd_plugin_new(int argc, char **argv); /* KIND NAME: a project for a plugin of one's own */
 
 #endif

@@ -75,10 +75,10 @@ struct pb_instance {
 typedef void pb_host_log_sink(void *context, int level, const char *who, const char *text);
 void pb_host_set_log(pb_host_log_sink *sink, void *context);
 
-/* `loaded` is from pb_registry_find. `params` is a map whose keys `skip` belong to others, or NULL for defaults. base_dir: where read_file looks.
- * device runs the view operations; it may be NULL for datasets and metrics. A mistake in params is recorded in yaml, whether
- * the table finds it or the plugin; then it returns -PB_E_CONFIG. yaml may be NULL without params; else it must outlive
- * the instance, for it owns the parameters' lists and texts. */
+/* `loaded` is live. `params` is a map whose keys `skip` belong to others, or NULL for defaults. base_dir: where read_file
+ * looks. device runs the view operations; it may be NULL for datasets and metrics. A mistake in params is recorded in yaml,
+ * whether the table finds it or the plugin; then it returns -PB_E_CONFIG. yaml owns the parameters' lists and must outlive the
+ * instance, as must params; where it is NULL, the instance owns them, and a mistake is the error text. */
 int pb_instance_create(const struct pb_loaded *loaded, struct pb_yaml *yaml, const struct pb_yaml_node *params,
 		       const char *const *skip, uint64_t seed, const char *base_dir, struct pb_device *device,
 		       struct pb_instance **ret_instance);
@@ -86,6 +86,13 @@ void pb_instance_destroy(struct pb_instance *instance); /* NULL allowed */
 /* Whether the instance is asked so about `what`, a small number, for the first time. Numbers 2048 apart count as one. */
 bool pb_instance_first(struct pb_instance *instance, unsigned what);
 struct pb_device *pb_instance_device(const struct pb_instance *instance);
+
+/* In two steps, for who has something to change in what the plugin will see: all but the plugin's own create, which is
+ * calls.h's pb_instance_start. An instance that was not started, or failed to, is forgotten; others are destroyed. */
+int pb_instance_configure(const struct pb_loaded *loaded, struct pb_yaml *yaml, const struct pb_yaml_node *params,
+			  const char *const *skip, uint64_t seed, const char *base_dir, struct pb_device *device,
+			  struct pb_instance **ret_instance);
+void pb_instance_forget(struct pb_instance *instance); /* NULL allowed */
 
 /* What a plugin declares. Its calls are calls.h's. */
 static inline const struct pb_setter_ops *pb_setter_ops(const struct pb_instance *i)

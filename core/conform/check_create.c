@@ -1,0 +1,322 @@
+/* check_create.c: parameters, lifecycle, and what goes wrong around a plugin while it is made. */
+#include <malloc.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "conform/check_impl.h"
+#include "host/host_impl.h"
+
+enum {
+	ROUNDS = 40,        /* of random parameters */
+	WARM_UP = 16, CYCLES = 64,
+	MOST_FAILING = 100, /* allocations that are made to fail, one at a time */
+};
+
+/* Parameters under test, as they are made. */
+struct attempt {
+	struct pb_checkup *c;
+	struct pb_yaml yaml;
+	struct pb_params params;
+};
+
+static struct pb_params params_of(struct pb_checkup *c, struct pb_yaml *yaml)
+{
+	const struct pb_plugin *plugin = c->loaded->plugin;
+	return (struct pb_params){
+		.yaml = yaml,
+		.table = plugin->params,
+		.n = plugin->n_params,
+		.given = c->given.root,
+		.seed = c->options->seed,
+	};
+}
+
+static void begin(struct attempt *a, struct pb_checkup *c, uint64_t stream)
+{
+	*a = (struct attempt){.c = c, .yaml = {.file = "parameters"}};
+	a->params = params_of(c, &a->yaml);
+	a->params.stream = stream;
+}
+
+static void end(struct attempt *a)
+{
+	pb_arena_finish(&a->yaml.arena);
+}
+
+static int configure(struct attempt *a, const struct pb_yaml_node *map, struct pb_instance **ret_instance)
+{
+	struct pb_checkup *c = a->c;
+	int rc = pb_instance_configure(c->loaded, &a->yaml, map, NULL, c->options->seed, c->options->dir, &c->device,
+				       ret_instance);
+	if (!rc)
+		pb_counts_install(*ret_instance);
+	return rc;
+}
+
+static int check_freed(const struct pb_instance *instance, const char *after, const struct pb_counts *counts)
+{
+	long n = counts->live;
+	return n ? pb_fail(PB_E_PLUGIN, "%s: %s, %ld piece%s of memory from the host %s not freed", instance->impl->who,
+			   after, n, n == 1 ? "" : "s", n == 1 ? "was" : "were")
+		 : 0;
+}
+
+/* A refusal with a reason is in order: 0, and not accepted. The instance is used up. */
+static int start(struct pb_instance *instance, const struct pb_counts *counts, bool *ret_accepted)
+{
+	int rc = pb_instance_start(instance);
+	bool reasoned = rc < 0 && !instance->fault.signal && pb_services_reason(instance->impl);
+	*ret_accepted = !rc;
+	if (rc && !reasoned) {
+		pb_instance_forget(instance);
+		return rc;
+	}
+	if (!rc)
+		rc = pb_instance_end(instance);
+	else
+		rc = 0;
+	if (!rc)
+		rc = check_freed(instance, *ret_accepted ? "behind destroy" : "behind a create that failed", counts);
+	pb_instance_forget(instance);
+	return rc;
+}
+
+/* What the parameters were belongs to what is told of a failure. */
+static int fail_with(const struct pb_yaml_node *map, int rc)
+{
+	struct pb_text text = {0};
+	pb_text_add(&text, "%s\nwith the parameters\n", pb_error_text());
+	pb_yaml_emit(map, 2, &text);
+	if (!text.failed)
+		rc = pb_fail(-rc, "%.1500s", text.data);
+	pb_text_finish(&text);
+	return rc;
+}
+
+/* Makes and destroys an instance. `refused`: its table must not let these parameters pass. */
+static int try_map(struct attempt *a, const struct pb_yaml_node *map, bool refused, bool *ret_accepted)
+{
+	struct pb_instance *instance;
+	*ret_accepted = false;
+	if (!map)
+		return pb_fail_nomem(1, "parameters");
+	int rc = configure(a, map, &instance);
+	if (rc)
+		return rc == -PB_E_NOMEM ? rc : 0;
+	if (refused) {
+		pb_instance_forget(instance);
+		return fail_with(map, pb_fail(PB_E_PLUGIN, "a value that its table rules out was accepted"));
+	}
+	rc = start(instance, pb_counts_reset(), ret_accepted);
+	return rc ? fail_with(map, rc) : 0;
+}
+
+int pb_check_instance(struct pb_checkup *c, uint64_t seed, struct pb_instance **ret_instance)
+{
+	struct pb_instance *instance;
+	pb_counts_reset();
+	int rc = pb_instance_configure(c->loaded, NULL, c->given.root, NULL, seed, c->options->dir, &c->device, &instance);
+	if (rc)
+		return rc;
+	pb_counts_install(instance);
+	rc = pb_instance_start(instance);
+	if (rc)
+		pb_instance_forget(instance);
+	else
+		*ret_instance = instance;
+	return rc;
+}
+
+int pb_check_destroy(struct pb_instance *instance)
+{
+	int rc = pb_instance_end(instance);
+	if (!rc)
+		rc = check_freed(instance, "behind destroy", pb_counts());
+	pb_instance_forget(instance);
+	return rc;
+}
+
+/* First as a user's file without a word about them, then with every default written out. */
+int pb_check_create(struct pb_checkup *c)
+{
+	struct pb_instance *instance;
+	struct attempt a;
+	bool accepted = false;
+	int rc = pb_check_instance(c, c->options->seed, &instance);
+	if (rc)
+		return pb_fail(PB_E_PLUGIN, "%s\n%s", pb_error_text(),
+			       c->given.root ? "(with the parameters of --params)"
+					     : "(with its defaults; what a plugin needs beyond them, give by --params, "
+					       "and the folder of its files by --dir)");
+	rc = pb_instance_end(instance);
+	pb_instance_forget(instance);
+	if (rc)
+		return rc;
+	begin(&a, c, 0);
+	const struct pb_yaml_node *map = pb_params_defaults(&a.params);
+	rc = try_map(&a, map, false, &accepted);
+	if (!rc && !accepted)
+		rc = fail_with(map, pb_fail(PB_E_PLUGIN, "its own defaults, written out, are refused: %s", pb_error_text()));
+	end(&a);
+	return rc;
+}
+
+typedef struct pb_yaml_node *value_maker(struct pb_params *params, size_t i, size_t k, bool *ret_refused, bool *ret_more);
+
+static struct pb_yaml_node *hostile(struct pb_params *params, size_t i, size_t k, bool *ret_refused, bool *ret_more)
+{
+	*ret_refused = false;
+	return pb_params_hostile(params, i, k, ret_more);
+}
+
+static int try_values(struct pb_checkup *c, value_maker *make)
+{
+	bool accepted, refused, more = true;
+	size_t n = 0;
+	int rc = 0;
+	for (size_t i = 0; !rc && i < c->loaded->plugin->n_params; i++)
+		for (size_t k = 0; !rc; k++) {
+			struct attempt a;
+			begin(&a, c, k);
+			const struct pb_yaml_node *map = make(&a.params, i, k, &refused, &more);
+			if (more)
+				rc = try_map(&a, map, refused, &accepted);
+			end(&a);
+			if (!more)
+				break;
+			n++;
+		}
+	return rc || n ? rc : pb_check_skip("no parameter is of a type that this concerns");
+}
+
+int pb_check_bounds(struct pb_checkup *c)
+{
+	return try_values(c, pb_params_bound);
+}
+
+int pb_check_hostile(struct pb_checkup *c)
+{
+	return try_values(c, hostile);
+}
+
+int pb_check_random(struct pb_checkup *c)
+{
+	bool accepted;
+	int rc = 0;
+	if (!c->loaded->plugin->n_params)
+		return pb_check_skip("it has no parameters");
+	for (uint64_t round = 0; !rc && round < ROUNDS; round++) {
+		struct attempt a;
+		begin(&a, c, 1000 + round);
+		rc = try_map(&a, pb_params_random(&a.params), false, &accepted);
+		end(&a);
+	}
+	return rc;
+}
+
+/* Of the process; 0 where a checker of memory has its own allocator. */
+static size_t heap_in_use(void)
+{
+	struct mallinfo2 info = mallinfo2();
+	return info.uordblks + info.hblkhd;
+}
+
+static int cycle(struct pb_checkup *c)
+{
+	struct pb_instance *instance;
+	int rc = pb_check_instance(c, c->options->seed, &instance);
+	return rc ? rc : pb_check_destroy(instance);
+}
+
+/* NULL is what self is where create failed, or there is none. */
+static int destroy_nothing(struct pb_checkup *c)
+{
+	struct pb_instance *instance;
+	if (c->loaded->plugin->kind != PB_KIND_SETTER)
+		return 0;
+	int rc = pb_instance_configure(c->loaded, NULL, c->given.root, NULL, 0, NULL, &c->device, &instance);
+	if (rc)
+		return rc;
+	rc = pb_instance_end(instance);
+	pb_instance_forget(instance);
+	return rc ? pb_fail_in(rc, "destroy of NULL") : 0;
+}
+
+/* The heap's growth tells of memory that the plugin has from elsewhere than the host. Behind some cycles it is level. */
+int pb_check_cycles(struct pb_checkup *c)
+{
+	int rc = destroy_nothing(c);
+	for (int i = 0; !rc && i < WARM_UP; i++)
+		rc = cycle(c);
+	size_t before = heap_in_use();
+	for (int i = 0; !rc && i < CYCLES; i++)
+		rc = cycle(c);
+	size_t after = heap_in_use();
+	if (!rc && after >= before + CYCLES * 8)
+		rc = pb_fail(PB_E_PLUGIN,
+			     "%s: every create and destroy leaves %zu bytes of memory behind that the plugin got by malloc or "
+			     "the like",
+			     c->loaded->plugin->name, (after - before) / CYCLES);
+	return rc;
+}
+
+/* Each allocation of create fails once. That create goes on without it is allowed; losing memory or crashing is not. */
+int pb_check_memory(struct pb_checkup *c)
+{
+	struct attempt a;
+	bool accepted;
+	int rc = cycle(c);
+	long n = pb_counts()->allocations;
+	if (rc || !n)
+		return rc ? rc : pb_check_skip("create takes no memory from the host");
+	for (long k = 1; !rc && k <= n && k <= MOST_FAILING; k++) {
+		struct pb_instance *instance;
+		begin(&a, c, 0);
+		rc = configure(&a, c->given.root, &instance);
+		if (!rc) {
+			struct pb_counts *counts = pb_counts_reset();
+			counts->failing = k;
+			rc = start(instance, counts, &accepted);
+		}
+		if (rc)
+			rc = pb_fail_in(rc, "when host->alloc gives NULL in create (call %ld of %ld)", k, n);
+		end(&a);
+	}
+	return rc;
+}
+
+static int try_file(struct pb_checkup *c, bool missing, const char *content, const char *what)
+{
+	struct attempt a;
+	struct pb_instance *instance;
+	bool accepted;
+	begin(&a, c, 0);
+	int rc = configure(&a, c->given.root, &instance);
+	if (!rc) {
+		struct pb_counts *counts = pb_counts_reset();
+		counts->no_files = missing;
+		counts->file_text = content;
+		rc = start(instance, counts, &accepted);
+	}
+	end(&a);
+	return rc ? pb_fail_in(rc, "when a file that it reads %s", what) : 0;
+}
+
+int pb_check_files(struct pb_checkup *c)
+{
+	int rc = cycle(c);
+	if (rc || !pb_counts()->files)
+		return rc ? rc : pb_check_skip("create reads no file");
+	rc = try_file(c, true, NULL, "is missing");
+	if (!rc)
+		rc = try_file(c, false, "", "is empty");
+	if (!rc)
+		rc = try_file(c, false, "\n\n", "has empty lines");
+	if (!rc)
+		rc = try_file(c, false, "1", "ends in its first number");
+	if (!rc)
+		rc = try_file(c, false, "1e999 -1e999 nan 99999999999999999999 -1\n", "has numbers beyond all bounds");
+	if (!rc)
+		rc = try_file(c, false, "\377\376 %n%n%s \"\"\" ,,,,\r\n\"", "holds anything but data");
+	return rc;
+}
