@@ -20,6 +20,7 @@ int pb_report_write_drills(const char *dir, const struct pb_result_run *run); /*
 int pb_report_write_run(const char *dir, const struct pb_result_run *run); /* results.json: everything */
 /* results.json back, as pb_report_write_run wrote it; everything is in the arena, on failure too. */
 int pb_report_read_run(const char *path, struct pb_arena *arena, struct pb_result_run *ret_run);
+int pb_report_read_sweep(const char *path, struct pb_arena *arena, struct pb_result_sweep *ret_sweep); /* sweeps/FILE.json */
 int pb_report_write_html(const char *path, const struct pb_result_run *run); /* one self-contained page */
 
 /* What the terminal can do. */
