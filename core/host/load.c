@@ -21,8 +21,8 @@ static int check_slots(const struct slot *slots, size_t count)
 	return 0;
 }
 
-/* The plugin's table, whose size stands `size_at` bytes into it, as one of the host's size (zeroed): what an older plugin
- * does not have stays zero, what a newer one has beyond is left out. */
+/* The plugin's table, whose size stands `size_at` bytes into it, as one of the host's size (zeroed): what an older
+ * plugin does not have stays zero, what a newer one has beyond is left out. */
 static int adopt(const struct pb_image *image, const char *what, const void *theirs, size_t size_at, size_t least,
 		 void *table, size_t table_size)
 {
@@ -208,10 +208,10 @@ static int adopt_plugin(const char *path, const struct pb_image *image, const st
 	return rc;
 }
 
-/* Makes the host's copy of a plugin's table. With the image of its file, where the table lies, nothing in it is trusted;
- * without one it is a loaded file's, whose code runs anyway. */
-static int take(const char *path, const struct pb_image *image, const struct pb_plugin *theirs, struct pb_arena *arena,
-		struct pb_load *load)
+/* Makes the host's copy of a plugin's table. With the image of its file, where the table lies, nothing in it is
+ * trusted; without one it is a loaded file's, whose code runs anyway. */
+static int take(const char *path, const struct pb_image *image, const struct pb_plugin *theirs,
+		struct pb_arena *arena, struct pb_load *load)
 {
 	struct pb_plugin *plugin = pb_arena_alloc(arena, sizeof *plugin);
 	int rc = plugin ? adopt_plugin(path, image, theirs, plugin) : -PB_E_NOMEM;
@@ -268,8 +268,8 @@ static int check_same(const struct pb_load *read, const struct pb_load *live)
 {
 	if (read->kind == live->kind && !strcmp(read->name, live->name))
 		return 0;
-	return pb_fail(PB_E_PLUGIN, "once loaded it is the %s `%s`, but its file says %s `%s`", pb_kind_name(live->kind),
-		       live->name, pb_kind_name(read->kind), read->name);
+	return pb_fail(PB_E_PLUGIN, "once loaded it is the %s `%s`, but its file says %s `%s`",
+		       pb_kind_name(live->kind), live->name, pb_kind_name(read->kind), read->name);
 }
 
 static int take_live(const char *path, struct pb_arena *arena, struct pb_load *load)

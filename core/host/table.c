@@ -1,5 +1,5 @@
-/* table.c: does a plugin's table, as its file states it, stay inside the file? Whether it makes sense is load.c's matter,
- * and base/schema_check.c's; they and all others may follow its pointers once this has said yes. */
+/* table.c: does a plugin's table, as its file states it, stay inside the file? Whether it makes sense is load.c's
+ * matter, and base/schema_check.c's; they and all others may follow its pointers once this has said yes. */
 #include <stdalign.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +31,8 @@ static int damaged(const struct walk *w, const char *member, const char *how)
 }
 
 /* `count` items, or NULL, which others judge. */
-static int check_room(const struct walk *w, const char *member, const void *at, size_t count, size_t size, size_t align)
+static int check_room(const struct walk *w, const char *member, const void *at, size_t count, size_t size,
+		      size_t align)
 {
 	if (!at || pb_image_holds(w->image, at, count * size, align))
 		return 0;
@@ -69,8 +70,8 @@ static int check_choices(struct walk *w, const struct pb_param *p)
 static int check_params(struct walk *w, const char *member, const struct pb_param *table, uint32_t count, int level,
 			uint64_t *weight);
 
-/* Adds to *weight the most bytes that one record, and that the parameter's default can take: each item of a list has two
- * brackets in the text, and may hold whatever its own fields can. */
+/* Adds to *weight the most bytes that one record, and that the parameter's default can take: each item of a list has
+ * two brackets in the text, and may hold whatever its own fields can. */
 static int check_fields(struct walk *w, const struct pb_param *p, int level, uint64_t *weight)
 {
 	uint64_t item = p->fields_size;
