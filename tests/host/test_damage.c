@@ -212,9 +212,16 @@ START_TEST(pointers_that_lead_out)
 	check_damage(&c, text);
 	/* A record of itself. */
 	redirect(&c, image, &record->fields, image->first + params);
-	check_damage(&c, "is damaged: params[");
+	check_damage(&c, "fields are nested too deep");
 	pb_image_close(image);
 	copy_close(&c);
+}
+END_TEST
+
+START_TEST(tables_that_grow_as_they_are_read)
+{
+	ck_assert_int_eq(walk(built("tests/plugins/bad/wide.so")), -PB_E_PLUGIN);
+	ck_assert_ptr_nonnull(strstr(pb_error_text(), "fields are more than 4000, with the nested ones"));
 }
 END_TEST
 
@@ -262,6 +269,7 @@ int main(void)
 	tcase_add_test(t, files_cut_short);
 	tcase_add_loop_test(t, changed_bytes, 0, 4);
 	tcase_add_test(t, pointers_that_lead_out);
+	tcase_add_test(t, tables_that_grow_as_they_are_read);
 	tcase_add_test(t, segments_and_tables_that_cannot_be);
 	suite_add_tcase(s, t);
 	return pb_test_run(s, NULL);

@@ -96,6 +96,30 @@ START_TEST(the_next_of_a_name_is_used)
 }
 END_TEST
 
+/* Between reading and loading another file has taken the place, and that one does not fit: it is not run. */
+START_TEST(the_file_is_looked_at_again)
+{
+	const char *a = folder("a");
+	const struct pb_loaded *found;
+	void *data;
+	size_t size;
+	unsetenv("PB_TEST_CONSTRUCTOR"); /* to load it is to die */
+	ck_assert_ok(pb_file_read(built("tests/plugins/bad/constructor.so"), 1 << 24, &data, &size));
+	write_file(a, "x.so", data, size);
+	struct pb_registry *r = registry_of(a);
+	const struct pb_loaded *l = entry_in(r, a, "x.so");
+	ck_assert_str_eq(l->name, "constructor");
+	char *name = memmem(data, size, "patchbay\0\0\0", 12);
+	ck_assert_ptr_nonnull(name);
+	name[12 + offsetof(struct pb_abi, major)]++;
+	write_file(a, "x.so", data, size);
+	free(data);
+	ck_assert_int_eq(pb_registry_find(r, PB_KIND_METRIC, "constructor", NULL, NULL, &found), -PB_E_NOTFOUND);
+	check_contains(l->reason, "ABI major: host 1, plugin 2");
+	pb_registry_destroy(r);
+}
+END_TEST
+
 START_TEST(loading_waits_until_a_plugin_is_wanted)
 {
 	const char *a = folder("a");
@@ -133,6 +157,7 @@ int main(void)
 	tcase_add_test(t, plugins_that_do_not_load);
 	tcase_add_test(t, one_that_does_not_load_shadows_nothing);
 	tcase_add_test(t, the_next_of_a_name_is_used);
+	tcase_add_test(t, the_file_is_looked_at_again);
 	tcase_add_test(t, loading_waits_until_a_plugin_is_wanted);
 	suite_add_tcase(s, t);
 	return pb_test_run(s, NULL);
