@@ -92,7 +92,7 @@ static int read_header(const struct pb_image *image, const struct file *file, El
 
 static int read_segment_headers(struct pb_image *image, const struct file *file)
 {
-	Elf64_Ehdr h;
+	Elf64_Ehdr h = {0};
 	int rc = read_header(image, file, &h);
 	if (rc < 0)
 		return rc;
