@@ -80,6 +80,11 @@ const char *pb_status_name(int rc)
 	}
 }
 
+bool pb_status_is_known(int status)
+{
+	return status > 0 && strcmp(pb_status_name(-status), "UNKNOWN") != 0;
+}
+
 const char *pb_status_text(int rc)
 {
 	switch (-rc) {

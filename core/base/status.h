@@ -9,6 +9,7 @@
 
 #include <patchbay/host.h>
 #include <stdarg.h>
+#include <stdbool.h>
 
 /* Replaces the thread's error text; returns -status. */
 int pb_fail(int status, const char *format, ...) PB_PRINTF(2, 3);
@@ -23,6 +24,7 @@ const char *pb_error_text(void);
 int pb_error_status(void); /* its -PB_E_*, 0 when there is none: for a caller that was only told NULL */
 void pb_error_clear(void);
 
+bool pb_status_is_known(int status); /* PB_E_NOMEM, ...: not what no status has */
 const char *pb_status_name(int rc); /* "NOMEM" for -PB_E_NOMEM */
 const char *pb_status_text(int rc); /* "out of memory" */
 /* The process's exit code: 0; 2 for what the user gave us (usage, a bad file, a plugin that does not fit);

@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "cli/plugin_show.h"
 #include "cli/wrap.h"
+#include "host/dataset.h"
 
 void pb_plugin_add_line(const struct pb_loaded *l, struct pb_text *out)
 {
@@ -91,14 +92,13 @@ static void describe_metric(const struct pb_metric_ops *ops, struct pb_text *out
 
 static void add_splits(struct pb_instance *instance, struct pb_text *out)
 {
-	const struct pb_dataset_ops *ops = pb_dataset_ops(instance);
-	int64_t d_vocab = 0, n_ctx = 0;
-	if (!ops->needs(instance->self, &d_vocab, &n_ctx))
+	int64_t d_vocab = 0, n_ctx = 0, n = pb_dataset_n_splits(instance);
+	if (!pb_dataset_needs(instance, &d_vocab, &n_ctx))
 		pb_text_add(out, "needs: d_vocab %lld, n_ctx %lld\n", (long long)d_vocab, (long long)n_ctx);
-	pb_text_add(out, "units: %lld\nsplits:\n", (long long)ops->n_units(instance->self));
-	for (int64_t i = 0; i < ops->n_splits(instance->self); i++) {
-		struct pb_split split = {0};
-		if (ops->split(instance->self, i, &split))
+	pb_text_add(out, "units: %lld\nsplits:\n", (long long)pb_dataset_n_units(instance));
+	for (int64_t i = 0; i < n; i++) {
+		struct pb_split split;
+		if (pb_dataset_split(instance, i, &split))
 			continue;
 		size_t begin = out->length;
 		pb_text_add(out, "  %-30s %8lld  ", split.name, (long long)split.n_examples);

@@ -94,7 +94,7 @@ static int write_units(const struct pb_plan *plan, const char *path)
 	struct pb_csv csv = {0};
 	/* Each of several seeds has sets of its own, in its own folder. */
 	bool one = !plan->config->seeds.count;
-	int64_t n = one ? pb_dataset_ops(plan->data)->n_units(plan->data->self) : 0;
+	int64_t n = one ? pb_dataset_n_units(plan->data) : 0;
 	int rc = 0;
 	pb_csv_string(&csv, "unit");
 	pb_csv_string(&csv, "set");

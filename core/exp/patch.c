@@ -26,7 +26,6 @@ static int call_on(struct pb_patch *p, const struct pb_hook_call *call, const st
 		   const struct pb_view *from, bool adjoint)
 {
 	struct pb_instance *setter = p->sweep->setter;
-	const struct pb_setter_ops *ops = pb_setter_ops(setter);
 	struct pb_view target, source, activation = *whole;
 	int rc = region_of(p, whole, &target);
 	if (!rc && from)
@@ -48,9 +47,7 @@ static int call_on(struct pb_patch *p, const struct pb_hook_call *call, const st
 		.source = from ? &source : NULL,
 		.stream = p->stream,
 	};
-	pb_instance_begin(setter);
-	rc = (adjoint ? ops->adjoint : ops->apply)(setter->self, &setter->host, &told);
-	return pb_instance_result(setter, adjoint ? "adjoint" : "apply", rc);
+	return adjoint ? pb_setter_adjoint(setter, &told) : pb_setter_apply(setter, &told);
 }
 
 /* The same on copies in host memory. */

@@ -115,7 +115,7 @@ void pb_plan_check_loss(struct pb_plan *plan, const struct pb_scorer *loss, cons
 
 static void fail_split(struct pb_plan *plan, const char *name, const struct pb_yaml_node *at)
 {
-	int64_t n = pb_dataset_ops(plan->data)->n_splits(plan->data->self);
+	int64_t n = pb_dataset_n_splits(plan->data);
 	const char **names = pb_arena_array(&plan->arena, (size_t)n + 1, sizeof *names);
 	size_t n_names = 0;
 	for (int64_t i = 0; names && i < n; i++) {
@@ -230,7 +230,7 @@ static int make_sweeps(struct pb_plan *plan)
 	struct pb_probe_data probe;
 	int64_t unit = plan->unit >= 0 ? plan->unit : plan->n_candidates ? plan->candidates[0] : 0;
 	size_t before = plan->config->yaml.n_errors;
-	if (!plan->has_probe || !pb_dataset_ops(plan->data)->n_units(plan->data->self))
+	if (!plan->has_probe || !pb_dataset_n_units(plan->data))
 		return 0;
 	int rc = pb_data_probe(plan, unit, &probe);
 	int32_t n_pos = rc ? 0 : probe.clean.n_pos;
@@ -364,8 +364,8 @@ void pb_plan_describe(const struct pb_plan *plan, struct pb_text *out)
 	for (int i = 0; i < plan->model.table.n; i++)
 		count += plan->model.table.items[i].count;
 	pb_text_add(out, "data: %s, %lld splits, %lld units\n", plan->data->loaded->plugin->name,
-		    (long long)pb_dataset_ops(plan->data)->n_splits(plan->data->self),
-		    (long long)pb_dataset_ops(plan->data)->n_units(plan->data->self));
+		    (long long)pb_dataset_n_splits(plan->data),
+		    (long long)pb_dataset_n_units(plan->data));
 	pb_text_add(out, "model: %lld layer%s, d_model %lld, %lld heads of %lld, d_mlp %lld, %s, %s; %lld parameters\n",
 		    (long long)m->n_layers, m->n_layers == 1 ? "" : "s", (long long)m->d_model, (long long)m->n_heads,
 		    (long long)m->d_head, (long long)m->d_mlp, pb_act_names[m->act_fn],

@@ -9,6 +9,7 @@
 #include "ckpt/ckpt.h"
 #include "exp/config.h"
 #include "exp/scorer.h"
+#include "host/dataset.h"
 #include "report/result.h"
 
 enum { PB_PLAN_MAX_AXES = 6 };
@@ -126,11 +127,6 @@ void pb_plan_describe(const struct pb_plan *plan, struct pb_text *out);
 
 /* Is there anything to run: a stage, or a probe? */
 bool pb_plan_asks(const struct pb_plan *plan);
-
-/* A probe as the host keeps it: the plugin's batches by value, checked. */
-struct pb_probe_data {
-	struct pb_examples clean, corrupted, questions; /* questions.n_examples may be 0 */
-};
 
 /* Before a sweep runs on a probe of another unit than the plan was made with: is it as long? Setters are told of another
  * number of examples; *told is the one they know, plan->n_examples at first. */

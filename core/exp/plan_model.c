@@ -149,9 +149,7 @@ static int make_model(struct pb_plan *plan, struct pb_ckpt *loaded)
 	struct pb_model_config m = {.act_fn = (enum pbk_act)given->act_fn, .eps = given->eps};
 	int64_t vocab = 0, ctx = 0;
 	size_t before = plan->config->yaml.n_errors;
-	pb_instance_begin(plan->data);
-	int rc = pb_instance_result(plan->data, "needs",
-				    pb_dataset_ops(plan->data)->needs(plan->data->self, &vocab, &ctx));
+	int rc = pb_dataset_needs(plan->data, &vocab, &ctx);
 	if (!rc && given->load)
 		rc = from_checkpoint(plan, loaded, &m);
 	else if (!rc)

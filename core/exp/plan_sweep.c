@@ -188,9 +188,7 @@ static int prepare_point(const struct pb_plan *plan, const struct pb_plan_sweep 
 			shape[k] = 1;
 	told.region = pb_view_over(NULL, plan->config->dtype, rank, shape);
 	memcpy(told.region.axis, site->axis, sizeof site->axis);
-	pb_instance_begin(s->setter);
-	return pb_instance_result(s->setter, "prepare",
-				  pb_setter_ops(s->setter)->prepare(s->setter->self, &s->setter->host, &told));
+	return pb_setter_prepare(s->setter, &told);
 }
 
 /* Each point in each direction that is patched. */

@@ -129,7 +129,7 @@ static bool in_sets(const struct pb_string_list *sets, const char *set)
 static int no_candidates(struct pb_plan *plan, size_t i)
 {
 	const struct pb_config_select *select = &plan->config->probe.select;
-	int64_t n = pb_dataset_ops(plan->data)->n_units(plan->data->self);
+	int64_t n = pb_dataset_n_units(plan->data);
 	const char **sets = pb_arena_array(&plan->arena, (size_t)n + 1, sizeof *sets);
 	size_t n_sets = 0;
 	if (!sets)
@@ -189,7 +189,7 @@ static int check_questions(struct pb_plan *plan, size_t i, bool *ret_good)
 int pb_plan_make_selection(struct pb_plan *plan)
 {
 	const struct pb_config_select *select = &plan->config->probe.select;
-	int64_t n = pb_dataset_ops(plan->data)->n_units(plan->data->self);
+	int64_t n = pb_dataset_n_units(plan->data);
 	int rc = pb_plan_check_weights_name(plan, select->before, pb_yaml_get(select->node, "before"));
 	if (!rc)
 		rc = pb_plan_check_weights_name(plan, select->after, pb_yaml_get(select->node, "after"));

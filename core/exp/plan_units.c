@@ -14,7 +14,7 @@ struct names {
 
 static int list_names(struct pb_plan *plan, struct names *ret_names)
 {
-	int64_t n = pb_dataset_ops(plan->data)->n_units(plan->data->self);
+	int64_t n = pb_dataset_n_units(plan->data);
 	struct names m = {.n_units = (size_t)n};
 	m.units = pb_arena_array(&plan->arena, m.n_units + 1, sizeof *m.units);
 	m.set_of = pb_arena_array(&plan->arena, m.n_units + 1, sizeof *m.set_of);

@@ -137,9 +137,7 @@ static int score(struct pb_scorer *s, const struct pb_metric_batch *batch, doubl
 {
 	for (int64_t i = 0; i < batch->n_rows; i++)
 		s->scores[i] = NAN; /* an element that the plugin forgets is noticed */
-	pb_instance_begin(s->instance);
-	int rc = pb_instance_result(s->instance, "score",
-				    s->ops->score(s->instance->self, &s->instance->host, batch, s->scores));
+	int rc = pb_metric_score(s->instance, batch, s->scores);
 	return rc ? rc : finish(s, batch->n_rows, ret_rows, ret_mean);
 }
 
@@ -163,10 +161,7 @@ int pb_scorer_seed_host(struct pb_scorer *scorer, const struct pb_logits *logits
 		return rc;
 	for (int64_t i = 0; i < batch.n_rows; i++)
 		scorer->weights[i] = sign / (double)batch.n_rows;
-	pb_instance_begin(scorer->instance);
-	rc = pb_instance_result(scorer->instance, "adjoint",
-				scorer->ops->adjoint(scorer->instance->self, &scorer->instance->host, &batch,
-						     scorer->weights, ret_seed));
+	rc = pb_metric_adjoint(scorer->instance, &batch, scorer->weights, ret_seed);
 	if (!rc)
 		*ret_loss = sign * mean;
 	return rc;

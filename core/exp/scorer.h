@@ -2,7 +2,7 @@
 #ifndef PB_EXP_SCORER_H
 #define PB_EXP_SCORER_H
 
-#include "host/registry.h"
+#include "host/calls.h"
 #include "tape/tape.h"
 
 struct pb_scorer {

@@ -47,6 +47,15 @@ void pb_services_init(struct pb_host *host, struct pb_instance_impl *impl, uint6
 /* The reason that the instance's plugin gave on this thread since it was last forgotten; NULL: none. */
 const char *pb_services_reason(const struct pb_instance_impl *impl);
 void pb_services_forget_reason(void);
+/* What a call returned: 0, or a status with a text that names the plugin, the call and the reason. */
+int pb_instance_result(const struct pb_instance *instance, const char *call, int rc);
+
+/* Unchecked; dataset.h has the checked ones. */
+int pb_call_split(struct pb_instance *instance, int64_t i, struct pb_split *ret_split);
+int pb_call_unit(struct pb_instance *instance, int64_t i, struct pb_unit *ret_unit);
+int pb_call_examples(struct pb_instance *instance, int64_t i_split, int64_t epoch, struct pb_examples *ret_examples);
+int pb_call_probe(struct pb_instance *instance, int64_t i_unit, struct pb_probe *ret_probe);
+
 void pb_host_log(int level, const char *who, const char *format, ...) PB_PRINTF(3, 4);
 
 #endif

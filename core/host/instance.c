@@ -1,52 +1,11 @@
-/* instance.c: a plugin with its parameters, and what its calls return. */
+/* instance.c: a plugin with its parameters. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/status.h"
+#include "host/calls.h"
 #include "host/host_impl.h"
-
-typedef int create_call(const struct pb_host *host, const void *params, void **ret_self);
-typedef void destroy_call(const struct pb_host *host, void *self);
-
-static create_call *create_of(const struct pb_plugin *plugin)
-{
-	switch (plugin->kind) {
-	case PB_KIND_SETTER: return ((const struct pb_setter_ops *)plugin->ops)->create;
-	case PB_KIND_METRIC: return ((const struct pb_metric_ops *)plugin->ops)->create;
-	default: return ((const struct pb_dataset_ops *)plugin->ops)->create;
-	}
-}
-
-static destroy_call *destroy_of(const struct pb_plugin *plugin)
-{
-	switch (plugin->kind) {
-	case PB_KIND_SETTER: return ((const struct pb_setter_ops *)plugin->ops)->destroy;
-	case PB_KIND_METRIC: return ((const struct pb_metric_ops *)plugin->ops)->destroy;
-	default: return ((const struct pb_dataset_ops *)plugin->ops)->destroy;
-	}
-}
-
-void pb_instance_begin(struct pb_instance *instance)
-{
-	(void)instance;
-	pb_services_forget_reason();
-}
-
-int pb_instance_result(const struct pb_instance *instance, const char *call, int rc)
-{
-	const char *who = instance->impl->who, *reason = pb_services_reason(instance->impl);
-	if (!rc)
-		return 0;
-	if (rc > 0 || -rc > PB_E_INTERNAL)
-		return pb_fail(PB_E_PLUGIN, "%s: %s returned %d, which is no status (%s)", who, call, rc,
-			       instance->loaded->path);
-	if (!reason)
-		return pb_fail(-rc, "%s: %s failed without a reason (%s): a mistake of the plugin, %s", who, call,
-			       pb_status_text(rc), instance->loaded->path);
-	/* What create refuses is the user's parameters, whatever the call is called. */
-	return strcmp(call, "create") ? pb_fail(-rc, "%s: %s: %s", who, call, reason) : pb_fail(-rc, "%s: %s", who, reason);
-}
 
 static void free_instance(struct pb_instance *instance)
 {
@@ -64,10 +23,7 @@ void pb_instance_destroy(struct pb_instance *instance)
 {
 	if (!instance)
 		return;
-	destroy_call *destroy = destroy_of(instance->loaded->plugin);
-	pb_instance_begin(instance);
-	if (destroy)
-		destroy(&instance->host, instance->self);
+	pb_instance_end(instance);
 	free_instance(instance);
 }
 
@@ -115,19 +71,9 @@ static int place_failure(struct pb_yaml *yaml, const struct pb_yaml_node *params
 static int check_units(struct pb_instance *instance)
 {
 	const struct pb_dataset_ops *ops = pb_dataset_ops(instance);
-	if (instance->loaded->plugin->kind != PB_KIND_DATASET || ops->unit || ops->n_units(instance->self) == 0)
+	if (instance->loaded->plugin->kind != PB_KIND_DATASET || ops->unit || pb_dataset_n_units(instance) == 0)
 		return 0;
 	return pb_fail(PB_E_PLUGIN, "%s has units, but ops->unit and ops->probe are NULL", instance->impl->who);
-}
-
-static int start(struct pb_instance *instance, struct pb_yaml *yaml, const struct pb_yaml_node *params)
-{
-	create_call *create = create_of(instance->loaded->plugin);
-	int rc = 0;
-	pb_instance_begin(instance);
-	if (create)
-		rc = pb_instance_result(instance, "create", create(&instance->host, instance->params, &instance->self));
-	return rc ? place_failure(yaml, params, rc) : 0;
 }
 
 int pb_instance_create(const struct pb_loaded *loaded, struct pb_yaml *yaml, const struct pb_yaml_node *params,
@@ -143,8 +89,8 @@ int pb_instance_create(const struct pb_loaded *loaded, struct pb_yaml *yaml, con
 	instance->impl->device = device;
 	pb_services_init(&instance->host, instance->impl, seed);
 	rc = decode_params(instance, yaml, params, skip);
-	if (!rc)
-		rc = start(instance, yaml, params);
+	if (!rc && (rc = pb_instance_start(instance)))
+		rc = place_failure(yaml, params, rc);
 	if (rc < 0) {
 		free_instance(instance);
 		return rc;

@@ -16,6 +16,7 @@
 #include <patchbay/setter.h>
 
 #include "base/schema.h"
+#include "host/guard.h"
 
 struct pb_device;
 
@@ -58,6 +59,7 @@ struct pb_instance {
 	struct pb_host host; /* what the plugin sees */
 	void *params;
 	void *self;
+	struct pb_fault fault; /* of the call that was its last */
 	struct pb_instance_impl *impl;
 };
 
@@ -76,11 +78,7 @@ int pb_instance_create(const struct pb_loaded *loaded, struct pb_yaml *yaml, con
 		       struct pb_instance **ret_instance);
 void pb_instance_destroy(struct pb_instance *instance); /* NULL allowed */
 
-/* Calls through these, never through ops directly: they turn a plugin's failure into an error text that names plugin,
- * call and reason, and notice a failure without a reason. `rc` is what the plugin's call returned. */
-int pb_instance_result(const struct pb_instance *instance, const char *call, int rc);
-void pb_instance_begin(struct pb_instance *instance); /* forgets the last reason; before each call */
-
+/* What a plugin declares. Its calls are calls.h's. */
 static inline const struct pb_setter_ops *pb_setter_ops(const struct pb_instance *i)
 {
 	return i->loaded->plugin->ops;
@@ -88,12 +86,6 @@ static inline const struct pb_setter_ops *pb_setter_ops(const struct pb_instance
 static inline const struct pb_metric_ops *pb_metric_ops(const struct pb_instance *i)
 {
 	return i->loaded->plugin->ops;
-}
-/* "logit", "probability": lives as long as the instance. */
-static inline const char *pb_metric_unit(const struct pb_instance *i)
-{
-	const struct pb_metric_ops *ops = i->loaded->plugin->ops;
-	return ops->instance_unit ? ops->instance_unit(i->self) : ops->unit;
 }
 static inline const struct pb_dataset_ops *pb_dataset_ops(const struct pb_instance *i)
 {

@@ -61,7 +61,7 @@ static int fail(const struct pb_host *host, int status, const char *format, ...)
 	vsnprintf(reason.text, sizeof reason.text, format, args);
 	va_end(args);
 	reason.owner = host->impl;
-	return status > 0 && status <= PB_E_INTERNAL ? -status : -PB_E_PLUGIN;
+	return pb_status_is_known(status) ? -status : -PB_E_PLUGIN;
 }
 
 /* The core's own failure in a service is a reason too: a plugin passes it on as it is. */

@@ -12,7 +12,7 @@
 #include "cli/command.h"
 #include "support/support.h"
 
-enum { WAITING = 1 }; /* threads for interrupts */
+enum { WAITING = 2 }; /* threads: for interrupts, and for calls that take too long */
 
 static const char text[] = "model: {n_layers: 1, d_model: 256, n_heads: 2}\ndata: {plugin: oocl, mod: 30}\n"
 			   "train:\n  - {name: short, split: X1, steps: 2, save: early}\n"

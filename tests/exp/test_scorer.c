@@ -1,5 +1,6 @@
 /* test_scorer.c: means and gradients of metrics over scored rows, and what is noticed on the way. */
 #include "exp/scorer.h"
+#include "exp/stand_in.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -135,10 +136,10 @@ static int score_all_but_one(void *self, const struct pb_host *host, const struc
 START_TEST(a_row_that_the_plugin_forgets_is_noticed)
 {
 	open("correct_logit");
-	struct pb_metric_ops ops = *scorer.ops;
-	ops.score = score_all_but_one;
+	struct stand_in metric;
 	mean_of(ROWS); /* leaves good values in the scratch */
-	scorer.ops = &ops;
+	stand_in_begin(&metric, &scorer);
+	metric.ops.score = score_all_but_one;
 	check_numeric("gave no number for row 6");
 	finish();
 }
@@ -158,15 +159,15 @@ START_TEST(reference_only_for_those_that_ask)
 {
 	double reference[ROWS * VOCAB], mean;
 	open("correct_logit");
-	struct pb_metric_ops ops = *scorer.ops;
+	struct stand_in metric;
 	struct pb_view x = view(ROWS);
 	for (int i = 0; i < ROWS * VOCAB; i++)
 		reference[i] = i;
-	ops.score = score_reference;
-	scorer.ops = &ops;
+	stand_in_begin(&metric, &scorer);
+	metric.ops.score = score_reference;
 	ck_assert_ok(pb_scorer_score(&scorer, &x, scored, reference, rows, &mean));
 	ck_assert(mean == -1.0);
-	ops.flags |= PB_METRIC_NEEDS_REFERENCE;
+	metric.ops.flags |= PB_METRIC_NEEDS_REFERENCE;
 	ck_assert_ok(pb_scorer_score(&scorer, &x, scored, reference, rows, &mean));
 	for (int i = 0; i < ROWS; i++)
 		ck_assert(rows[i] == i * VOCAB + scored[i].answer);

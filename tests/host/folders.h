@@ -9,7 +9,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
-#include "host/registry.h"
+#include "host/calls.h"
 #include "support/support.h"
 
 /* A fresh folder of plugins below the test's own. */

@@ -227,7 +227,7 @@ START_TEST(plugins_of_other_minors)
 	ck_assert_ok(pb_instance_create(l, NULL, NULL, NULL, 1, NULL, NULL, &i));
 	ck_assert(!pb_metric_ops(i)->instance_unit);
 	ck_assert_str_eq(pb_metric_unit(i), "old");
-	ck_assert_ok(pb_metric_ops(i)->score(i->self, &i->host, &batch, scores));
+	ck_assert_ok(pb_metric_score(i, &batch, scores));
 	ck_assert(scores[0] == 3 && scores[1] == 8);
 	pb_instance_destroy(i);
 	ck_assert_msg(!pb_registry_find(r, PB_KIND_SETTER, "newer", NULL, NULL, &l), "%s", pb_error_text());

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/rng.h"
+#include "host/host_impl.h"
 #include "plugins/plug.h"
 
 #undef fail /* Check has a macro of this name; here it is a service */
@@ -172,12 +173,12 @@ END_TEST
 START_TEST(reasons)
 {
 	struct pb_instance *i = plug.instance;
-	pb_instance_begin(i);
+	pb_services_forget_reason();
 	ck_assert_int_eq(pb_instance_result(i, "apply", 0), 0);
 	ck_assert_int_eq(pb_instance_result(i, "apply", host->fail(host, PB_E_RANGE, "layer %d", 9)), -PB_E_RANGE);
 	ck_assert_str_eq(pb_error_text(), "setter zero: apply: layer 9");
 	/* It is forgotten, and not another instance's. */
-	pb_instance_begin(i);
+	pb_services_forget_reason();
 	ck_assert_int_eq(pb_instance_result(i, "apply", -PB_E_RANGE), -PB_E_RANGE);
 	check_contains(pb_error_text(), "setter zero: apply failed without a reason (value out of range)");
 	struct plug other;
@@ -198,7 +199,7 @@ END_TEST
 static void *fail_elsewhere(void *argument)
 {
 	(void)argument;
-	pb_instance_begin(plug.instance);
+	pb_services_forget_reason();
 	host->fail(host, PB_E_RANGE, "another thread's");
 	return NULL;
 }
@@ -206,7 +207,7 @@ static void *fail_elsewhere(void *argument)
 START_TEST(reasons_belong_to_their_thread)
 {
 	pthread_t thread;
-	pb_instance_begin(plug.instance);
+	pb_services_forget_reason();
 	host->fail(host, PB_E_RANGE, "mine");
 	ck_assert_int_eq(pthread_create(&thread, NULL, fail_elsewhere, NULL), 0);
 	pthread_join(thread, NULL);

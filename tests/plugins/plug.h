@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "host/registry.h"
+#include "host/dataset.h"
 #include "support/device.h"
 #include "support/support.h"
 #include "tensor/tensor.h"

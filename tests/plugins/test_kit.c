@@ -38,9 +38,7 @@ static int prepare(struct plug *p, const char *hook, int64_t width)
 {
 	struct pb_setter_shape shape = {.struct_size = sizeof shape, .hook = hook, .region = view_of(NULL)};
 	shape.region.shape[2] = width;
-	pb_instance_begin(p->instance);
-	int rc = pb_setter_ops(p->instance)->prepare(p->instance->self, &p->instance->host, &shape);
-	return pb_instance_result(p->instance, "prepare", rc);
+	return pb_setter_prepare(p->instance, &shape);
 }
 
 /* On a copy of `from`, and with `other` as the source. */
@@ -57,7 +55,7 @@ static void apply(struct plug *p, bool adjoint, const double *from, double *ret_
 	};
 	memcpy(source, other, sizeof source);
 	memmove(ret_to, from, COUNT * sizeof *ret_to);
-	ck_assert_ok((adjoint ? ops->adjoint : ops->apply)(p->instance->self, &p->instance->host, &call));
+	ck_assert_ok(adjoint ? pb_setter_adjoint(p->instance, &call) : pb_setter_apply(p->instance, &call));
 }
 
 /* <A x, g> = <x, A^T g>, where A x is what apply does to a difference of two inputs. */
@@ -159,7 +157,7 @@ static struct pb_metric_batch batch_of(const double *x)
 static void score(struct plug *p, const double *x, double *ret_score)
 {
 	struct pb_metric_batch batch = batch_of(x);
-	ck_assert_ok(pb_metric_ops(p->instance)->score(p->instance->self, &p->instance->host, &batch, ret_score));
+	ck_assert_ok(pb_metric_score(p->instance, &batch, ret_score));
 }
 
 /* Against differences. */
@@ -169,7 +167,7 @@ static void check_gradient(struct plug *p)
 	double gradient[COUNT], x[COUNT], up[ROWS], down[ROWS], h = 1e-5;
 	struct pb_metric_batch batch = batch_of(before);
 	ck_assert_ok(
-		pb_metric_ops(p->instance)->adjoint(p->instance->self, &p->instance->host, &batch, weight, gradient));
+		pb_metric_adjoint(p->instance, &batch, weight, gradient));
 	for (int i = 0; i < COUNT; i++) {
 		memcpy(x, before, sizeof x);
 		x[i] = before[i] + h;

@@ -27,9 +27,7 @@ static struct pb_metric_batch batch_of(const double *x)
 static void score(struct plug *p, const double *x, double *ret_score)
 {
 	struct pb_metric_batch batch = batch_of(x);
-	pb_instance_begin(p->instance);
-	int rc = pb_metric_ops(p->instance)->score(p->instance->self, &p->instance->host, &batch, ret_score);
-	ck_assert_ok(pb_instance_result(p->instance, "score", rc));
+	ck_assert_ok(pb_metric_score(p->instance, &batch, ret_score));
 }
 
 static void check_score(const char *name, const char *params, const double *expected)
@@ -90,7 +88,7 @@ static void check_adjoint(const char *name, const char *params)
 	plug_open(&p, PB_KIND_METRIC, name, 0, params);
 	for (int i = 0; i < ROWS * VOCAB; i++)
 		gradient[i] = 1e9; /* every element must be written */
-	ck_assert_ok(pb_metric_ops(p.instance)->adjoint(p.instance->self, &p.instance->host, &batch, weight, gradient));
+	ck_assert_ok(pb_metric_adjoint(p.instance, &batch, weight, gradient));
 	for (int i = 0; i < ROWS * VOCAB; i++) {
 		memcpy(x, logits, sizeof x);
 		x[i] = logits[i] + h;
@@ -147,7 +145,7 @@ START_TEST(large_logits_stay_finite)
 	}
 	plug_open(&p, PB_KIND_METRIC, "cross_entropy", 0, "{}");
 	score(&p, x, got);
-	ck_assert_ok(pb_metric_ops(p.instance)->adjoint(p.instance->self, &p.instance->host, &batch, weight, gradient));
+	ck_assert_ok(pb_metric_adjoint(p.instance, &batch, weight, gradient));
 	for (int row = 0; row < ROWS; row++)
 		ck_assert_double_eq(got[row], 0.0);
 	for (int i = 0; i < ROWS * VOCAB; i++)
@@ -179,13 +177,10 @@ static void check_refusal(const char *name, struct pb_metric_batch batch, const 
 	double got[ROWS], weight[ROWS] = {0}, gradient[ROWS * VOCAB];
 	plug_open(&p, PB_KIND_METRIC, name, 0, "{}");
 	const struct pb_metric_ops *ops = pb_metric_ops(p.instance);
-	pb_instance_begin(p.instance);
-	int rc = ops->score(p.instance->self, &p.instance->host, &batch, got);
-	ck_assert_int_eq(pb_instance_result(p.instance, "score", rc), -PB_E_RANGE);
+	ck_assert_int_eq(pb_metric_score(p.instance, &batch, got), -PB_E_RANGE);
 	ck_assert_msg(strstr(pb_error_text(), part) != NULL, "%s", pb_error_text());
 	if (ops->adjoint)
-		ck_assert_int_eq(ops->adjoint(p.instance->self, &p.instance->host, &batch, weight, gradient),
-				 -PB_E_RANGE);
+		ck_assert_int_eq(pb_metric_adjoint(p.instance, &batch, weight, gradient), -PB_E_RANGE);
 	plug_close(&p);
 }
 

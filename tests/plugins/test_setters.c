@@ -53,9 +53,7 @@ static int call(struct bench *b, bool adjoint, uint64_t stream)
 		.source = ops->source == PB_SOURCE_NONE ? NULL : &b->source_view,
 		.stream = stream,
 	};
-	pb_instance_begin(i);
-	int rc = (adjoint ? ops->adjoint : ops->apply)(i->self, &i->host, &c);
-	return pb_instance_result(i, adjoint ? "adjoint" : "apply", rc);
+	return adjoint ? pb_setter_adjoint(i, &c) : pb_setter_apply(i, &c);
 }
 
 /* pos and head: -1 stands for all. */
@@ -133,9 +131,7 @@ static int prepare(struct plug *p, uint32_t direction, const uint8_t *axes, int 
 		.struct_size = sizeof shape, .direction = direction, .hook = "blocks.1.hook_resid_pre"};
 	shape.region.rank = rank;
 	memcpy(shape.region.axis, axes, (size_t)rank);
-	pb_instance_begin(p->instance);
-	int rc = pb_setter_ops(p->instance)->prepare(p->instance->self, &p->instance->host, &shape);
-	return pb_instance_result(p->instance, "prepare", rc);
+	return pb_setter_prepare(p->instance, &shape);
 }
 
 START_TEST(pattern_setters_want_a_pattern)

@@ -1,0 +1,292 @@
+/* guard.c: signal handlers that jump out of a call, and the thread that watches how long calls take. */
+#include "host/guard.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/status.h"
+
+enum {
+	MOST_THREADS = 64, /* that are watched */
+	TICKS = 16,        /* looks of the watching thread within the limit */
+	LAST_SECONDS = 60, /* for what is done after a crash */
+	STACK = 64 << 10,  /* of the handlers: the call's own may be what overflowed */
+};
+
+/* One thread that makes calls. */
+struct caller {
+	atomic_ulong calls; /* odd: within one */
+	pthread_t thread;
+};
+
+static struct caller callers[MOST_THREADS];
+static atomic_int n_callers;
+
+/* The call of this thread. */
+static _Thread_local struct {
+	sigjmp_buf back;
+	volatile sig_atomic_t active;
+	struct pb_fault fault;
+	struct caller *caller;
+	unsigned long noticed; /* the number of the call that took too long */
+	bool ready;
+	char *stack;
+} mine;
+
+/* For what a dying process says. */
+static const char *volatile last_who, *volatile last_call;
+static volatile sig_atomic_t damaged;
+
+static double limit = 60;
+static bool enabled = true, installed, watching;
+static pthread_mutex_t setup = PTHREAD_MUTEX_INITIALIZER;
+
+static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
+enum { N_CRASHES = sizeof crashes / sizeof *crashes };
+static struct sigaction before[N_CRASHES];
+
+void pb_guard_limit(double seconds)
+{
+	limit = seconds;
+}
+
+double pb_guard_get_limit(void)
+{
+	return limit;
+}
+
+void pb_guard_enable(bool on)
+{
+	enabled = on;
+}
+
+/* With nothing but write(2): memory may be damaged, and this may be a signal's handler. */
+static void say(const char *text)
+{
+	ssize_t written = write(STDERR_FILENO, text, strlen(text));
+	(void)written;
+}
+
+static void say_last(const char *what)
+{
+	say("\npatchbay: ");
+	say(last_who ? last_who : "a plugin");
+	say(": ");
+	say(last_call ? last_call : "a call");
+	say(what);
+}
+
+/* Not within a call on this thread: a thread that computes for one, or the program itself. */
+static void die(int number, siginfo_t *info, void *context)
+{
+	for (int i = 0; i < N_CRASHES; i++) {
+		if (crashes[i] != number)
+			continue;
+		if (damaged)
+			say_last(" crashed and left memory damaged: patchbay cannot go on. What was written before is in "
+				 "the run folder.\n");
+		else if (last_who)
+			say_last(" was under way when patchbay crashed on another thread.\n");
+		if (damaged)
+			_exit(1);
+		if (before[i].sa_flags & SA_SIGINFO) {
+			before[i].sa_sigaction(number, info, context);
+			return;
+		}
+		sigaction(number, &before[i], NULL); /* and the instruction that failed is tried again */
+		if (number == SIGABRT)
+			raise(number);
+	}
+}
+
+static void on_crash(int number, siginfo_t *info, void *context)
+{
+	if (!mine.active) {
+		die(number, info, context);
+		return;
+	}
+	mine.active = 0;
+	damaged = 1;
+	mine.fault = (struct pb_fault){.signal = number};
+	if ((number == SIGSEGV || number == SIGBUS) && info->si_code > 0)
+		mine.fault.address = info->si_addr;
+	siglongjmp(mine.back, 1);
+}
+
+static int too_long(void)
+{
+	return SIGRTMIN + 2;
+}
+
+/* The call may have ended meanwhile. */
+static void on_too_long(int number, siginfo_t *info, void *context)
+{
+	(void)info, (void)context;
+	if (!mine.active || !mine.caller || atomic_load(&mine.caller->calls) % 2 == 0)
+		return;
+	mine.active = 0;
+	damaged = 1;
+	mine.fault = (struct pb_fault){.signal = number, .hung = true};
+	siglongjmp(mine.back, 1);
+}
+
+static void on_last_second(int number)
+{
+	(void)number;
+	say_last(" left memory damaged, and what was to be done after it hangs. What was written before is in the run "
+		 "folder.\n");
+	_exit(1);
+}
+
+static void on_exit_within(void)
+{
+	if (!mine.active)
+		return;
+	say_last(" ended the program by exit(); a plugin fails by returning host->fail(...).\n");
+	_exit(1);
+}
+
+static bool is_traced(void)
+{
+	char line[256];
+	int tracer = 0;
+	FILE *status = fopen("/proc/self/status", "re");
+	while (status && fgets(line, sizeof line, status))
+		if (sscanf(line, "TracerPid: %d", &tracer) == 1)
+			break;
+	if (status)
+		fclose(status);
+	return tracer != 0;
+}
+
+/* Counts its own looks and not the clock: a process that was stopped for a while did not take longer. */
+static void *watch(void *unused)
+{
+	unsigned long seen[MOST_THREADS] = {0};
+	int looks[MOST_THREADS] = {0};
+	(void)unused;
+	for (;;) {
+		double wait = (limit > 0 ? limit : 16) / TICKS;
+		struct timespec step = {(time_t)wait, (long)((wait - (double)(time_t)wait) * 1e9)};
+		nanosleep(&step, NULL);
+		int n = atomic_load(&n_callers);
+		for (int i = 0; i < n && i < MOST_THREADS; i++) {
+			unsigned long now = atomic_load(&callers[i].calls);
+			looks[i] = now % 2 && now == seen[i] ? looks[i] + 1 : 0;
+			seen[i] = now;
+			if (limit > 0 && looks[i] >= TICKS && !is_traced()) {
+				pthread_kill(callers[i].thread, too_long());
+				looks[i] = 0;
+			}
+		}
+	}
+	return NULL;
+}
+
+/* A child has no other threads. */
+static void after_fork(void)
+{
+	watching = false;
+	atomic_store(&n_callers, 0);
+	mine.caller = NULL;
+	mine.ready = false;
+}
+
+static void install(void)
+{
+	struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+	struct sigaction last = {.sa_handler = on_last_second};
+	sigemptyset(&action.sa_mask);
+	action.sa_sigaction = on_crash;
+	for (int i = 0; i < N_CRASHES; i++)
+		sigaction(crashes[i], &action, &before[i]);
+	action.sa_sigaction = on_too_long;
+	sigaction(too_long(), &action, NULL);
+	sigemptyset(&last.sa_mask);
+	sigaction(SIGALRM, &last, NULL);
+	atexit(on_exit_within);
+	pthread_atfork(NULL, NULL, after_fork);
+	installed = true;
+}
+
+static void start_watching(void)
+{
+	pthread_t thread;
+	sigset_t all, old;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	watching = !pthread_create(&thread, NULL, watch, NULL);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (watching)
+		pthread_detach(thread);
+}
+
+/* Once per thread. A thread beyond the most is not watched, and a stack that cannot be had is done without. */
+static void get_ready(void)
+{
+	pthread_mutex_lock(&setup);
+	if (!installed)
+		install();
+	if (!watching && limit > 0)
+		start_watching();
+	int place = atomic_load(&n_callers);
+	if (place < MOST_THREADS) {
+		callers[place].thread = pthread_self();
+		atomic_store(&callers[place].calls, 0);
+		mine.caller = &callers[place];
+		atomic_store(&n_callers, place + 1);
+	}
+	pthread_mutex_unlock(&setup);
+	if (!mine.stack)
+		mine.stack = malloc(STACK);
+	if (mine.stack)
+		sigaltstack(&(stack_t){.ss_sp = mine.stack, .ss_size = STACK}, NULL);
+	mine.ready = true;
+}
+
+static void count_call(void)
+{
+	if (mine.caller)
+		atomic_fetch_add_explicit(&mine.caller->calls, 1, memory_order_relaxed);
+}
+
+int pb_guard(pb_guarded *function, void *argument, const char *who, const char *call, struct pb_fault *ret_fault)
+{
+	*ret_fault = (struct pb_fault){0};
+	if (!enabled)
+		return function(argument);
+	if (!mine.ready)
+		get_ready();
+	last_who = who;
+	last_call = call;
+	count_call();
+	if (sigsetjmp(mine.back, 0)) {
+		count_call();
+		alarm(LAST_SECONDS);
+		*ret_fault = mine.fault;
+		return -PB_E_PLUGIN;
+	}
+	mine.active = 1;
+	int rc = function(argument);
+	mine.active = 0;
+	count_call();
+	last_who = NULL;
+	return rc;
+}
+
+void pb_fault_text(const struct pb_fault *fault, char *text, size_t size)
+{
+	if (fault->hung)
+		snprintf(text, size, "took longer than %g s", limit);
+	else if (fault->address)
+		snprintf(text, size, "crashed: SIG%s at address %p", sigabbrev_np(fault->signal), fault->address);
+	else
+		snprintf(text, size, "crashed: SIG%s", sigabbrev_np(fault->signal));
+}
