@@ -127,7 +127,8 @@ static int select_named(const struct pb_registry *registry, const struct pb_load
 	return 0;
 }
 
-static int info(struct pb_registry *registry, const struct pb_loaded *const *plugins, bool splits, struct pb_text *out)
+static int info(struct pb_registry *registry, const struct pb_loaded *const *plugins, bool splits,
+		struct pb_text *out)
 {
 	int rc = 0;
 	for (size_t i = 0; !rc && plugins[i]; i++) {

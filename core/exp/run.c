@@ -218,7 +218,7 @@ static int report(struct run *r, int rc, double seconds)
 	if (!report_rc)
 		report_rc = pb_report_write_html(html, &r->result);
 	if (!report_rc && r->options->terminal)
-		pb_terminal_summary(r->options->terminal, &r->result, r->folder.path);
+		pb_terminal_summary(r->options->terminal, &r->result, html);
 	return report_rc;
 }
 

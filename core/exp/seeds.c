@@ -176,7 +176,7 @@ static int report(struct seeds *s, const char *why, double seconds)
 	if (!rc)
 		rc = pb_report_write_html(html, &result);
 	if (!rc && s->options->terminal)
-		pb_terminal_summary(s->options->terminal, &result, s->folder.path);
+		pb_terminal_summary(s->options->terminal, &result, html);
 	pb_text_finish(&config);
 	return rc;
 }

@@ -1,4 +1,5 @@
 /* instance.c: a plugin with its parameters. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,7 @@ int pb_instance_configure(const struct pb_loaded *loaded, struct pb_yaml *yaml, 
 {
 	if (!loaded->plugin)
 		return pb_fail(PB_E_PLUGIN, "%s did not load: %s", loaded->path, loaded->reason);
+	assert(loaded->live);
 	struct pb_instance *instance = NULL;
 	int rc = allocate(loaded, base_dir, &instance);
 	if (rc < 0)

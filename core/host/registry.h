@@ -4,8 +4,8 @@
  * ~/.local/share/...), then the system's folder (given at build time; in a build tree, the build's own plugins).
  * Never where an experiment file says.
  *
- * The registry reads what a plugin is from its file, as data; it runs none of its code. A plugin is loaded, which runs its
- * constructors, when an experiment asks for it; it stays loaded until the registry is destroyed.
+ * The registry reads what a plugin is from its file, as data; it runs none of its code. A plugin is loaded, which
+ * runs its constructors, when an experiment asks for it; it stays loaded until the registry is destroyed.
  */
 #ifndef PB_HOST_REGISTRY_H
 #define PB_HOST_REGISTRY_H
@@ -46,8 +46,9 @@ int pb_registry_create(struct pb_registry **ret_registry);
 void pb_registry_destroy(struct pb_registry *registry); /* NULL allowed; all instances must be destroyed before */
 size_t pb_registry_count(const struct pb_registry *registry);
 const struct pb_loaded *pb_registry_at(const struct pb_registry *registry, size_t i);
-/* The plugin to use, loaded: plugin is the live table then, and the one read from the file is gone. One that turns out not
- * to load is as if it never had. On failure records at `at` (a node of yaml; both may be NULL) what was looked for, the nearest name
+/* The plugin to use, loaded: `plugin` is the live table then, and the one read from the file is gone. One that turns
+ * out not to load becomes a failed file, and what it shadowed takes its place. Not for two threads at once.
+ * On failure records at `at` (a node of yaml; both may be NULL) what was looked for, the nearest name
  * of that kind, why a file of that name did not load, and where plugins are looked for. */
 int pb_registry_find(struct pb_registry *registry, enum pb_kind kind, const char *name, struct pb_yaml *yaml,
 		     const struct pb_yaml_node *at, const struct pb_loaded **ret_loaded);

@@ -36,7 +36,7 @@ struct pb_terminal {
 void pb_terminal_init(struct pb_terminal *terminal, FILE *out);
 void pb_terminal_sweep(struct pb_terminal *terminal, const struct pb_result_sweep *sweep); /* heat map + audit */
 void pb_terminal_similarity(struct pb_terminal *terminal, const struct pb_result_similarity *similarity);
-void pb_terminal_summary(struct pb_terminal *terminal, const struct pb_result_run *run, const char *dir);
+void pb_terminal_summary(struct pb_terminal *terminal, const struct pb_result_run *run, const char *page);
 
 /* A progress line: redrawn in place on a tty, otherwise a plain line at each tenth and after each minute, at most
  * one in a second. */
