@@ -27,20 +27,27 @@ struct request {
 	bool quiet;
 };
 
-/* The last part of a folder's path; all of it where another has that part, too. */
-static const char *name_of(const struct request *r, size_t i, struct pb_arena *arena)
+/* The last part of a folder's path. */
+static const char *base_of(const char *dir, struct pb_arena *arena)
 {
-	char *name = pb_arena_strdup(arena, r->dirs[i]);
+	char *name = pb_arena_strdup(arena, dir);
 	size_t length = name ? strlen(name) : 0;
 	while (length > 1 && name[length - 1] == '/')
 		name[--length] = '\0';
-	const char *slash = name ? strrchr(name, '/') : NULL, *base = slash && slash[1] ? slash + 1 : name;
-	for (size_t k = 0; base && k < r->n; k++) {
-		const char *other = strstr(r->dirs[k], base);
-		if (k != i && other && !other[strlen(base) + strspn(other + strlen(base), "/")])
-			return name;
+	const char *slash = name ? strrchr(name, '/') : NULL;
+	return slash && slash[1] ? slash + 1 : name;
+}
+
+/* That, with a number behind it where runs before it are called so. */
+static const char *name_of(const struct request *r, size_t i, struct pb_arena *arena)
+{
+	const char *name = base_of(r->dirs[i], arena);
+	size_t same = 0;
+	for (size_t k = 0; name && k < i; k++) {
+		const char *other = base_of(r->dirs[k], arena);
+		same += !other || !strcmp(other, name);
 	}
-	return base;
+	return name && same ? pb_arena_printf(arena, "%s %zu", name, same + 1) : name;
 }
 
 static int read_run(const char *dir, struct pb_arena *arena, struct pb_result_run *run)

@@ -73,6 +73,8 @@ static void add_difference(struct comparison *c, const struct pb_result_sweep *a
 		cells[i].score = b->cells[i].score - a->cells[i].score;
 	}
 	*out = *a;
+	out->kind = "difference";
+	out->hook = NULL;
 	out->name = name;
 	out->file = file;
 	out->cells = cells;
