@@ -133,7 +133,7 @@ static void describe(const struct point *p, struct pb_case *one)
 					    [PB_AXIS_HEAD] = "head",     [PB_AXIS_DEST_POS] = "dest_pos",
 					    [PB_AXIS_SRC_POS] = "src_pos"};
 	size_t room = sizeof one->what;
-	int n = snprintf(one->what, room, "%s, batch of %d, ", pb_dtype_name(p->dtype), (int)p->batch);
+	int n = snprintf(one->what, room, "%s, %s, batch of %d, ", p->site->name, pb_dtype_name(p->dtype), (int)p->batch);
 	for (uint32_t i = 0; i < p->axes->n && n < (int)room; i++)
 		n += snprintf(one->what + n, room - (size_t)n, "%s%s %d", i ? ", " : "", words[p->axes->items[i]],
 			      (int)one->index[i]);
@@ -255,7 +255,7 @@ static int try_site(struct pb_checkup *c, struct pb_cases *cases, const struct p
 			if (rc)
 				pb_instance_forget(p.instance);
 			else
-				rc = pb_check_destroy(p.instance);
+				rc = pb_check_destroy(c, p.instance);
 		}
 	return rc;
 }

@@ -15,7 +15,7 @@ struct pb_case {
 	char *kept;         /* the activation as it was */
 	size_t size, from_size; /* bytes of each */
 	bool masked;        /* some are minus infinity, as in attn_scores */
-	char what[192];     /* "float32, batch of 3, pos 4 at blocks.1.hook_resid_pre, forward" */
+	char what[192];     /* "blocks.1.hook_resid_pre, float32, batch of 3, layer 1, pos 4, forward" */
 };
 
 typedef int pb_case_function(struct pb_checkup *c, struct pb_case *one);

@@ -53,16 +53,52 @@ static int configure(struct attempt *a, const struct pb_yaml_node *map, struct p
 	return rc;
 }
 
-static int check_freed(const struct pb_instance *instance, const char *after, const struct pb_counts *counts)
+static int fail_lost(const struct pb_checkup *c, const char *after, long n)
 {
-	long n = counts->live;
-	return n ? pb_fail(PB_E_PLUGIN, "%s: %s, %ld piece%s of memory from the host %s not freed", instance->impl->who,
-			   after, n, n == 1 ? "" : "s", n == 1 ? "was" : "were")
-		 : 0;
+	const struct pb_plugin *plugin = c->loaded->plugin;
+	return pb_fail(PB_E_PLUGIN, "%s %s: %s, %ld piece%s of memory from the host %s not freed",
+		       pb_kind_name(plugin->kind), plugin->name, after, n, n == 1 ? "" : "s", n == 1 ? "was" : "were");
+}
+
+int pb_check_instance(struct pb_checkup *c, uint64_t seed, struct pb_instance **ret_instance)
+{
+	struct pb_instance *instance;
+	pb_counts_reset();
+	int rc = pb_instance_configure(c->loaded, NULL, c->given.root, NULL, seed, c->options->dir, &c->device, &instance);
+	if (rc)
+		return rc;
+	pb_counts_install(instance);
+	rc = pb_instance_start(instance);
+	if (rc)
+		pb_instance_forget(instance);
+	else
+		*ret_instance = instance;
+	return rc;
+}
+
+/* Pieces that are left when it is made and destroyed, with no call between. */
+static int count_lost(struct pb_checkup *c, long *ret_lost)
+{
+	struct pb_instance *instance;
+	int rc = pb_check_instance(c, c->options->seed, &instance);
+	if (rc)
+		return rc;
+	rc = pb_instance_end(instance);
+	*ret_lost = pb_counts()->live;
+	pb_instance_forget(instance);
+	return rc;
+}
+
+/* What is left beyond what create and destroy leave by themselves, which is pb_check_cycles' to tell. */
+static int check_lost(struct pb_checkup *c, const char *after, long lost)
+{
+	long always = 0;
+	int rc = lost ? count_lost(c, &always) : 0;
+	return rc || lost <= always ? rc : fail_lost(c, after, lost - always);
 }
 
 /* A refusal with a reason is in order: 0, and not accepted. The instance is used up. */
-static int start(struct pb_instance *instance, const struct pb_counts *counts, bool *ret_accepted)
+static int start(struct pb_checkup *c, struct pb_instance *instance, bool *ret_accepted)
 {
 	int rc = pb_instance_start(instance);
 	bool reasoned = rc < 0 && !instance->fault.signal && pb_services_reason(instance->impl);
@@ -71,14 +107,9 @@ static int start(struct pb_instance *instance, const struct pb_counts *counts, b
 		pb_instance_forget(instance);
 		return rc;
 	}
-	if (!rc)
-		rc = pb_instance_end(instance);
-	else
-		rc = 0;
-	if (!rc)
-		rc = check_freed(instance, *ret_accepted ? "behind destroy" : "behind a create that failed", counts);
+	rc = rc ? 0 : pb_instance_end(instance);
 	pb_instance_forget(instance);
-	return rc;
+	return rc ? rc : check_lost(c, *ret_accepted ? "behind destroy" : "behind a create that failed", pb_counts()->live);
 }
 
 /* What the parameters were belongs to what is told of a failure. */
@@ -107,58 +138,56 @@ static int try_map(struct attempt *a, const struct pb_yaml_node *map, bool refus
 		pb_instance_forget(instance);
 		return fail_with(map, pb_fail(PB_E_PLUGIN, "a value that its table rules out was accepted"));
 	}
-	rc = start(instance, pb_counts_reset(), ret_accepted);
+	pb_counts_reset();
+	rc = start(a->c, instance, ret_accepted);
 	return rc ? fail_with(map, rc) : 0;
 }
 
-int pb_check_instance(struct pb_checkup *c, uint64_t seed, struct pb_instance **ret_instance)
-{
-	struct pb_instance *instance;
-	pb_counts_reset();
-	int rc = pb_instance_configure(c->loaded, NULL, c->given.root, NULL, seed, c->options->dir, &c->device, &instance);
-	if (rc)
-		return rc;
-	pb_counts_install(instance);
-	rc = pb_instance_start(instance);
-	if (rc)
-		pb_instance_forget(instance);
-	else
-		*ret_instance = instance;
-	return rc;
-}
-
-int pb_check_destroy(struct pb_instance *instance)
+int pb_check_destroy(struct pb_checkup *c, struct pb_instance *instance)
 {
 	int rc = pb_instance_end(instance);
-	if (!rc)
-		rc = check_freed(instance, "behind destroy", pb_counts());
 	pb_instance_forget(instance);
+	return rc ? rc : check_lost(c, "behind destroy", pb_counts()->live);
+}
+
+/* As in a user's file without a word about them. */
+static int create_plainly(struct pb_checkup *c)
+{
+	long lost;
+	if (!count_lost(c, &lost))
+		return 0;
+	return pb_fail(PB_E_PLUGIN, "%s\n%s", pb_error_text(),
+		       c->given.root ? "(with the parameters of --params)"
+				     : "(with its defaults; what it needs beyond them, give by --params, and the folder of "
+				       "its files by --dir)");
+}
+
+/* With every default written out. */
+static int create_explicitly(struct pb_checkup *c)
+{
+	struct attempt a;
+	struct pb_instance *instance;
+	begin(&a, c, 0);
+	const struct pb_yaml_node *map = pb_params_defaults(&a.params);
+	int rc = map ? configure(&a, map, &instance) : pb_fail_nomem(1, "parameters");
+	if (rc == -PB_E_CONFIG)
+		rc = pb_yaml_status(&a.yaml);
+	if (!rc) {
+		rc = pb_instance_start(instance);
+		if (!rc)
+			rc = pb_instance_end(instance);
+		pb_instance_forget(instance);
+	}
+	if (rc && map)
+		rc = fail_with(map, pb_fail_in(rc, "its own defaults, written out"));
+	end(&a);
 	return rc;
 }
 
-/* First as a user's file without a word about them, then with every default written out. */
 int pb_check_create(struct pb_checkup *c)
 {
-	struct pb_instance *instance;
-	struct attempt a;
-	bool accepted = false;
-	int rc = pb_check_instance(c, c->options->seed, &instance);
-	if (rc)
-		return pb_fail(PB_E_PLUGIN, "%s\n%s", pb_error_text(),
-			       c->given.root ? "(with the parameters of --params)"
-					     : "(with its defaults; what a plugin needs beyond them, give by --params, "
-					       "and the folder of its files by --dir)");
-	rc = pb_instance_end(instance);
-	pb_instance_forget(instance);
-	if (rc)
-		return rc;
-	begin(&a, c, 0);
-	const struct pb_yaml_node *map = pb_params_defaults(&a.params);
-	rc = try_map(&a, map, false, &accepted);
-	if (!rc && !accepted)
-		rc = fail_with(map, pb_fail(PB_E_PLUGIN, "its own defaults, written out, are refused: %s", pb_error_text()));
-	end(&a);
-	return rc;
+	int rc = create_plainly(c);
+	return rc ? rc : create_explicitly(c);
 }
 
 typedef struct pb_yaml_node *value_maker(struct pb_params *params, size_t i, size_t k, bool *ret_refused, bool *ret_more);
@@ -225,7 +254,11 @@ static int cycle(struct pb_checkup *c)
 {
 	struct pb_instance *instance;
 	int rc = pb_check_instance(c, c->options->seed, &instance);
-	return rc ? rc : pb_check_destroy(instance);
+	if (rc)
+		return rc;
+	rc = pb_instance_end(instance);
+	pb_instance_forget(instance);
+	return rc || !pb_counts()->live ? rc : fail_lost(c, "behind destroy", pb_counts()->live);
 }
 
 /* NULL is what self is where create failed, or there is none. */
@@ -265,7 +298,8 @@ int pb_check_memory(struct pb_checkup *c)
 {
 	struct attempt a;
 	bool accepted;
-	int rc = cycle(c);
+	long lost;
+	int rc = count_lost(c, &lost);
 	long n = pb_counts()->allocations;
 	if (rc || !n)
 		return rc ? rc : pb_check_skip("create takes no memory from the host");
@@ -274,9 +308,8 @@ int pb_check_memory(struct pb_checkup *c)
 		begin(&a, c, 0);
 		rc = configure(&a, c->given.root, &instance);
 		if (!rc) {
-			struct pb_counts *counts = pb_counts_reset();
-			counts->failing = k;
-			rc = start(instance, counts, &accepted);
+			pb_counts_reset()->failing = k;
+			rc = start(c, instance, &accepted);
 		}
 		if (rc)
 			rc = pb_fail_in(rc, "when host->alloc gives NULL in create (call %ld of %ld)", k, n);
@@ -296,7 +329,7 @@ static int try_file(struct pb_checkup *c, bool missing, const char *content, con
 		struct pb_counts *counts = pb_counts_reset();
 		counts->no_files = missing;
 		counts->file_text = content;
-		rc = start(instance, counts, &accepted);
+		rc = start(c, instance, &accepted);
 	}
 	end(&a);
 	return rc ? pb_fail_in(rc, "when a file that it reads %s", what) : 0;
@@ -304,7 +337,8 @@ static int try_file(struct pb_checkup *c, bool missing, const char *content, con
 
 int pb_check_files(struct pb_checkup *c)
 {
-	int rc = cycle(c);
+	long lost;
+	int rc = count_lost(c, &lost);
 	if (rc || !pb_counts()->files)
 		return rc ? rc : pb_check_skip("create reads no file");
 	rc = try_file(c, true, NULL, "is missing");

@@ -38,7 +38,7 @@ static uint64_t digest_examples(const struct pb_examples *x, uint64_t digest)
 static int close_data(struct data *d, int rc)
 {
 	if (!rc)
-		return pb_check_destroy(d->instance);
+		return pb_check_destroy(d->c, d->instance);
 	pb_instance_forget(d->instance);
 	return rc;
 }
@@ -223,8 +223,8 @@ static int check_text(const struct data *d, struct pb_fence *fence, int32_t toke
 	memset(text, 'x', fence->size);
 	int rc = pb_dataset_token_text(d->instance, token, text, fence->size);
 	if (rc && pb_fence_find(fence, d->instance->fault.address, &side, &offset))
-		return pb_fail(PB_E_PLUGIN, "token_text of token %d touched memory %lld bytes behind the text's %zu",
-			       (int)token, (long long)offset - (long long)fence->size, fence->size);
+		return pb_fail(PB_E_PLUGIN, "token_text of token %d touched memory %s the %zu bytes that the text may have",
+			       (int)token, offset < 0 ? "in front of" : "behind", fence->size);
 	if (rc)
 		return rc;
 	if (!memchr(text, '\0', fence->size))
@@ -373,13 +373,17 @@ static bool is_held_out(const char *name)
 	return false;
 }
 
+static bool is_trained(const char *name)
+{
+	return strstr(name, "train") && !is_held_out(name);
+}
+
 /* What a split is for shows in its name only: `train` and what is called held out must be disjoint; of others it is told, for
  * one split may well be a part of another. */
 static int compare_lists(struct pb_checkup *c, const struct list *a, const struct list *b)
 {
 	int64_t common = a->fresh || b->fresh ? 0 : count_common(a, b);
-	bool meant = (strstr(a->name, "train") && is_held_out(b->name)) ||
-		     (strstr(b->name, "train") && is_held_out(a->name));
+	bool meant = (is_trained(a->name) && is_held_out(b->name)) || (is_trained(b->name) && is_held_out(a->name));
 	if (!common)
 		return 0;
 	if (meant)

@@ -58,9 +58,6 @@ static int check_extensions(const struct pb_plugin *plugin)
 				       i, id);
 		if (!plugin->extensions[i].ops)
 			return pb_fail(PB_E_PLUGIN, "extension `%s` has no ops", id);
-		for (uint32_t k = 0; k < i; k++)
-			if (!strcmp(id, plugin->extensions[k].id))
-				return pb_fail(PB_E_PLUGIN, "extension `%s` stands twice in the table", id);
 	}
 	return 0;
 }

@@ -56,7 +56,7 @@ static int each(struct pb_checkup *c, const double *scales, size_t n, scores_fun
 		if (rc)
 			pb_instance_forget(instance);
 		else
-			rc = pb_check_destroy(instance);
+			rc = pb_check_destroy(c, instance);
 	}
 	return rc;
 }

@@ -191,6 +191,6 @@ int pb_check_score_threads(struct pb_checkup *c)
 	if (rc)
 		pb_instance_forget(instance);
 	else
-		rc = pb_check_destroy(instance);
+		rc = pb_check_destroy(c, instance);
 	return rc;
 }

@@ -1,5 +1,6 @@
-/* faulty.c: a setter that copies the source over the region, by strides, and makes one MISTAKE; built once per mistake. */
+/* faulty.c: a setter that copies the source over the region, by strides, and makes one MISTAKE; built once for each. */
 #include <patchbay/setter.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -38,9 +39,13 @@ enum mistake {
 	SHARES_BUFFER,   /* between threads */
 	HALVES,          /* no patch of a value on itself, though it says that it replaces */
 	SHOWS_SYMBOLS,
+	LEAKS_IN_PREPARE,
+	BLANK_DOC,
+	CRASHES_AT_LOAD,
+	LOOPS_AT_LOAD,
 };
 
-enum { ROOM = 1 << 16, SLOW = 2000 };
+enum { ROOM = 1 << 16 };
 
 struct params {
 	int64_t count;
@@ -71,6 +76,16 @@ PB_EXPORT int helper(void)
 
 static volatile int *volatile nowhere = (volatile int *)16;
 static void *volatile sink;
+
+#ifdef AT_LOAD
+__attribute__((constructor)) static void at_load(void)
+{
+	volatile bool forever = MISTAKE == LOOPS_AT_LOAD;
+	while (forever)
+		;
+	*nowhere = 1;
+}
+#endif
 
 static int create(const struct pb_host *host, const void *parsed, void **ret_self)
 {
@@ -113,6 +128,8 @@ static int prepare(void *self, const struct pb_host *host, const struct pb_sette
 	(void)self;
 	if (MISTAKE == REFUSES_ALL)
 		return host->fail(host, PB_E_UNSUPPORTED, "%s is not to my taste", shape->hook);
+	if (MISTAKE == LEAKS_IN_PREPARE)
+		sink = host->alloc(host, 100);
 	return 0;
 }
 
@@ -176,9 +193,9 @@ static double value_of(struct faulty *f, const struct pb_setter_call *call, int6
 static void copy_slowly(struct faulty *f, const struct pb_setter_call *call)
 {
 	int64_t n = count(call->target);
-	for (int round = 0; round < SLOW; round++)
-		for (int64_t i = 0; i < n && i < ROOM; i++)
-			((volatile double *)f->buffer)[i] = get(call->source, place(call->source, i));
+	for (int64_t i = 0; i < n && i < ROOM; i++)
+		f->buffer[i] = get(call->source, place(call->source, i));
+	sched_yield();
 	for (int64_t i = 0; i < n && i < ROOM; i++)
 		put(call->target, place(call->target, i), f->buffer[i]);
 }
@@ -248,6 +265,7 @@ const struct pb_plugin patchbay_plugin = {
 	.name = NAME,
 	.version = "1.0.0",
 	.summary = "copies the source over the region, and makes a mistake",
+	.doc = MISTAKE == BLANK_DOC ? " \n" : "It is there to be caught.",
 	.params = params,
 	.n_params = PB_COUNT(params),
 	.params_size = sizeof(struct params),

@@ -71,6 +71,7 @@ const struct pb_plugin patchbay_plugin = {
 	.name = NAME,
 	.version = "1.0.0",
 	.summary = "the answer's logit squared, with a mistake",
+	.doc = "It is there to be caught.",
 	.ops = &ops,
 };
 
