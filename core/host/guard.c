@@ -47,6 +47,7 @@ static volatile sig_atomic_t damaged;
 
 static double limit = 60;
 static bool enabled = true, installed, watching;
+static pthread_key_t stack_key; /* a thread's stack for handlers, which goes with it */
 static pthread_mutex_t setup = PTHREAD_MUTEX_INITIALIZER;
 
 static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
@@ -213,6 +214,13 @@ static void after_fork(void)
 	mine.ready = false;
 }
 
+static void drop_stack(void *stack)
+{
+	sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
+	mine.stack = NULL;
+	free(stack);
+}
+
 static void install(void)
 {
 	struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
@@ -226,6 +234,7 @@ static void install(void)
 	sigemptyset(&last.sa_mask);
 	sigaction(SIGALRM, &last, NULL);
 	atexit(on_exit_within);
+	pthread_key_create(&stack_key, drop_stack);
 	pthread_atfork(NULL, NULL, after_fork);
 	installed = true;
 }
@@ -260,6 +269,7 @@ static void get_ready(void)
 	pthread_mutex_unlock(&setup);
 	if (!mine.stack)
 		mine.stack = malloc(STACK);
+	pthread_setspecific(stack_key, mine.stack);
 	if (mine.stack)
 		sigaltstack(&(stack_t){.ss_sp = mine.stack, .ss_size = STACK}, NULL);
 	mine.ready = true;

@@ -1,4 +1,4 @@
-/* faulty.c: a setter that copies the source over the region, by strides, and makes one MISTAKE; built once for each. */
+/* faulty.c: a setter that copies the source over the region by strides, with one MISTAKE; built once for each. */
 #include <patchbay/setter.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -8,36 +8,36 @@
 
 enum mistake {
 	NONE,
-	WRITES_BEHIND,   /* one element behind the region */
-	WRITES_BEFORE,   /* one in front of it */
-	WRITES_FAR,      /* a page behind it */
+	WRITES_BEHIND, /* one element behind the region */
+	WRITES_BEFORE, /* one in front of it */
+	WRITES_FAR,    /* a page behind it */
 	WRITES_SOURCE,
 	WRITES_ACTIVATION,
 	WRITES_CALL,
-	READS_BEHIND,    /* behind the source */
+	READS_BEHIND, /* behind the source */
 	GIVES_NAN,
 	GIVES_INF,
-	LEAKS,           /* what create got by host->alloc */
+	LEAKS, /* what create got by host->alloc */
 	LEAKS_MALLOC,
-	ALLOCATES,       /* in apply */
+	ALLOCATES, /* in apply */
 	ALLOCATES_HOST,
 	CRASHES_IN_CREATE,
 	CRASHES_IN_APPLY,
 	CRASHES_IN_DESTROY,
 	CRASHES_WITHOUT_MEMORY,
-	FORGETS_MEMORY,  /* when a second allocation fails */
+	FORGETS_MEMORY, /* when a second allocation fails */
 	LOOPS,
 	FAILS_SILENTLY,
 	EXITS,
-	COUNTS,          /* its calls, and the results show it */
+	COUNTS, /* its calls, and the results show it */
 	WRONG_ADJOINT,
 	DOUBLES_PARAM,
 	DOUBLES_EXTENSION,
 	REFUSES_DEFAULTS,
-	REFUSES_ALL,     /* hook points */
-	KNOWS_ROWS,      /* what becomes of an example depends on its place in the batch */
-	SHARES_BUFFER,   /* between threads */
-	HALVES,          /* no patch of a value on itself, though it says that it replaces */
+	REFUSES_ALL,   /* hook points */
+	KNOWS_ROWS,    /* what becomes of an example depends on its place in the batch */
+	SHARES_BUFFER, /* between threads */
+	HALVES,        /* no patch of a value on itself, though it says that it replaces */
 	SHOWS_SYMBOLS,
 	LEAKS_IN_PREPARE,
 	BLANK_DOC,
@@ -53,7 +53,13 @@ struct params {
 };
 
 static const struct pb_param params[] = {
-	{.name = "count", .type = PB_TYPE_INT, .offset = 0, .min = 0, .max = 9, .default_text = "1", .doc = "how often"},
+	{.name = "count",
+	 .type = PB_TYPE_INT,
+	 .offset = 0,
+	 .min = 0,
+	 .max = 9,
+	 .default_text = "1",
+	 .doc = "how often"},
 	{.name = MISTAKE == DOUBLES_PARAM ? "count" : "share",
 	 .type = PB_TYPE_REAL,
 	 .offset = offsetof(struct params, share),

@@ -5,14 +5,14 @@
 
 enum mistake {
 	NONE,
-	COUNTS_INSTANCES,  /* the second one has other data */
-	COUNTS_CALLS,      /* and the examples show it */
-	HIDES_FRESHNESS,   /* other examples in epoch 1 */
-	NEEDS_TOO_LITTLE,  /* context */
-	MISCOUNTS,         /* a split's examples */
+	COUNTS_INSTANCES, /* the second one has other data */
+	COUNTS_CALLS,     /* and the examples show it */
+	HIDES_FRESHNESS,  /* other examples in epoch 1 */
+	NEEDS_TOO_LITTLE, /* context */
+	MISCOUNTS,        /* a split's examples */
 	INVENTS_TOKENS,
 	OVERRUNS_TEXT,
-	FORGETS_END,       /* of a text that just fits */
+	FORGETS_END, /* of a text that just fits */
 	NAMES_TWICE,
 	HOLDS_NOTHING_OUT, /* the validation prompts are trained on */
 	PROBES_IN_ORDER,   /* a probe depends on the one before */
@@ -127,8 +127,10 @@ static int probe(void *self, int64_t i, struct pb_probe *ret_probe)
 	};
 	d->corrupted = d->clean;
 	d->corrupted.tokens = d->probe_tokens[1];
-	*ret_probe = (struct pb_probe){
-		.struct_size = sizeof *ret_probe, .clean = &d->clean, .corrupted = &d->corrupted, .questions = &d->clean};
+	*ret_probe = (struct pb_probe){.struct_size = sizeof *ret_probe,
+				       .clean = &d->clean,
+				       .corrupted = &d->corrupted,
+				       .questions = &d->clean};
 	return 0;
 }
 

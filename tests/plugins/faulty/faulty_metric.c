@@ -5,9 +5,9 @@
 
 enum mistake {
 	NONE,
-	SKIPS_ROW,     /* the last one's score */
+	SKIPS_ROW, /* the last one's score */
 	WRITES_INPUT,
-	READS_BEHIND,  /* the answers */
+	READS_BEHIND, /* the answers */
 	GIVES_NAN,
 	WRONG_ADJOINT, /* of the sign */
 	NO_WEIGHTS,    /* in the adjoint */
