@@ -13,7 +13,7 @@ struct pb_case {
 	int64_t index[PB_MAX_RANK];
 	char *whole, *from;     /* the tensors' memory, the activation's and the source's */
 	char *kept;             /* the activation as it was */
-	size_t size, from_size; /* bytes of each */
+	size_t size, from_size; /* bytes of the two */
 	bool masked;            /* some are minus infinity, as in attn_scores */
 	char what[192];         /* "blocks.1.hook_resid_pre, float32, batch of 3, layer 1, pos 4, forward" */
 };

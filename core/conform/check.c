@@ -42,6 +42,7 @@ static const struct test {
 	 pb_check_apply},
 	{"transpose", "adjoint is the transpose of what apply does", SETTER, CALLED, NONE, pb_check_transpose},
 	{"allocation", "allocates nothing in apply", SETTER, CALLED, NONE, pb_check_apply_memory},
+	{"device", "touches tensors by the host's operations only", SETTER, CALLED, NONE, pb_check_device},
 	{"identity", "a patch from the activation itself changes nothing", SETTER, CALLED, NONE, pb_check_identity},
 	{"examples", "examples do not depend on their order in the batch", SETTER, CALLED, NONE, pb_check_examples},
 	{"threads", "gives the same with any number of threads", SETTER, CALLED, NONE, pb_check_apply_threads},

@@ -11,6 +11,8 @@ enum {
 	WARM_UP = 16,
 	CYCLES = 64,
 	MOST_FAILING = 100, /* allocations that are made to fail, one at a time */
+	MOST_LINES = 20,    /* of parameters that are shown */
+	MOST_COLUMNS = 80,
 };
 
 /* Parameters under test, as they are made. */
@@ -117,15 +119,35 @@ static int start(struct pb_checkup *c, struct pb_instance *instance, bool *ret_a
 			       pb_counts()->live);
 }
 
+/* Lines and their ends that nobody would read are left out. */
+static void add_short(const char *lines, struct pb_text *out)
+{
+	for (int n = 0; *lines && n < MOST_LINES; n++) {
+		size_t length = strcspn(lines, "\n"), shown = length < MOST_COLUMNS ? length : MOST_COLUMNS;
+		while (shown < length && ((unsigned char)lines[shown] & 0xc0) == 0x80)
+			shown--;
+		pb_text_add(out, "\n");
+		pb_text_add_bytes(out, lines, shown);
+		if (shown < length)
+			pb_text_add(out, "... (%zu bytes)", length);
+		lines += length + (lines[length] == '\n');
+	}
+	if (*lines)
+		pb_text_add(out, "\n...");
+}
+
 /* What the parameters were belongs to what is told of a failure. */
 static int fail_with(const struct pb_yaml_node *map, int rc)
 {
-	struct pb_text text = {0};
-	pb_text_add(&text, "%s\nwith the parameters\n", pb_error_text());
-	pb_yaml_emit(map, 2, &text);
+	struct pb_text text = {0}, yaml = {0};
+	pb_text_add(&text, "%s\nwith the parameters", pb_error_text());
+	pb_yaml_emit(map, 2, &yaml);
+	if (!yaml.failed)
+		add_short(yaml.data, &text);
 	if (!text.failed)
-		rc = pb_fail(-rc, "%.1500s", text.data);
+		rc = pb_fail(-rc, "%s", text.data);
 	pb_text_finish(&text);
+	pb_text_finish(&yaml);
 	return rc;
 }
 

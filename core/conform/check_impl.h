@@ -49,6 +49,7 @@ int pb_check_transpose(struct pb_checkup *c);
 int pb_check_apply_memory(struct pb_checkup *c);
 int pb_check_identity(struct pb_checkup *c);
 int pb_check_examples(struct pb_checkup *c);
+int pb_check_device(struct pb_checkup *c);
 int pb_check_apply_threads(struct pb_checkup *c);
 
 int pb_check_score(struct pb_checkup *c);

@@ -72,6 +72,10 @@ static const struct fault {
 	  "host->alloc gives NULL in create (call 1 of 2): setter faulty_crash_memory: create crashed"}},
 	{"faulty/faulty_forgets",
 	 {"FAILED memory", "(call 2 of 2): setter faulty_forgets: behind a create that failed, 1 piece of memory"}},
+	{"faulty/faulty_bound", {"FAILED bounds", "create crashed: SIGSEGV", "text: ~ count: 9"}},
+	{"faulty/faulty_negative", {"FAILED random", "create crashed: SIGSEGV", "share: -"}},
+	{"faulty/faulty_text", {"FAILED hostile", "create crashed: SIGSEGV", "text: xxxxxx"}},
+	{"faulty/faulty_file", {"FAILED files", "when a file that it reads is missing: ", "create crashed: SIGSEGV"}},
 	/* Setters. */
 	{"faulty/faulty_refuses", {"FAILED points", "prepare refuses every hook point", "is not to my taste"}},
 	{"faulty/faulty_prepare", {"FAILED points", "of memory from the host were not freed"}},
@@ -96,6 +100,8 @@ static const struct fault {
 	{"faulty/faulty_exit", {"FAILED apply", "setter faulty_exit: apply ended the program by exit()"}},
 	{"faulty/faulty_counts", {"FAILED apply", "when it was called again on the same"}},
 	{"faulty/faulty_adjoint", {"FAILED transpose", "adjoint is not the transpose of apply"}},
+	{"faulty/faulty_undeclared",
+	 {"FAILED device", "apply read `source` element [0, 0, 0] itself", "or declare PB_RAW_MEMORY"}},
 	{"faulty/faulty_allocates", {"FAILED allocation", "apply calls malloc"}},
 	{"faulty/faulty_allocates_host", {"FAILED allocation", "apply calls host->alloc"}},
 	{"faulty/faulty_halves", {"FAILED identity", "a patch of the region by itself"}},
@@ -111,6 +117,9 @@ static const struct fault {
 	{"faulty/faulty_weights", {"FAILED adjoint", "of row 1 has the slope"}},
 	{"faulty/faulty_logit", {"FAILED adjoint", "left `ret_dlogits` element [0, 0] unwritten"}},
 	{"faulty/faulty_order", {"FAILED rows", "a row's score may depend on nothing else"}},
+	{"faulty/faulty_hides", {"FAILED nan", "the score of a row whose logits are NaN is 0"}},
+	{"faulty/faulty_callocs", {"FAILED allocation", "score calls calloc"}},
+	{"faulty/faulty_shares", {"FAILED threads", "score gives other results when 4 threads call it at once"}},
 	/* Datasets. */
 	{"faulty/faulty_data_again",
 	 {"FAILED splits", "epoch 0 of split `train` is another when it is asked for again"}},
@@ -126,12 +135,20 @@ static const struct fault {
 	{"faulty/faulty_data_overlap", {"FAILED overlap", "what is held out must not be trained on"}},
 };
 
+static const char *example_folder(const char *name)
+{
+	static char path[4096];
+	snprintf(path, sizeof path, "%s/plugins/examples/%s", getenv("PATCHBAY_SOURCE"), name);
+	return path;
+}
+
 START_TEST(faulty_plugins)
 {
 	const struct fault *fault = &faults[_i];
 	char file[128];
 	snprintf(file, sizeof file, "tests/plugins/%s.so", fault->file);
-	struct outcome o = RUN("plugin", "check", built(file), "--time-limit", "0.3");
+	struct outcome o =
+		RUN("plugin", "check", built(file), "--time-limit", "0.3", "--dir", example_folder("steering"));
 	const char *text = joined(o.out);
 	ck_assert_msg(o.code == 1, "%s: exit code %d\n%s%s", file, o.code, o.out, o.err);
 	for (int i = 0; i < MOST_PARTS && fault->parts[i]; i++)
@@ -189,12 +206,26 @@ static const struct good {
 
 START_TEST(good_plugins)
 {
-	char folder[4096];
-	snprintf(folder, sizeof folder, "%s/plugins/examples/%s", getenv("PATCHBAY_SOURCE"), good[_i].example);
+	const char *folder = example_folder(good[_i].example);
 	struct outcome o = RUN("plugin", "check", built(good[_i].file), "--params", good[_i].params, "--dir", folder);
 	ck_assert_msg(o.code == 0, "%s\n%s%s", good[_i].file, o.out, o.err);
 	check_says(o.out, " 0 failed, ");
 	ck_assert_str_eq(o.err, "");
+}
+END_TEST
+
+/* What may be meant is told, and no failure. */
+START_TEST(notes)
+{
+	struct outcome o = RUN("plugin", "check", built("tests/plugins/faulty/faulty_adds.so"));
+	ck_assert_int_eq(o.code, 0);
+	check_says(joined(o.out), "note identity a patch from the activation itself changes nothing hook_embed, ");
+	o = RUN("plugin", "check", built("tests/plugins/faulty/faulty_data_same.so"));
+	ck_assert_int_eq(o.code, 0);
+	check_says(joined(o.out), "it draws random numbers, but gives the same data with another seed");
+	o = RUN("plugin", "check", built("plugins/dataset_oocl.so"));
+	check_says(joined(o.out),
+		   "prompts of split `arithmetic_validation` are in `arithmetic_pretrain_validation`, too");
 }
 END_TEST
 
@@ -271,6 +302,7 @@ int main(void)
 	tcase_add_loop_test(t, faulty_plugins, 0, (int)PB_COUNT(faults));
 	tcase_add_test(t, leaks_of_malloc);
 	tcase_add_loop_test(t, good_plugins, 0, (int)PB_COUNT(good));
+	tcase_add_test(t, notes);
 	tcase_add_test(t, options);
 	tcase_add_test(t, in_process);
 	tcase_add_test(t, wrong_usage);

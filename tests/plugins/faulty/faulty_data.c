@@ -16,6 +16,7 @@ enum mistake {
 	NAMES_TWICE,
 	HOLDS_NOTHING_OUT, /* the validation prompts are trained on */
 	PROBES_IN_ORDER,   /* a probe depends on the one before */
+	IGNORES_SEED,      /* it draws by another: a note */
 };
 
 enum { N = 6, N_POS = 2, VOCAB = 12, N_UNITS = 3, TRAIN = 0, VALIDATION = 1 };
@@ -38,6 +39,8 @@ static int create(const struct pb_host *host, const void *parsed, void **ret_sel
 	for (int32_t i = 0; i < N; i++)
 		d->scored[i] = (struct pb_scored){.example = i, .pos = 1, .answer = i, .distractor = -1};
 	d->calls = MISTAKE == COUNTS_INSTANCES ? instances++ : 0;
+	if (MISTAKE == IGNORES_SEED)
+		d->calls = (int32_t)(host->random(host, 1, 2, 3) % N);
 	*ret_self = d;
 	return 0;
 }
