@@ -98,8 +98,8 @@ static bool take_flag(struct request *r, const char *word)
 
 static int parse(int argc, char **argv, struct request *r)
 {
-	static const char *const names[] = {"--params", "--dir", "--only", "--d-model", "--n-heads", "--seed",
-					    "--time-limit", "--in-process", "--json", "--help"};
+	static const char *const names[] = {"--params", "--dir",        "--only",       "--d-model", "--n-heads",
+					    "--seed",   "--time-limit", "--in-process", "--json",    "--help"};
 	enum { N_VALUES = 7, N_NAMES = sizeof names / sizeof *names };
 	int rc = 0;
 	for (int i = 1; !rc && i < argc; i++) {
@@ -131,7 +131,9 @@ static int check_dims(const struct pb_check_options *o)
 	int64_t d_model = o->d_model ? o->d_model : 16, n_heads = o->n_heads ? o->n_heads : 2;
 	if (d_model % n_heads == 0 && d_model <= 4096)
 		return 0;
-	fprintf(stderr, "patchbay plugin check: --d-model must be a multiple of --n-heads, 4096 at most, and not %lld and %lld\n",
+	fprintf(stderr,
+		"patchbay plugin check: --d-model must be a multiple of --n-heads, 4096 at most, and not %lld and "
+		"%lld\n",
 		(long long)d_model, (long long)n_heads);
 	return 2;
 }

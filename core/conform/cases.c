@@ -83,7 +83,8 @@ static int64_t length_of(const struct pb_view *tensor, uint8_t axis)
 	return i < 0 ? LAYERS : tensor->shape[i];
 }
 
-static int take_region(const struct point *p, const int64_t *index, const struct pb_view *tensor, struct pb_view *ret_region)
+static int take_region(const struct point *p, const int64_t *index, const struct pb_view *tensor,
+		       struct pb_view *ret_region)
 {
 	int rc = 0;
 	*ret_region = *tensor;
@@ -97,7 +98,8 @@ static int take_region(const struct point *p, const int64_t *index, const struct
 static int prepare(const struct point *p, struct pb_cases *cases, bool *ret_fits)
 {
 	int64_t first[PB_MAX_RANK] = {0};
-	struct pb_setter_shape shape = {.struct_size = sizeof shape, .direction = p->direction, .hook = p->site->name};
+	struct pb_setter_shape shape = {
+		.struct_size = sizeof shape, .direction = p->direction, .hook = p->site->name};
 	struct pb_view tensor = tensor_at(p, NULL);
 	int rc = take_region(p, first, &tensor, &shape.region);
 	if (!rc)
@@ -129,16 +131,20 @@ static void fill(const struct pb_checkup *c, const struct pb_view *tensor, bool 
 
 static void describe(const struct point *p, struct pb_case *one)
 {
-	static const char *const words[] = {[PB_AXIS_LAYER] = "layer",   [PB_AXIS_POS] = "pos",
-					    [PB_AXIS_HEAD] = "head",     [PB_AXIS_DEST_POS] = "dest_pos",
+	static const char *const words[] = {[PB_AXIS_LAYER] = "layer",
+					    [PB_AXIS_POS] = "pos",
+					    [PB_AXIS_HEAD] = "head",
+					    [PB_AXIS_DEST_POS] = "dest_pos",
 					    [PB_AXIS_SRC_POS] = "src_pos"};
 	size_t room = sizeof one->what;
-	int n = snprintf(one->what, room, "%s, %s, batch of %d, ", p->site->name, pb_dtype_name(p->dtype), (int)p->batch);
+	int n = snprintf(one->what, room, "%s, %s, batch of %d, ", p->site->name, pb_dtype_name(p->dtype),
+			 (int)p->batch);
 	for (uint32_t i = 0; i < p->axes->n && n < (int)room; i++)
 		n += snprintf(one->what + n, room - (size_t)n, "%s%s %d", i ? ", " : "", words[p->axes->items[i]],
 			      (int)one->index[i]);
 	if (n < (int)room)
-		snprintf(one->what + n, room - (size_t)n, ", %s", p->direction == PB_FORWARD ? "forward" : "backward");
+		snprintf(one->what + n, room - (size_t)n, ", %s",
+			 p->direction == PB_FORWARD ? "forward" : "backward");
 }
 
 static void finish(struct pb_case *one)
@@ -179,7 +185,8 @@ static int make_case(struct pb_checkup *c, const struct point *p, bool last, str
 	int rc = make_tensors(c, p, one, &from);
 	for (uint32_t i = 0; !rc && i < p->axes->n; i++)
 		one->index[i] = p->axes->items[i] == PB_AXIS_LAYER ? p->site->layer
-				: last ? length_of(&one->activation, p->axes->items[i]) - 1 : 0;
+				: last ? length_of(&one->activation, p->axes->items[i]) - 1
+				       : 0;
 	if (!rc)
 		rc = take_region(p, one->index, &one->activation, &one->target);
 	if (!rc)

@@ -18,8 +18,8 @@ enum { ALL = SETTER | METRIC | DATASET };
 /* What must not have failed before. */
 enum need { NONE, READ, LOADED, CREATED, CALLED };
 
-/* In the order in which they are run: a later one relies on what an earlier one has shown. Those up to READ run no code of the
- * plugin. */
+/* In the order in which they are run: a later one relies on what an earlier one has shown. Those up to READ run no
+ * code of the plugin. */
 static const struct test {
 	const char *name, *doc;
 	unsigned kinds;
@@ -38,9 +38,11 @@ static const struct test {
 	{"memory", "fails in order where memory is short", ALL, CREATED, NONE, pb_check_memory},
 	{"files", "fails in order where a file is missing or damaged", ALL, CREATED, NONE, pb_check_files},
 	{"points", "fits some hook point", SETTER, CREATED, NONE, pb_check_points},
-	{"apply", "writes its region only, finite values, the same each time", SETTER, CREATED, CALLED, pb_check_apply},
+	{"apply", "writes its region only, finite values, the same each time", SETTER, CREATED, CALLED,
+	 pb_check_apply},
 	{"transpose", "adjoint is the transpose of what apply does", SETTER, CALLED, NONE, pb_check_transpose},
 	{"allocation", "allocates nothing in apply", SETTER, CALLED, NONE, pb_check_apply_memory},
+	{"device", "touches tensors by the host's operations only", SETTER, CALLED, NONE, pb_check_device},
 	{"identity", "a patch from the activation itself changes nothing", SETTER, CALLED, NONE, pb_check_identity},
 	{"examples", "examples do not depend on their order in the batch", SETTER, CALLED, NONE, pb_check_examples},
 	{"threads", "gives the same with any number of threads", SETTER, CALLED, NONE, pb_check_apply_threads},
@@ -51,7 +53,8 @@ static const struct test {
 	{"allocation", "allocates nothing in score and adjoint", METRIC, CALLED, NONE, pb_check_score_memory},
 	{"rows", "rows do not depend on each other", METRIC, CALLED, NONE, pb_check_rows},
 	{"threads", "gives the same in several threads", METRIC, CALLED, NONE, pb_check_score_threads},
-	{"splits", "every split's examples are in order, and stay the same", DATASET, CREATED, CALLED, pb_check_splits},
+	{"splits", "every split's examples are in order, and stay the same", DATASET, CREATED, CALLED,
+	 pb_check_splits},
 	{"units", "every unit's probe is in order", DATASET, CALLED, NONE, pb_check_units},
 	{"tokens", "every token has a text that fits", DATASET, CALLED, NONE, pb_check_token_text},
 	{"seed", "the same seed gives the same data", DATASET, CALLED, NONE, pb_check_seed},
@@ -171,7 +174,10 @@ static int perform(struct suite *s, const struct test *test)
 		return add_result(s, test, PB_CHECK_OK, NULL);
 	if (rc < 0 && test->shows)
 		s->failed[test->shows] = test;
-	return add_result(s, test, rc < 0 ? PB_CHECK_FAILED : rc == SKIP ? PB_CHECK_SKIPPED : PB_CHECK_NOTE,
+	return add_result(s, test,
+			  rc < 0       ? PB_CHECK_FAILED
+			  : rc == SKIP ? PB_CHECK_SKIPPED
+				       : PB_CHECK_NOTE,
 			  pb_error_text());
 }
 
@@ -213,8 +219,8 @@ static int check_only(const char *only)
 			return 0;
 	}
 	const char *near = pb_nearest(only, names, PB_COUNT(tests));
-	return pb_fail(PB_E_USAGE, "there is no test `%s`%s%s%s", only, near ? "; did you mean `" : "", near ? near : "",
-		       near ? "`?" : "");
+	return pb_fail(PB_E_USAGE, "there is no test `%s`%s%s%s", only, near ? "; did you mean `" : "",
+		       near ? near : "", near ? "`?" : "");
 }
 
 int pb_check_run(const struct pb_check_options *options, pb_check_sink *sink, void *context,
@@ -252,8 +258,9 @@ const char *pb_check_test(size_t i, const char **ret_doc, const char **ret_kinds
 	if (i >= PB_COUNT(tests))
 		return NULL;
 	*ret_doc = tests[i].doc;
-	*ret_kinds = tests[i].kinds == ALL ? "all" : tests[i].kinds == SETTER ? "setter"
-						 : tests[i].kinds == METRIC   ? "metric"
-									      : "dataset";
+	*ret_kinds = tests[i].kinds == ALL      ? "all"
+		     : tests[i].kinds == SETTER ? "setter"
+		     : tests[i].kinds == METRIC ? "metric"
+						: "dataset";
 	return tests[i].name;
 }

@@ -8,8 +8,8 @@
 
 struct pb_check_options {
 	const char *file;
-	const char *params; /* YAML, parameters to use in place of defaults; NULL: none */
-	const char *dir;    /* where host->read_file looks; NULL: the working folder */
+	const char *params;       /* YAML, parameters to use in place of defaults; NULL: none */
+	const char *dir;          /* where host->read_file looks; NULL: the working folder */
 	int64_t d_model, n_heads; /* of the hook points; 0: 16 and 2 */
 	uint64_t seed;
 	double time_limit; /* seconds of one call; a test may take ten times as long. 0: for ever */
@@ -40,8 +40,8 @@ struct pb_check_report {
 /* Told each result as it comes. */
 typedef void pb_check_sink(void *context, const struct pb_check_result *result);
 
-/* Runs the tests of the plugin's kind. What is wrong with the plugin is in the report; failing are only options that make no
- * sense (-PB_E_USAGE, -PB_E_CONFIG, a file that is not there) and lack of memory. */
+/* Runs the tests of the plugin's kind. What is wrong with the plugin is in the report; failing are only options that
+ * make no sense (-PB_E_USAGE, -PB_E_CONFIG, a file that is not there) and lack of memory. */
 int pb_check_run(const struct pb_check_options *options, pb_check_sink *sink, void *context,
 		 struct pb_check_report *ret_report);
 void pb_check_finish(struct pb_check_report *report);

@@ -7,9 +7,12 @@
 #include "host/host_impl.h"
 
 enum {
-	ROUNDS = 40,        /* of random parameters */
-	WARM_UP = 16, CYCLES = 64,
+	ROUNDS = 40, /* of random parameters */
+	WARM_UP = 16,
+	CYCLES = 64,
 	MOST_FAILING = 100, /* allocations that are made to fail, one at a time */
+	MOST_LINES = 20,    /* of parameters that are shown */
+	MOST_COLUMNS = 80,
 };
 
 /* Parameters under test, as they are made. */
@@ -57,14 +60,16 @@ static int fail_lost(const struct pb_checkup *c, const char *after, long n)
 {
 	const struct pb_plugin *plugin = c->loaded->plugin;
 	return pb_fail(PB_E_PLUGIN, "%s %s: %s, %ld piece%s of memory from the host %s not freed",
-		       pb_kind_name(plugin->kind), plugin->name, after, n, n == 1 ? "" : "s", n == 1 ? "was" : "were");
+		       pb_kind_name(plugin->kind), plugin->name, after, n, n == 1 ? "" : "s",
+		       n == 1 ? "was" : "were");
 }
 
 int pb_check_instance(struct pb_checkup *c, uint64_t seed, struct pb_instance **ret_instance)
 {
 	struct pb_instance *instance;
 	pb_counts_reset();
-	int rc = pb_instance_configure(c->loaded, NULL, c->given.root, NULL, seed, c->options->dir, &c->device, &instance);
+	int rc = pb_instance_configure(c->loaded, NULL, c->given.root, NULL, seed, c->options->dir, &c->device,
+				       &instance);
 	if (rc)
 		return rc;
 	pb_counts_install(instance);
@@ -109,18 +114,40 @@ static int start(struct pb_checkup *c, struct pb_instance *instance, bool *ret_a
 	}
 	rc = rc ? 0 : pb_instance_end(instance);
 	pb_instance_forget(instance);
-	return rc ? rc : check_lost(c, *ret_accepted ? "behind destroy" : "behind a create that failed", pb_counts()->live);
+	return rc ? rc
+		  : check_lost(c, *ret_accepted ? "behind destroy" : "behind a create that failed",
+			       pb_counts()->live);
+}
+
+/* Lines and their ends that nobody would read are left out. */
+static void add_short(const char *lines, struct pb_text *out)
+{
+	for (int n = 0; *lines && n < MOST_LINES; n++) {
+		size_t length = strcspn(lines, "\n"), shown = length < MOST_COLUMNS ? length : MOST_COLUMNS;
+		while (shown < length && ((unsigned char)lines[shown] & 0xc0) == 0x80)
+			shown--;
+		pb_text_add(out, "\n");
+		pb_text_add_bytes(out, lines, shown);
+		if (shown < length)
+			pb_text_add(out, "... (%zu bytes)", length);
+		lines += length + (lines[length] == '\n');
+	}
+	if (*lines)
+		pb_text_add(out, "\n...");
 }
 
 /* What the parameters were belongs to what is told of a failure. */
 static int fail_with(const struct pb_yaml_node *map, int rc)
 {
-	struct pb_text text = {0};
-	pb_text_add(&text, "%s\nwith the parameters\n", pb_error_text());
-	pb_yaml_emit(map, 2, &text);
+	struct pb_text text = {0}, yaml = {0};
+	pb_text_add(&text, "%s\nwith the parameters", pb_error_text());
+	pb_yaml_emit(map, 2, &yaml);
+	if (!yaml.failed)
+		add_short(yaml.data, &text);
 	if (!text.failed)
-		rc = pb_fail(-rc, "%.1500s", text.data);
+		rc = pb_fail(-rc, "%s", text.data);
 	pb_text_finish(&text);
+	pb_text_finish(&yaml);
 	return rc;
 }
 
@@ -157,9 +184,10 @@ static int create_plainly(struct pb_checkup *c)
 	if (!count_lost(c, &lost))
 		return 0;
 	return pb_fail(PB_E_PLUGIN, "%s\n%s", pb_error_text(),
-		       c->given.root ? "(with the parameters of --params)"
-				     : "(with its defaults; what it needs beyond them, give by --params, and the folder of "
-				       "its files by --dir)");
+		       c->given.root
+			       ? "(with the parameters of --params)"
+			       : "(with its defaults; what it needs beyond them, give by --params, and the folder of "
+				 "its files by --dir)");
 }
 
 /* With every default written out. */
@@ -190,7 +218,8 @@ int pb_check_create(struct pb_checkup *c)
 	return rc ? rc : create_explicitly(c);
 }
 
-typedef struct pb_yaml_node *value_maker(struct pb_params *params, size_t i, size_t k, bool *ret_refused, bool *ret_more);
+typedef struct pb_yaml_node *value_maker(struct pb_params *params, size_t i, size_t k, bool *ret_refused,
+					 bool *ret_more);
 
 static struct pb_yaml_node *hostile(struct pb_params *params, size_t i, size_t k, bool *ret_refused, bool *ret_more)
 {
@@ -275,7 +304,8 @@ static int destroy_nothing(struct pb_checkup *c)
 	return rc ? pb_fail_in(rc, "destroy of NULL") : 0;
 }
 
-/* The heap's growth tells of memory that the plugin has from elsewhere than the host. Behind some cycles it is level. */
+/* The heap's growth tells of memory that the plugin has from elsewhere than the host. Behind some cycles it is level.
+ */
 int pb_check_cycles(struct pb_checkup *c)
 {
 	int rc = destroy_nothing(c);
@@ -287,13 +317,15 @@ int pb_check_cycles(struct pb_checkup *c)
 	size_t after = heap_in_use();
 	if (!rc && after >= before + CYCLES * 8)
 		rc = pb_fail(PB_E_PLUGIN,
-			     "%s: every create and destroy leaves %zu bytes of memory behind that the plugin got by malloc or "
+			     "%s: every create and destroy leaves %zu bytes of memory behind that the plugin got by "
+			     "malloc or "
 			     "the like",
 			     c->loaded->plugin->name, (after - before) / CYCLES);
 	return rc;
 }
 
-/* Each allocation of create fails once. That create goes on without it is allowed; losing memory or crashing is not. */
+/* Each allocation of create fails once. That create goes on without it is allowed; losing memory or crashing is not.
+ */
 int pb_check_memory(struct pb_checkup *c)
 {
 	struct attempt a;
@@ -349,7 +381,8 @@ int pb_check_files(struct pb_checkup *c)
 	if (!rc)
 		rc = try_file(c, false, "1", "ends in its first number");
 	if (!rc)
-		rc = try_file(c, false, "1e999 -1e999 nan 99999999999999999999 -1\n", "has numbers beyond all bounds");
+		rc = try_file(c, false, "1e999 -1e999 nan 99999999999999999999 -1\n",
+			      "has numbers beyond all bounds");
 	if (!rc)
 		rc = try_file(c, false, "\377\376 %n%n%s \"\"\" ,,,,\r\n\"", "holds anything but data");
 	return rc;

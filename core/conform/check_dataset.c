@@ -1,5 +1,5 @@
-/* check_dataset.c: what a dataset hands out. host/dataset.c compares each batch with its contract; here whole splits and units
- * are compared with each other, with themselves later, and with another instance's. */
+/* check_dataset.c: what a dataset hands out. host/dataset.c compares each batch with its contract; here whole splits
+ * and units are compared with each other, with themselves later, and with another instance's. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,8 +51,8 @@ static int open_data(struct pb_checkup *c, uint64_t seed, struct data *ret_data)
 		return rc;
 	rc = pb_dataset_needs(d.instance, &d.d_vocab, &d.n_ctx);
 	if (!rc && (d.d_vocab < 1 || d.n_ctx < 1))
-		rc = pb_fail(PB_E_PLUGIN, "needs: a vocabulary of %lld tokens and a context of %lld", (long long)d.d_vocab,
-			     (long long)d.n_ctx);
+		rc = pb_fail(PB_E_PLUGIN, "needs: a vocabulary of %lld tokens and a context of %lld",
+			     (long long)d.d_vocab, (long long)d.n_ctx);
 	d.n_splits = rc ? 0 : pb_dataset_n_splits(d.instance);
 	d.n_units = rc || d.instance->fault.signal ? 0 : pb_dataset_n_units(d.instance);
 	if (!rc && d.instance->fault.signal)
@@ -69,8 +69,8 @@ static int check_length(const struct data *d, const struct pb_examples *x, const
 {
 	if (!x->n_examples || x->n_pos <= d->n_ctx)
 		return 0;
-	return pb_fail(PB_E_PLUGIN, "%s has %d tokens an example, but needs tells a context of %lld", of, (int)x->n_pos,
-		       (long long)d->n_ctx);
+	return pb_fail(PB_E_PLUGIN, "%s has %d tokens an example, but needs tells a context of %lld", of,
+		       (int)x->n_pos, (long long)d->n_ctx);
 }
 
 static int take(const struct data *d, int64_t split, int64_t epoch, uint64_t *ret_digest)
@@ -86,8 +86,8 @@ static int take(const struct data *d, int64_t split, int64_t epoch, uint64_t *re
 	snprintf(of, sizeof of, "split `%.60s`, epoch %d,", s.name, (int)epoch);
 	rc = check_length(d, &x, of);
 	if (!rc && s.n_examples != x.n_examples)
-		rc = pb_fail(PB_E_PLUGIN, "%s has %lld examples, but the split tells %lld", of, (long long)x.n_examples,
-			     (long long)s.n_examples);
+		rc = pb_fail(PB_E_PLUGIN, "%s has %lld examples, but the split tells %lld", of,
+			     (long long)x.n_examples, (long long)s.n_examples);
 	if (!rc)
 		*ret_digest = digest_examples(&x, 0);
 	return rc;
@@ -110,7 +110,8 @@ static int check_split(const struct data *d, int64_t i)
 		return pb_fail(PB_E_PLUGIN, "epoch 0 of split `%s` is another when it is asked for again", s.name);
 	if (first != second && !(s.flags & PB_SPLIT_FRESH))
 		return pb_fail(PB_E_PLUGIN,
-			       "split `%s` differs from epoch to epoch, but is not declared to (PB_SPLIT_FRESH)", s.name);
+			       "split `%s` differs from epoch to epoch, but is not declared to (PB_SPLIT_FRESH)",
+			       s.name);
 	if (s.flags & ~PB_SPLIT_FRESH)
 		return pb_fail(PB_E_PLUGIN, "split `%s` has flags that mean nothing: %#x", s.name, s.flags);
 	if (!s.doc || !s.doc[strspn(s.doc, " \t")])
@@ -223,12 +224,14 @@ static int check_text(const struct data *d, struct pb_fence *fence, int32_t toke
 	memset(text, 'x', fence->size);
 	int rc = pb_dataset_token_text(d->instance, token, text, fence->size);
 	if (rc && pb_fence_find(fence, d->instance->fault.address, &side, &offset))
-		return pb_fail(PB_E_PLUGIN, "token_text of token %d touched memory %s the %zu bytes that the text may have",
+		return pb_fail(PB_E_PLUGIN,
+			       "token_text of token %d touched memory %s the %zu bytes that the text may have",
 			       (int)token, offset < 0 ? "in front of" : "behind", fence->size);
 	if (rc)
 		return rc;
 	if (!memchr(text, '\0', fence->size))
-		return pb_fail(PB_E_PLUGIN, "token_text of token %d leaves a text of %zu bytes without a NUL at its end",
+		return pb_fail(PB_E_PLUGIN,
+			       "token_text of token %d leaves a text of %zu bytes without a NUL at its end",
 			       (int)token, fence->size);
 	if (pb_fence_damage(fence))
 		return pb_fail(PB_E_PLUGIN, "token_text of token %d wrote in front of the text", (int)token);
@@ -268,7 +271,8 @@ static int take_all(const struct data *d, uint64_t *ret_digests)
 	return rc;
 }
 
-static int digest_all(struct pb_checkup *c, uint64_t seed, uint64_t **ret_digests, int64_t *ret_n, int64_t *ret_splits)
+static int digest_all(struct pb_checkup *c, uint64_t seed, uint64_t **ret_digests, int64_t *ret_n,
+		      int64_t *ret_splits)
 {
 	struct data d;
 	int rc = open_data(c, seed, &d);
@@ -294,7 +298,8 @@ static int compare_all(const uint64_t *a, int64_t n_a, const uint64_t *b, int64_
 		return pb_fail(PB_E_PLUGIN, "two instances with one seed have other numbers of splits or units");
 	for (int64_t i = 0; i < n_a; i++)
 		if (a[i] != b[i])
-			return pb_fail(PB_E_PLUGIN, "two instances with one seed differ in %s %lld: draw by host->random and "
+			return pb_fail(PB_E_PLUGIN,
+				       "two instances with one seed differ in %s %lld: draw by host->random and "
 				       "host->shuffle with host->seed, and keep nothing in global variables",
 				       i < 2 * n_splits ? "split" : "the probe of unit",
 				       (long long)(i < 2 * n_splits ? i / 2 : i - 2 * n_splits));
@@ -378,8 +383,8 @@ static bool is_trained(const char *name)
 	return strstr(name, "train") && !is_held_out(name);
 }
 
-/* What a split is for shows in its name only: `train` and what is called held out must be disjoint; of others it is told, for
- * one split may well be a part of another. */
+/* What a split is for shows in its name only: `train` and what is called held out must be disjoint; of others it is
+ * told, for one split may well be a part of another. */
 static int compare_lists(struct pb_checkup *c, const struct list *a, const struct list *b)
 {
 	int64_t common = a->fresh || b->fresh ? 0 : count_common(a, b);
@@ -387,7 +392,8 @@ static int compare_lists(struct pb_checkup *c, const struct list *a, const struc
 	if (!common)
 		return 0;
 	if (meant)
-		return pb_fail(PB_E_PLUGIN, "%lld of the %lld examples of split `%s` are in `%s`, too: what is held out "
+		return pb_fail(PB_E_PLUGIN,
+			       "%lld of the %lld examples of split `%s` are in `%s`, too: what is held out "
 			       "must not be trained on",
 			       (long long)common, (long long)a->n, a->name, b->name);
 	if (common == a->n && a->n == b->n)

@@ -5,16 +5,18 @@
 #include "conform/check_impl.h"
 #include "host/image.h"
 
-/* The ABI, the entry symbol, the table and the parameters' tables: the registry refuses what is not in order there. */
+/* The ABI, the entry symbol, the table and the parameters' tables: the registry refuses what is not in order there.
+ */
 int pb_check_file(struct pb_checkup *c)
 {
 	return pb_loaded_read(c->options->file, &c->loaded);
 }
 
+/* What AddressSanitizer adds to a plugin is none of its author's. */
 static int list_strangers(const char *const *names, size_t n, struct pb_text *out)
 {
 	for (size_t i = 0; i < n; i++)
-		if (strcmp(names[i], "patchbay_plugin") != 0)
+		if (strcmp(names[i], "patchbay_plugin") != 0 && strncmp(names[i], "__odr_asan.", 11) != 0)
 			pb_text_add(out, "%s`%s`", out->length ? ", " : "", names[i]);
 	int rc = pb_text_status(out);
 	if (rc || !out->length)
@@ -54,8 +56,9 @@ static int check_extensions(const struct pb_plugin *plugin)
 	for (uint32_t i = 0; i < plugin->n_extensions; i++) {
 		const char *id = plugin->extensions[i].id;
 		if (is_blank(id) || !strchr(id, '/'))
-			return pb_fail(PB_E_PLUGIN, "extensions[%u] has the id `%s`, which is not of the form NAME/VERSION",
-				       i, id);
+			return pb_fail(PB_E_PLUGIN,
+				       "extensions[%u] has the id `%s`, which is not of the form NAME/VERSION", i,
+				       id);
 		if (!plugin->extensions[i].ops)
 			return pb_fail(PB_E_PLUGIN, "extension `%s` has no ops", id);
 	}

@@ -26,8 +26,8 @@ void pb_check_note(struct pb_checkup *c, const char *format, ...) PB_PRINTF(2, 3
 
 /* An instance with the given parameters, or the defaults, its services counted from zero. */
 int pb_check_instance(struct pb_checkup *c, uint64_t seed, struct pb_instance **ret_instance);
-/* Destroys it. What the plugin has not freed then, and got in other calls than create, is a failure; pb_check_cycles tells of
- * create. */
+/* Destroys it. What the plugin has not freed then, and got in other calls than create, is a failure; pb_check_cycles
+ * tells of create. */
 int pb_check_destroy(struct pb_checkup *c, struct pb_instance *instance);
 
 /* The tests, by file. */
@@ -49,6 +49,7 @@ int pb_check_transpose(struct pb_checkup *c);
 int pb_check_apply_memory(struct pb_checkup *c);
 int pb_check_identity(struct pb_checkup *c);
 int pb_check_examples(struct pb_checkup *c);
+int pb_check_device(struct pb_checkup *c);
 int pb_check_apply_threads(struct pb_checkup *c);
 
 int pb_check_score(struct pb_checkup *c);

@@ -15,7 +15,8 @@ static const struct pb_metric_ops *ops_of(const struct pb_checkup *c)
 	return c->loaded->plugin->ops;
 }
 
-void pb_scores_init(struct pb_scores *scores, struct pb_instance *instance, uint64_t seed, uint64_t stream, double scale)
+void pb_scores_init(struct pb_scores *scores, struct pb_instance *instance, uint64_t seed, uint64_t stream,
+		    double scale)
 {
 	uint32_t flags = pb_metric_ops(instance)->flags;
 	for (size_t i = 0; i < PB_COUNT(scores->logits); i++) {
@@ -23,9 +24,10 @@ void pb_scores_init(struct pb_scores *scores, struct pb_instance *instance, uint
 		scores->reference[i] = scale * pb_random_normal(seed, 2 * stream + 1, i);
 	}
 	for (int row = 0; row < PB_SCORES_ROWS; row++) {
-		scores->answer[row] = (PB_SCORES_VOCAB - 1 + 3 * row) % PB_SCORES_VOCAB; /* the last token is among them */
-		scores->distractor[row] = flags & PB_METRIC_NEEDS_DISTRACTOR ? (scores->answer[row] + 1) % PB_SCORES_VOCAB
-									      : -1;
+		scores->answer[row] =
+			(PB_SCORES_VOCAB - 1 + 3 * row) % PB_SCORES_VOCAB; /* the last token is among them */
+		scores->distractor[row] =
+			flags & PB_METRIC_NEEDS_DISTRACTOR ? (scores->answer[row] + 1) % PB_SCORES_VOCAB : -1;
 	}
 	scores->instance = instance;
 	scores->batch = (struct pb_metric_batch){
@@ -97,11 +99,13 @@ static int try_nan(struct pb_checkup *c, struct pb_scores *scores)
 	if (!rc)
 		rc = pb_metric_score(scores->instance, &scores->batch, scores->score);
 	if (!rc && isfinite(scores->score[1]))
-		rc = pb_fail(PB_E_PLUGIN, "the score of a row whose logits are NaN is %g: a broken model would look well",
+		rc = pb_fail(PB_E_PLUGIN,
+			     "the score of a row whose logits are NaN is %g: a broken model would look well",
 			     scores->score[1]);
 	for (int row = 0; !rc && row < PB_SCORES_ROWS; row++)
 		if (row != 1 && memcmp(&before[row], &scores->score[row], sizeof *before) != 0)
-			rc = pb_fail(PB_E_PLUGIN, "row 1's logits are NaN, and row %d has the score %g in place of %g", row,
+			rc = pb_fail(PB_E_PLUGIN,
+				     "row 1's logits are NaN, and row %d has the score %g in place of %g", row,
 				     scores->score[row], before[row]);
 	return rc;
 }
@@ -157,7 +161,8 @@ static int try_rows(struct pb_checkup *c, struct pb_scores *scores)
 		rc = pb_metric_score(scores->instance, &one, &alone);
 		if (!rc && fabs(alone - all) > 1e-12 * (1 + fabs(all)))
 			rc = pb_fail(PB_E_PLUGIN,
-				     "row %d has the score %.9g among %d rows, but %.9g alone: a row's score may depend on "
+				     "row %d has the score %.9g among %d rows, but %.9g alone: a row's score may "
+				     "depend on "
 				     "nothing else",
 				     row, all, PB_SCORES_ROWS, alone);
 	}

@@ -28,11 +28,12 @@ int pb_check_points(struct pb_checkup *c)
 	if (rc || cases.n)
 		return rc;
 	if (*cases.refusal)
-		return pb_fail(PB_E_PLUGIN,
-			       "prepare refuses every hook point of a model with d_model %d and %d heads, the last so: %s\n"
-			       "(--d-model and --n-heads make others)",
-			       (int)(c->options->d_model ? c->options->d_model : 16),
-			       (int)(c->options->n_heads ? c->options->n_heads : 2), cases.refusal);
+		return pb_fail(
+			PB_E_PLUGIN,
+			"prepare refuses every hook point of a model with d_model %d and %d heads, the last so: %s\n"
+			"(--d-model and --n-heads make others)",
+			(int)(c->options->d_model ? c->options->d_model : 16),
+			(int)(c->options->n_heads ? c->options->n_heads : 2), cases.refusal);
 	return pb_fail(PB_E_PLUGIN, "no hook point has all of its axes");
 }
 
@@ -74,7 +75,8 @@ static int region_after(struct pb_case *one, bool adjoint, const double *with, d
 /* <A x, g> = <x, A^T g>, where A x is what apply makes of x less what it makes of 0. */
 static int try_transpose(struct pb_checkup *c, struct pb_case *one)
 {
-	static double x[MOST_REGION], g[MOST_REGION], zero[MOST_REGION], a[MOST_REGION], b[MOST_REGION], back[MOST_REGION];
+	static double x[MOST_REGION], g[MOST_REGION], zero[MOST_REGION], a[MOST_REGION], b[MOST_REGION],
+		back[MOST_REGION];
 	int64_t n = pb_view_count(&one->target);
 	double forth = 0, expected = 0, size = 1e-300;
 	if (one->masked || n > MOST_REGION)
@@ -95,10 +97,11 @@ static int try_transpose(struct pb_checkup *c, struct pb_case *one)
 	}
 	if (rc || fabs(forth - expected) <= 1e-9 * size)
 		return rc;
-	return pb_fail(PB_E_PLUGIN,
-		       "adjoint is not the transpose of apply: with apply(x) - apply(0) = A x, the product of A x and g is "
-		       "%.9g, but that of x and adjoint(g) is %.9g",
-		       forth, expected);
+	return pb_fail(
+		PB_E_PLUGIN,
+		"adjoint is not the transpose of apply: with apply(x) - apply(0) = A x, the product of A x and g is "
+		"%.9g, but that of x and adjoint(g) is %.9g",
+		forth, expected);
 }
 
 int pb_check_transpose(struct pb_checkup *c)
@@ -156,7 +159,8 @@ static int try_identity(struct pb_checkup *c, struct pb_case *one)
 			continue;
 		pb_window_index_text(&old, i, index, sizeof index);
 		rc = pb_fail(PB_E_PLUGIN,
-			     "a patch of the region by itself (source equal to target) changes `target` element %s from %.9g "
+			     "a patch of the region by itself (source equal to target) changes `target` element %s "
+			     "from %.9g "
 			     "to %.9g",
 			     index, a, b);
 		if (ops_of(c)->effect == PB_EFFECT_REPLACE || ops_of(c)->effect == PB_EFFECT_REPLACE_WHOLE)
@@ -217,7 +221,8 @@ static int try_examples(struct pb_checkup *c, struct pb_case *one)
 			continue;
 		pb_window_index_text(&one->target, i, index, sizeof index);
 		rc = pb_fail(PB_E_PLUGIN,
-			     "with the examples in another order, `target` element %s becomes %.9g, but the same example gave "
+			     "with the examples in another order, `target` element %s becomes %.9g, but the same "
+			     "example gave "
 			     "%.9g before: what an example becomes depends on its place in the batch",
 			     index, b, a);
 	}

@@ -60,7 +60,8 @@ static int together(struct caller *callers, const char *call)
 			rc = pb_fail(-callers[i].rc, "in %d threads at once: %s", THREADS, callers[i].text);
 		else if (callers[i].differs)
 			rc = pb_fail(PB_E_PLUGIN,
-				     "%s gives other results when %d threads call it at once on one instance: keep buffers on "
+				     "%s gives other results when %d threads call it at once on one instance: keep "
+				     "buffers on "
 				     "the stack, or declare it serial",
 				     call, THREADS);
 	}
@@ -109,8 +110,11 @@ static int try_calls(struct pb_case *one)
 			rc = apply(&copies[i]);
 		if (!rc)
 			memcpy(own, copies[i].whole, one->size);
-		callers[i] = (struct caller){
-			.call = apply, .job = &copies[i], .output = copies[i].whole, .expected = own, .size = one->size};
+		callers[i] = (struct caller){.call = apply,
+					     .job = &copies[i],
+					     .output = copies[i].whole,
+					     .expected = own,
+					     .size = one->size};
 	}
 	if (!rc)
 		rc = together(callers, "apply");

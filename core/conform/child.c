@@ -81,8 +81,8 @@ static int judge(int status, bool late, double seconds, const char *said)
 	if (WIFSIGNALED(status))
 		return pb_fail(PB_E_PLUGIN, "the process crashed: SIG%s%s%s", sigabbrev_np(WTERMSIG(status)),
 			       *reason ? ": " : "", reason);
-	return pb_fail(PB_E_PLUGIN, "the process ended with exit code %d%s%s", WEXITSTATUS(status), *reason ? ": " : "",
-		       reason);
+	return pb_fail(PB_E_PLUGIN, "the process ended with exit code %d%s%s", WEXITSTATUS(status),
+		       *reason ? ": " : "", reason);
 }
 
 static int parent(pid_t pid, int pipe_end, int said, double seconds)

@@ -1,4 +1,4 @@
-/* counts.h: the host's services for a plugin under test: counted, limited, and made to fail. One plugin in a process. */
+/* counts.h: the host's services for a plugin under test, counted, limited and made to fail. One in a process. */
 #ifndef PB_CONFORM_COUNTS_H
 #define PB_CONFORM_COUNTS_H
 
@@ -26,8 +26,8 @@ struct pb_counts *pb_counts(void);
 struct pb_counts *pb_counts_reset(void); /* zeroes all */
 /* From here on the instance's services are counted. */
 void pb_counts_install(struct pb_instance *instance);
-/* The plugin's imports of malloc, calloc, realloc, aligned_alloc, posix_memalign, strdup and strndup go through the counter.
- * -PB_E_UNSUPPORTED where this machine's way of linking is not known. */
+/* The plugin's imports of malloc, calloc, realloc, aligned_alloc, posix_memalign, strdup and strndup go through the
+ * counter. -PB_E_UNSUPPORTED where this machine's way of linking is not known. */
 int pb_counts_imports(const struct pb_loaded *loaded);
 
 #endif

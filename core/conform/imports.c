@@ -1,5 +1,6 @@
-/* imports.c: leads a loaded plugin's imports elsewhere. The loader has written the address of every function that the plugin
- * takes from other files into a table of the plugin's (RTLD_NOW: all of them); the addresses are changed there.
+/* imports.c: leads a loaded plugin's imports elsewhere. The loader has written the address of every function that the
+ * plugin takes from other files into a table of the plugin's (RTLD_NOW: all of them); the addresses are changed
+ * there.
  */
 #include "conform/counts.h"
 
@@ -86,9 +87,9 @@ static const struct {
 /* What of the loaded file's dynamic section is needed here. */
 struct tables {
 	ElfW(Addr) base;
-	const ElfW(Sym) *symbols;
+	const ElfW(Sym) * symbols;
 	const char *names;
-	const ElfW(Rela) *calls, *others;
+	const ElfW(Rela) * calls, *others;
 	size_t n_calls, n_others; /* bytes */
 };
 
@@ -120,12 +121,13 @@ static int write_slot(void *slot, void (*function)(void))
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	char *begin = (char *)((uintptr_t)slot / page * page);
 	if (mprotect(begin, page, PROT_READ | PROT_WRITE) < 0)
-		return pb_fail(PB_E_UNSUPPORTED, "the plugin's table of imports cannot be written: %s", strerror(errno));
+		return pb_fail(PB_E_UNSUPPORTED, "the plugin's table of imports cannot be written: %s",
+			       strerror(errno));
 	memcpy(slot, &function, sizeof function);
 	return 0;
 }
 
-static int replace(const struct tables *t, const ElfW(Rela) *entries, size_t size)
+static int replace(const struct tables *t, const ElfW(Rela) * entries, size_t size)
 {
 	int rc = 0;
 	for (size_t i = 0; !rc && entries && i < size / sizeof *entries; i++) {

@@ -68,8 +68,8 @@ static struct pb_yaml_node *random_number(struct pb_params *params, const struct
 		return number_node(params->yaml, p, is_int(p) ? trunc(value) : value);
 	}
 	double range = p->max - p->min, share = draw(params);
-	double value = is_int(p) ? p->min + floor(exp(share * log(range + 1))) - 1
-				 : p->min + range * share * share * share;
+	double value =
+		is_int(p) ? p->min + floor(exp(share * log(range + 1))) - 1 : p->min + range * share * share * share;
 	return number_node(params->yaml, p, fmin(value, p->max));
 }
 
@@ -183,7 +183,9 @@ struct pb_yaml_node *pb_params_bound(struct pb_params *params, size_t i, size_t 
 	const struct pb_param *p = &params->table[i];
 	*ret_refused = false;
 	*ret_more = true;
-	if ((p->type == PB_TYPE_INT || p->type == PB_TYPE_REAL) && is_bounded(p) && k < 4) {
+	bool number = p->type == PB_TYPE_INT || p->type == PB_TYPE_REAL;
+	bool list = p->type == PB_TYPE_INT_LIST || p->type == PB_TYPE_REAL_LIST; /* of one */
+	if ((number || list) && is_bounded(p) && k < 4) {
 		const double values[] = {p->min, p->max, beyond(p, p->min, -1), beyond(p, p->max, 1)};
 		*ret_refused = k >= 2 && fabs(values[k]) < 0x1p63; /* there the type itself ends */
 		return with(params, i, number_node(params->yaml, p, values[k]));
@@ -215,7 +217,8 @@ static struct pb_yaml_node *long_list(struct pb_params *params, const struct pb_
 
 struct pb_yaml_node *pb_params_hostile(struct pb_params *params, size_t i, size_t k, bool *ret_more)
 {
-	static const char *const texts[] = {"", "%s%s%n%n", "../../../../etc/passwd", "/dev/zero", "\n\t\"'\\", "-1", "NULL"};
+	static const char *const texts[] = {"",   "%s%s%n%n", "../../../../etc/passwd", "/dev/zero", "\n\t\"'\\",
+					    "-1", "NULL"};
 	static const double numbers[] = {0, -1, 0x1p63, -0x1p63, 1e308, -1e308, 5e-324, 2147483648.0, 4294967296.0};
 	const struct pb_param *p = &params->table[i];
 	*ret_more = true;

@@ -15,6 +15,7 @@ struct pb_scores {
 };
 
 /* Normal logits times `scale`; all rows and tokens. It must stay where it is. */
-void pb_scores_init(struct pb_scores *scores, struct pb_instance *instance, uint64_t seed, uint64_t stream, double scale);
+void pb_scores_init(struct pb_scores *scores, struct pb_instance *instance, uint64_t seed, uint64_t stream,
+		    double scale);
 
 #endif

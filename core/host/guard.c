@@ -47,6 +47,7 @@ static volatile sig_atomic_t damaged;
 
 static double limit = 60;
 static bool enabled = true, installed, watching, exit_is_caught;
+static pthread_key_t stack_key; /* a thread's stack for handlers, which goes with it */
 static pthread_mutex_t setup = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t pause_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t limit_changed = PTHREAD_COND_INITIALIZER;
@@ -241,6 +242,13 @@ static void after_fork(void)
 	mine.ready = false;
 }
 
+static void drop_stack(void *stack)
+{
+	sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
+	mine.stack = NULL;
+	free(stack);
+}
+
 static void install(void)
 {
 	struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
@@ -253,6 +261,7 @@ static void install(void)
 	sigaction(too_long(), &action, NULL);
 	sigemptyset(&last.sa_mask);
 	sigaction(SIGALRM, &last, NULL);
+	pthread_key_create(&stack_key, drop_stack);
 	pthread_atfork(NULL, NULL, after_fork);
 	installed = true;
 }
@@ -287,6 +296,7 @@ static void get_ready(void)
 	pthread_mutex_unlock(&setup);
 	if (!mine.stack)
 		mine.stack = malloc(STACK);
+	pthread_setspecific(stack_key, mine.stack);
 	if (mine.stack)
 		sigaltstack(&(stack_t){.ss_sp = mine.stack, .ss_size = STACK}, NULL);
 	mine.ready = true;

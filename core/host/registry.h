@@ -32,9 +32,9 @@ struct pb_loaded {
 	const struct pb_loaded *shadowed_by; /* an earlier folder has the same kind and name */
 };
 
-/* One file by its path, which need be in no folder of the registry's: reading runs nothing of it, and makes an entry that is
- * not live; opening loads it. On failure the text says why it is no plugin, or does not load. Closing (NULL allowed) comes
- * after its instances have been destroyed. */
+/* One file by its path, which need be in no folder of the registry's: reading runs nothing of it, and makes an entry
+ * that is not live; opening loads it. On failure the text says why it is no plugin, or does not load. Closing (NULL
+ * allowed) comes after its instances have been destroyed. */
 int pb_loaded_read(const char *path, struct pb_loaded **ret_loaded);
 int pb_loaded_open(struct pb_loaded *loaded);
 void pb_loaded_close(struct pb_loaded *loaded);
@@ -76,10 +76,11 @@ struct pb_instance {
 typedef void pb_host_log_sink(void *context, int level, const char *who, const char *text);
 void pb_host_set_log(pb_host_log_sink *sink, void *context);
 
-/* `loaded` is live. `params` is a map whose keys `skip` belong to others, or NULL for defaults. base_dir: where read_file
- * looks. device runs the view operations; it may be NULL for datasets and metrics. A mistake in params is recorded in yaml,
- * whether the table finds it or the plugin; then it returns -PB_E_CONFIG. yaml owns the parameters' lists and must outlive the
- * instance, as must params; where it is NULL, the instance owns them, and a mistake is the error text. */
+/* `loaded` is live. `params` is a map whose keys `skip` belong to others, or NULL for defaults. base_dir: where
+ * read_file looks. device runs the view operations; it may be NULL for datasets and metrics. A mistake in params is
+ * recorded in yaml, whether the table finds it or the plugin; then it returns -PB_E_CONFIG. yaml owns the parameters'
+ * lists and must outlive the instance, as must params; where it is NULL, the instance owns them, and a mistake is the
+ * error text. */
 int pb_instance_create(const struct pb_loaded *loaded, struct pb_yaml *yaml, const struct pb_yaml_node *params,
 		       const char *const *skip, uint64_t seed, const char *base_dir, struct pb_device *device,
 		       struct pb_instance **ret_instance);
@@ -88,8 +89,8 @@ void pb_instance_destroy(struct pb_instance *instance); /* NULL allowed */
 bool pb_instance_first(struct pb_instance *instance, unsigned what);
 struct pb_device *pb_instance_device(const struct pb_instance *instance);
 
-/* In two steps, for who has something to change in what the plugin will see: all but the plugin's own create, which is
- * calls.h's pb_instance_start. An instance that was not started, or failed to, is forgotten; others are destroyed. */
+/* In two steps, for who has something to change in what the plugin will see: all but the plugin's own create, which
+ * is calls.h's pb_instance_start. An instance that was not started, or failed to, is forgotten; others are destroyed. */
 int pb_instance_configure(const struct pb_loaded *loaded, struct pb_yaml *yaml, const struct pb_yaml_node *params,
 			  const char *const *skip, uint64_t seed, const char *base_dir, struct pb_device *device,
 			  struct pb_instance **ret_instance);

@@ -1,5 +1,5 @@
-/* test_check.c: `patchbay plugin check` as a user calls it: what it says of each faulty plugin, and that it lets the shipped
- * ones, the templates and the examples pass. */
+/* test_check.c: `patchbay plugin check` as a user calls it: what it says of each faulty plugin, and that it lets the
+ * shipped ones, the templates and the examples pass. */
 #include <patchbay/plugin.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +31,13 @@ static const char *joined(char *text)
 	return text;
 }
 
+/* Outside of a call a checker of memory speaks first. */
+#if defined(__SANITIZE_ADDRESS__)
+#define CRASHED "AddressSanitizer: SEGV"
+#else
+#define CRASHED "the process crashed: SIGSEGV"
+#endif
+
 static const struct fault {
 	const char *file, *parts[MOST_PARTS];
 } faults[] = {
@@ -52,30 +59,40 @@ static const struct fault {
 	{"faulty/faulty_crash_load", {"FAILED load", "while it was loaded it crashed: SIGSEGV at address 0x10", "skipped create"}},
 	{"faulty/faulty_loop_load", {"FAILED load", "took longer than 3 s in all and was ended"}},
 	/* Made and destroyed. */
-	{"bad/silent", {"FAILED create", "create failed without a reason (bad configuration): a mistake of the plugin"}},
+	{"bad/silent",
+	 {"FAILED create", "create failed without a reason (bad configuration): a mistake of the plugin"}},
 	{"bad/status", {"FAILED create", "create returned 77, which is no status"}},
 	{"faulty/faulty_crash_create", {"FAILED create", "create crashed: SIGSEGV at address 0x10"}},
 	{"faulty/faulty_crash_destroy", {"FAILED create", "destroy crashed: SIGSEGV"}},
 	{"faulty/faulty_defaults", {"FAILED create", "a count of 1 is not enough", "give by --params"}},
-	{"faulty/faulty_leak", {"FAILED cycles", "behind destroy, 1 piece of memory from the host was not freed",
-				"1 failed"}},
+	{"faulty/faulty_leak",
+	 {"FAILED cycles", "behind destroy, 1 piece of memory from the host was not freed", "1 failed"}},
 	{"faulty/faulty_crash_memory",
-	 {"FAILED memory", "host->alloc gives NULL in create (call 1 of 2): setter faulty_crash_memory: create crashed"}},
+	 {"FAILED memory",
+	  "host->alloc gives NULL in create (call 1 of 2): setter faulty_crash_memory: create crashed"}},
 	{"faulty/faulty_forgets",
 	 {"FAILED memory", "(call 2 of 2): setter faulty_forgets: behind a create that failed, 1 piece of memory"}},
+	{"faulty/faulty_bound", {"FAILED bounds", "create crashed: SIGSEGV", "text: ~ count: 9"}},
+	{"faulty/faulty_negative", {"FAILED random", "create crashed: SIGSEGV", "share: -"}},
+	{"faulty/faulty_text", {"FAILED hostile", "create crashed: SIGSEGV", "text: xxxxxx"}},
+	{"faulty/faulty_file", {"FAILED files", "when a file that it reads is missing: ", "create crashed: SIGSEGV"}},
 	/* Setters. */
 	{"faulty/faulty_refuses", {"FAILED points", "prepare refuses every hook point", "is not to my taste"}},
 	{"faulty/faulty_prepare", {"FAILED points", "of memory from the host were not freed"}},
 	{"faulty/faulty_behind",
-	 {"FAILED apply", "setter faulty_behind: apply at hook_embed wrote to memory right behind the end of the tensor of "
-			  "`target`"}},
+	 {"FAILED apply",
+	  "setter faulty_behind: apply at hook_embed wrote to memory right behind the end of the tensor of "
+	  "`target`"}},
 	{"faulty/faulty_before", {"FAILED apply", "wrote outside the region, in `activation` element [0, 3, 15]"}},
-	{"faulty/faulty_far", {"FAILED apply", "wrote to memory 8192 bytes behind the end of the tensor of `target`"}},
+	{"faulty/faulty_far",
+	 {"FAILED apply", "wrote to memory 8192 bytes behind the end of the tensor of `target`"}},
 	{"faulty/faulty_source", {"FAILED apply", "wrote to `source`, which is read-only, element [0, 0, 15]"}},
-	{"faulty/faulty_activation", {"FAILED apply", "wrote to `activation`, which is read-only, element [0, 0, 0]"}},
+	{"faulty/faulty_activation",
+	 {"FAILED apply", "wrote to `activation`, which is read-only, element [0, 0, 0]"}},
 	{"faulty/faulty_call", {"FAILED apply", "changed the `call` itself"}},
 	{"faulty/faulty_read", {"FAILED apply", "read memory right behind the end of the tensor of `source`"}},
-	{"faulty/faulty_nan", {"FAILED apply", "wrote nan to `target` element [0, 0, 1], where the inputs are finite"}},
+	{"faulty/faulty_nan",
+	 {"FAILED apply", "wrote nan to `target` element [0, 0, 1], where the inputs are finite"}},
 	{"faulty/faulty_inf", {"FAILED apply", "inf to `target` element [0, 0, 1], where the inputs are finite"}},
 	{"faulty/faulty_crash_apply", {"FAILED apply", "apply crashed: SIGSEGV at address 0x10", "skipped examples"}},
 	{"faulty/faulty_loop", {"FAILED apply", "apply took longer than 0.3 s"}},
@@ -83,6 +100,8 @@ static const struct fault {
 	{"faulty/faulty_exit", {"FAILED apply", "setter faulty_exit: apply called exit"}},
 	{"faulty/faulty_counts", {"FAILED apply", "when it was called again on the same"}},
 	{"faulty/faulty_adjoint", {"FAILED transpose", "adjoint is not the transpose of apply"}},
+	{"faulty/faulty_undeclared",
+	 {"FAILED device", "apply read `source` element [0, 0, 0] itself", "or declare PB_RAW_MEMORY"}},
 	{"faulty/faulty_allocates", {"FAILED allocation", "apply calls malloc"}},
 	{"faulty/faulty_allocates_host", {"FAILED allocation", "apply calls host->alloc"}},
 	{"faulty/faulty_halves", {"FAILED identity", "a patch of the region by itself"}},
@@ -98,8 +117,12 @@ static const struct fault {
 	{"faulty/faulty_weights", {"FAILED adjoint", "of row 0 has the slope"}},
 	{"faulty/faulty_logit", {"FAILED adjoint", "left `ret_dlogits` element [0, 0] unwritten"}},
 	{"faulty/faulty_order", {"FAILED rows", "a row's score may depend on nothing else"}},
+	{"faulty/faulty_hides", {"FAILED nan", "the score of a row whose logits are NaN is 0"}},
+	{"faulty/faulty_callocs", {"FAILED allocation", "score calls calloc"}},
+	{"faulty/faulty_shares", {"FAILED threads", "score gives other results when 4 threads call it at once"}},
 	/* Datasets. */
-	{"faulty/faulty_data_again", {"FAILED splits", "epoch 0 of split `train` is another when it is asked for again"}},
+	{"faulty/faulty_data_again",
+	 {"FAILED splits", "epoch 0 of split `train` is another when it is asked for again"}},
 	{"faulty/faulty_data_epoch", {"FAILED splits", "split `train` differs from epoch to epoch"}},
 	{"faulty/faulty_data_length", {"FAILED splits", "has 2 tokens an example, but needs tells a context of 1"}},
 	{"faulty/faulty_data_count", {"FAILED splits", "has 6 examples, but the split tells 7"}},
@@ -112,12 +135,20 @@ static const struct fault {
 	{"faulty/faulty_data_overlap", {"FAILED overlap", "what is held out must not be trained on"}},
 };
 
+static const char *example_folder(const char *name)
+{
+	static char path[4096];
+	snprintf(path, sizeof path, "%s/plugins/examples/%s", getenv("PATCHBAY_SOURCE"), name);
+	return path;
+}
+
 START_TEST(faulty_plugins)
 {
 	const struct fault *fault = &faults[_i];
 	char file[128];
 	snprintf(file, sizeof file, "tests/plugins/%s.so", fault->file);
-	struct outcome o = RUN("plugin", "check", built(file), "--time-limit", "0.3");
+	struct outcome o =
+		RUN("plugin", "check", built(file), "--time-limit", "0.3", "--dir", example_folder("steering"));
 	const char *text = joined(o.out);
 	ck_assert_msg(o.code == 1, "%s: exit code %d\n%s%s", file, o.code, o.out, o.err);
 	for (int i = 0; i < MOST_PARTS && fault->parts[i]; i++)
@@ -160,7 +191,8 @@ static const struct good {
 	{"plugins/metric_logit_difference.so", "{}", ""},
 	{"plugins/dataset_mod_arith.so", "{}", ""},
 	{"plugins/dataset_oocl.so", "{}", ""},
-	{"plugins/dataset_tokens.so", "pairs: [{clean: [1, 2, 0], corrupted: [3, 4, 0], answer: 1, distractor: 3}]", ""},
+	{"plugins/dataset_tokens.so", "pairs: [{clean: [1, 2, 0], corrupted: [3, 4, 0], answer: 1, distractor: 3}]",
+	 ""},
 	{"plugins/template/setter_placeholder.so", "{}", ""},
 	{"plugins/template/metric_placeholder.so", "{}", ""},
 	{"plugins/template/dataset_placeholder.so", "{}", ""},
@@ -174,13 +206,26 @@ static const struct good {
 
 START_TEST(good_plugins)
 {
-	char folder[4096];
-	snprintf(folder, sizeof folder, "%s/plugins/examples/%s", getenv("PATCHBAY_SOURCE"), good[_i].example);
-	struct outcome o =
-		RUN("plugin", "check", built(good[_i].file), "--params", good[_i].params, "--dir", folder);
+	const char *folder = example_folder(good[_i].example);
+	struct outcome o = RUN("plugin", "check", built(good[_i].file), "--params", good[_i].params, "--dir", folder);
 	ck_assert_msg(o.code == 0, "%s\n%s%s", good[_i].file, o.out, o.err);
 	check_says(o.out, " 0 failed, ");
 	ck_assert_str_eq(o.err, "");
+}
+END_TEST
+
+/* What may be meant is told, and no failure. */
+START_TEST(notes)
+{
+	struct outcome o = RUN("plugin", "check", built("tests/plugins/faulty/faulty_adds.so"));
+	ck_assert_int_eq(o.code, 0);
+	check_says(joined(o.out), "note identity a patch from the activation itself changes nothing hook_embed, ");
+	o = RUN("plugin", "check", built("tests/plugins/faulty/faulty_data_same.so"));
+	ck_assert_int_eq(o.code, 0);
+	check_says(joined(o.out), "it draws random numbers, but gives the same data with another seed");
+	o = RUN("plugin", "check", built("plugins/dataset_oocl.so"));
+	check_says(joined(o.out),
+		   "prompts of split `arithmetic_validation` are in `arithmetic_pretrain_validation`, too");
 }
 END_TEST
 
@@ -215,7 +260,8 @@ END_TEST
 START_TEST(in_process)
 {
 #if !defined(__SANITIZE_ADDRESS__)
-	struct outcome o = RUN("plugin", "check", built("tests/plugins/faulty/faulty_crash_apply.so"), "--in-process");
+	struct outcome o =
+		RUN("plugin", "check", built("tests/plugins/faulty/faulty_crash_apply.so"), "--in-process");
 	ck_assert_int_gt(o.code, 128);
 #endif
 }
@@ -256,6 +302,7 @@ int main(void)
 	tcase_add_loop_test(t, faulty_plugins, 0, (int)PB_COUNT(faults));
 	tcase_add_test(t, leaks_of_malloc);
 	tcase_add_loop_test(t, good_plugins, 0, (int)PB_COUNT(good));
+	tcase_add_test(t, notes);
 	tcase_add_test(t, options);
 	tcase_add_test(t, in_process);
 	tcase_add_test(t, wrong_usage);

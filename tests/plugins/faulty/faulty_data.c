@@ -5,17 +5,18 @@
 
 enum mistake {
 	NONE,
-	COUNTS_INSTANCES,  /* the second one has other data */
-	COUNTS_CALLS,      /* and the examples show it */
-	HIDES_FRESHNESS,   /* other examples in epoch 1 */
-	NEEDS_TOO_LITTLE,  /* context */
-	MISCOUNTS,         /* a split's examples */
+	COUNTS_INSTANCES, /* the second one has other data */
+	COUNTS_CALLS,     /* and the examples show it */
+	HIDES_FRESHNESS,  /* other examples in epoch 1 */
+	NEEDS_TOO_LITTLE, /* context */
+	MISCOUNTS,        /* a split's examples */
 	INVENTS_TOKENS,
 	OVERRUNS_TEXT,
-	FORGETS_END,       /* of a text that just fits */
+	FORGETS_END, /* of a text that just fits */
 	NAMES_TWICE,
 	HOLDS_NOTHING_OUT, /* the validation prompts are trained on */
 	PROBES_IN_ORDER,   /* a probe depends on the one before */
+	IGNORES_SEED,      /* it draws by another: a note */
 };
 
 enum { N = 6, N_POS = 2, VOCAB = 12, N_UNITS = 3, TRAIN = 0, VALIDATION = 1 };
@@ -38,6 +39,8 @@ static int create(const struct pb_host *host, const void *parsed, void **ret_sel
 	for (int32_t i = 0; i < N; i++)
 		d->scored[i] = (struct pb_scored){.example = i, .pos = 1, .answer = i, .distractor = -1};
 	d->calls = MISTAKE == COUNTS_INSTANCES ? instances++ : 0;
+	if (MISTAKE == IGNORES_SEED)
+		d->calls = (int32_t)(host->random(host, 1, 2, 3) % N);
 	*ret_self = d;
 	return 0;
 }
@@ -127,8 +130,10 @@ static int probe(void *self, int64_t i, struct pb_probe *ret_probe)
 	};
 	d->corrupted = d->clean;
 	d->corrupted.tokens = d->probe_tokens[1];
-	*ret_probe = (struct pb_probe){
-		.struct_size = sizeof *ret_probe, .clean = &d->clean, .corrupted = &d->corrupted, .questions = &d->clean};
+	*ret_probe = (struct pb_probe){.struct_size = sizeof *ret_probe,
+				       .clean = &d->clean,
+				       .corrupted = &d->corrupted,
+				       .questions = &d->clean};
 	return 0;
 }
 
