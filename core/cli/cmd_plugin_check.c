@@ -132,8 +132,8 @@ static int check_dims(const struct pb_check_options *o)
 	if (d_model % n_heads == 0 && d_model <= 4096)
 		return 0;
 	fprintf(stderr,
-		"patchbay plugin check: --d-model must be a multiple of --n-heads, 4096 at most, and not %lld and "
-		"%lld\n",
+		"patchbay plugin check: --d-model must be a multiple of --n-heads, 4096 at most, "
+		"and not %lld and %lld\n",
 		(long long)d_model, (long long)n_heads);
 	return 2;
 }

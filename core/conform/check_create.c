@@ -318,8 +318,7 @@ int pb_check_cycles(struct pb_checkup *c)
 	if (!rc && after >= before + CYCLES * 8)
 		rc = pb_fail(PB_E_PLUGIN,
 			     "%s: every create and destroy leaves %zu bytes of memory behind that the plugin got by "
-			     "malloc or "
-			     "the like",
+			     "malloc or the like",
 			     c->loaded->plugin->name, (after - before) / CYCLES);
 	return rc;
 }

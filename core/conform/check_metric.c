@@ -162,8 +162,7 @@ static int try_rows(struct pb_checkup *c, struct pb_scores *scores)
 		if (!rc && fabs(alone - all) > 1e-12 * (1 + fabs(all)))
 			rc = pb_fail(PB_E_PLUGIN,
 				     "row %d has the score %.9g among %d rows, but %.9g alone: a row's score may "
-				     "depend on "
-				     "nothing else",
+				     "depend on nothing else",
 				     row, all, PB_SCORES_ROWS, alone);
 	}
 	return rc;

@@ -8,7 +8,7 @@
 #include "conform/trial.h"
 #include "conform/window.h"
 
-enum { MOST_REGION = 1 << 16 };
+enum { MOST_REGION = 1 << 18 }; /* elements: of the largest region with d_model 4096 */
 
 static const struct pb_setter_ops *ops_of(const struct pb_checkup *c)
 {
@@ -160,8 +160,7 @@ static int try_identity(struct pb_checkup *c, struct pb_case *one)
 		pb_window_index_text(&old, i, index, sizeof index);
 		rc = pb_fail(PB_E_PLUGIN,
 			     "a patch of the region by itself (source equal to target) changes `target` element %s "
-			     "from %.9g "
-			     "to %.9g",
+			     "from %.9g to %.9g",
 			     index, a, b);
 		if (ops_of(c)->effect == PB_EFFECT_REPLACE || ops_of(c)->effect == PB_EFFECT_REPLACE_WHOLE)
 			return rc;
@@ -222,8 +221,7 @@ static int try_examples(struct pb_checkup *c, struct pb_case *one)
 		pb_window_index_text(&one->target, i, index, sizeof index);
 		rc = pb_fail(PB_E_PLUGIN,
 			     "with the examples in another order, `target` element %s becomes %.9g, but the same "
-			     "example gave "
-			     "%.9g before: what an example becomes depends on its place in the batch",
+			     "example gave %.9g before: what an example becomes depends on its place in the batch",
 			     index, b, a);
 	}
 	return rc;
