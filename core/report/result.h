@@ -197,6 +197,25 @@ struct pb_result_drill {
 	double seconds;
 };
 
+/* Attention of every head for both examples of a probe. */
+struct pb_result_pattern {
+	const char *unit, *weights; /* weights NULL: under one set only */
+	size_t n_layers, n_heads, n_pos;
+	const char *const *clean_tokens, *const *corrupted_tokens; /* [n_pos] */
+	const double *clean, *corrupted; /* [n_layers, n_heads, n_pos, n_pos]: query, key */
+};
+
+/* How far the two updates of a probe move each parameter. */
+struct pb_result_update {
+	const char *unit, *weights; /* weights NULL: under one set only */
+	size_t n_params;
+	const char *const *params;
+	const int64_t *elements;
+	const double *weight;            /* [n_params], as all below: the parameter's L2 norm */
+	const double *clean, *corrupted; /* norm of its change */
+	const double *difference;        /* norm of the clean change minus the corrupted one */
+};
+
 struct pb_result_run {
 	const char *name, *question;
 	const char *version, *date; /* ISO 8601 */
@@ -217,6 +236,10 @@ struct pb_result_run {
 	const struct pb_result_sweep *sweeps;
 	size_t n_drills;
 	const struct pb_result_drill *drills; /* of each share, under each set of weights */
+	size_t n_patterns;
+	const struct pb_result_pattern *patterns;
+	size_t n_updates;
+	const struct pb_result_update *updates;
 	size_t n_notes;
 	const char *const *notes; /* of the run as a whole */
 	double seconds;

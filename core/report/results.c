@@ -221,6 +221,8 @@ void pb_table_add_run(struct pb_json *json, const char *key, const struct pb_res
 	pb_json_close(json, ']');
 	if (run->n_drills)
 		pb_table_add_drills(json, "drilldown", run);
+	if (extent == PB_TABLE_PAGE)
+		pb_table_add_inside(json, run);
 	pb_json_open(json, "stages", '[');
 	for (size_t i = 0; i < run->n_stages; i++)
 		add_stage(json, &run->stages[i], extent == PB_TABLE_ALL ? SIZE_MAX : MAX_POINTS);

@@ -43,6 +43,8 @@ const char *const *pb_members_columns(const struct pb_result_sweep *sweep);
 void pb_table_add_drills(struct pb_json *json, const char *key, const struct pb_result_run *run);
 void pb_table_add_strings(struct pb_json *json, const char *key, const char *const *strings, size_t count);
 void pb_similarity_add(struct pb_json *json, const char *key, const struct pb_result_similarity *similarity);
+/* inside.c: run.patterns and run.updates, where there are any. */
+void pb_table_add_inside(struct pb_json *json, const struct pb_result_run *run);
 int pb_table_write_npz(const char *dir, const struct pb_result_sweep *sweep);
 
 #endif

@@ -6,20 +6,6 @@ function makeHeader() {
 		run.question ? el("p", { class: "question" }, run.question) : null);
 }
 
-/* What must be known before any number is read. */
-function makeNotes() {
-	const notes = run.notes.map((note) => [null, note]);
-	run.sweeps.forEach((sweep, i) => sweep.notes.filter((note) => !run.notes.some((other) => other.includes(note)))
-		.forEach((note) => notes.push([[sweep.name, i], note])));
-	if (!notes.length)
-		return null;
-	const few = 6, items = notes.map(([sweep, note]) => el("li", { class: "note" },
-		sweep ? [el("a", { href: "#sweep-" + sweep[1] }, sweep[0]), ": "] : el("b", null, "Note. "), note));
-	const rest = items.splice(few);
-	return el("div", null, el("ul", { class: "notes", "aria-label": "audit" }, items),
-		rest.length ? el("details", null, el("summary", null, plural(rest.length, "more note")), el("ul", { class: "notes" }, rest)) : null);
-}
-
 /* Each sweep in one line, with its strongest cell. */
 function makeOverview() {
 	const rows = run.sweeps.map((sweep, i) => {
@@ -87,13 +73,26 @@ function makeDetails() {
 	].filter(Boolean));
 }
 
-document.getElementById("page").append(...[
-	makeHeader(), makeNotes(), makeOverview(), run.probe ? makeProbe(run.probe) : makeProbes(run.probes),
-	makeSection("Sweeps", run.sweeps.length ? [el("div", { class: "figures" }, run.sweeps.map(makeSweep))] : []), run.similarity ? makeSection("Similarity of gradients", [makeSimilarity(run.similarity)]) : null,
+/* The parts of the page that this run has, as links. */
+function makeContents(sections) {
+	const named = sections.filter((section) => section.querySelector("h2"));
+	named.forEach((section, i) => (section.id = section.id || "part-" + i));
+	return named.length > 2 ? el("nav", { "aria-label": "parts of this report" }, named.map((section) => el("a", { href: "#" + section.id }, section.querySelector("h2").textContent))) : null;
+}
+
+const sections = [
+	run.probe ? makeProbe(run.probe) : makeProbes(run.probes),
+	makeSection("Sweeps", run.sweeps.length ? [el("div", { class: "figures" }, run.sweeps.map(makeSweep))] : []),
+	run.patterns && run.patterns.length ? makePatterns(run.patterns) : null,
+	run.updates && run.updates.length ? makeUpdates(run.updates) : null,
+	run.similarity ? makeSection("Similarity of gradients", [makeSimilarity(run.similarity)]) : null,
 	makeSection("Drill-down", (run.drilldown || []).map(makeDrill)),
-	run.parts ? makeSection("First-order estimate", [makeParts(run.parts)]) : null, makeSection("Training", run.stages.map(makeStage)),
+	run.parts ? makeSection("First-order estimate", [makeParts(run.parts)]) : null,
+	makeSection("Training", run.stages.length ? makeTraining(run.stages).flat().filter(Boolean) : []),
 	makeSection("Units", run.units.map(makeUnits)), makeDetails(),
-].filter(Boolean));
+].filter(Boolean);
+
+document.getElementById("page").append(...[makeHeader(), makeNotes(), makeOverview(), makeContents(sections), ...sections].filter(Boolean));
 
 /* On paper everything is open. */
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((details) => (details.open = true)));

@@ -1,0 +1,57 @@
+/* legend.js: the ramp of a figure's colours, with the score's 0 and 1, and the control that moves its centre. */
+
+function makeRamp(sweep, scale) {
+	const upward = sweep.spread === "width", low = upward ? 0 : scale.neutral - scale.half, high = scale.neutral + scale.half;
+	const colors = upward ? data.colors.slice((data.colors.length - 1) / 2) : data.colors;
+	const stops = colors.map((rgb, i) => css(rgb) + " " + 100 * i / (colors.length - 1) + "%");
+	const ticks = el("div", { class: "ticks" }), taken = [], marks = new Map(marksOf(sweep));
+	const add = (value, name, cls) => {
+		const at = 100 * (value - low) / (high - low);
+		if (at < 0 || at > 100 || taken.some((other) => Math.abs(other - at) < (name ? 14 : 10)))
+			return;
+		taken.push(at);
+		const edge = at < 6 ? "first" : at > 94 ? "last" : "";
+		ticks.append(el("span", { class: (cls || edge) + (marks.has(value) ? " mark" : ""), style: { left: at + "%" } }, sayCell(scale, value),
+			name ? el("br") : null, name));
+	};
+	const middle = scale.neutral === neutralOf(sweep) ? "no change" : "centre";
+	if (!upward)
+		add(scale.neutral, marks.has(scale.neutral) ? `${marks.get(scale.neutral)}, ${middle}` : middle);
+	for (const [value, name] of marks)
+		add(value, name);
+	add(low, null, "first");
+	add(high, null, "last");
+	return el("div", { class: "legend", "aria-hidden": "true" },
+		el("div", { class: "ramp", style: { background: `linear-gradient(to right, ${stops.join(", ")})` } }), ticks, makeBeyond(sweep, low, high));
+}
+
+/* An end of the score that lies outside the colours. */
+function makeBeyond(sweep, low, high) {
+	const out = marksOf(sweep).filter(([value]) => value < low || value > high)
+		.map(([value, name]) => (value < low ? `\u25c2 ${value}, ${name}` : `${value}, ${name} \u25b8`));
+	return out.length ? el("p", { class: "beyond" }, "off the scale: " + out.join("; ")) : null;
+}
+
+function makeLegend(view) {
+	const idle = view.scale.values.some((value, cell) => isIdle(view.sweep, cell, value));
+	return [view.scale.flat ? null : makeRamp(view.sweep, view.scale),
+		idle ? el("p", { class: "key" }, el("i", { class: "idle" }), " the patch changed nothing in this cell") : null];
+}
+
+/* A number box and a button back to where nothing happens. */
+function makeCentre(view) {
+	const given = neutralOf(view.sweep), box = el("input", { type: "number", step: "any", value: given, "aria-label": "centre of the colours of " + view.sweep.name });
+	const back = el("button", { type: "button", hidden: "", onclick: () => {
+		box.value = neutralOf(view.sweep);
+		turn();
+		box.focus();
+	} }, "reset");
+	const turn = () => {
+		const centre = box.value === "" ? NaN : Number(box.value), own = neutralOf(view.sweep);
+		view.centre = centre === own ? NaN : centre;
+		back.hidden = !Number.isFinite(view.centre);
+		drawView(view);
+	};
+	box.addEventListener("input", turn);
+	return el("span", { class: "centre" }, el("label", null, "white at ", box), " ", back);
+}
