@@ -118,7 +118,7 @@ function makeTable(view, at) {
 		const cells = across.map((c) => cellOf(sweep, at.map((i, a) => (a === rows ? r : a === columns ? c : i))));
 		return el("tr", null, rows >= 0 ? makeRowHead(view, at, r, k + ",-1") : null, cells.map((cell, c) => makeCell(view, cell, k, c)), bars ? bars(cells[0]) : null);
 	});
-	const cls = "map" + (view.numbers ? "" : " dense") + (across.length > 12 ? " small" : "");
+	const cls = "map" + (view.numbers ? (across.length > 12 ? " small" : "") : " dense");
 	const tell = (cell, td) => showTip(td.getBoundingClientRect(), placeName(sweep, cell) || sweep.name, tipRows(sweep, cell), cellNotes(sweep, cell));
 	return wireTable(el("table", { class: cls, role: "grid", "aria-label": [sweep.name, sayPlace(sweep, at, restOf(view))].filter(Boolean).join(", ") },
 		makeTableHead(view, at, across), el("tbody", null, body)), tell, (cell) => togglePin(view, cell));

@@ -8,28 +8,28 @@ function makeRamp(sweep, scale) {
 	const add = (value, name, cls) => {
 		const at = 100 * (value - low) / (high - low);
 		if (at < 0 || at > 100 || taken.some((other) => Math.abs(other - at) < (name ? 14 : 10)))
-			return;
+			return false;
 		taken.push(at);
 		const edge = at < 6 ? "first" : at > 94 ? "last" : "";
 		ticks.append(el("span", { class: (cls || edge) + (marks.has(value) ? " mark" : ""), style: { left: at + "%" } }, sayCell(scale, value),
 			name ? el("br") : null, name));
+		return true;
 	};
 	const middle = scale.neutral === neutralOf(sweep) ? "no change" : "centre";
 	if (!upward)
 		add(scale.neutral, marks.has(scale.neutral) ? `${marks.get(scale.neutral)}, ${middle}` : middle);
-	for (const [value, name] of marks)
-		add(value, name);
+	const unnamed = [...marks].filter(([value, name]) => value !== scale.neutral && !add(value, name));
 	add(low, null, "first");
 	add(high, null, "last");
 	return el("div", { class: "legend", "aria-hidden": "true" },
-		el("div", { class: "ramp", style: { background: `linear-gradient(to right, ${stops.join(", ")})` } }), ticks, makeBeyond(sweep, low, high));
+		el("div", { class: "ramp", style: { background: `linear-gradient(to right, ${stops.join(", ")})` } }), ticks, makeBeyond(unnamed, low, high));
 }
 
-/* An end of the score that lies outside the colours. */
-function makeBeyond(sweep, low, high) {
-	const out = marksOf(sweep).filter(([value]) => value < low || value > high)
-		.map(([value, name]) => (value < low ? `\u25c2 ${value}, ${name}` : `${value}, ${name} \u25b8`));
-	return out.length ? el("p", { class: "beyond" }, "off the scale: " + out.join("; ")) : null;
+/* An end of the score that lies outside the colours, or too near to a mark to be written there. */
+function makeBeyond(unnamed, low, high) {
+	const texts = unnamed.map(([value, name]) => (value < low ? `off the scale: \u25c2 ${value}, ${name}` : value > high
+		? `off the scale: ${value}, ${name} \u25b8` : `too near to another mark: ${value}, ${name}`));
+	return texts.length ? el("p", { class: "beyond" }, texts.join("; ")) : null;
 }
 
 function makeLegend(view) {

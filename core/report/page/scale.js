@@ -65,9 +65,14 @@ function sizeOf(sweep, axis) {
 	return axis < 0 ? 1 : sweep.axes[axis].labels.length;
 }
 
+/* A label that is written from right to left must not turn the sentence around it. */
+function isolate(label) {
+	return /[\u0590-\u08ff\ufb1d-\ufefc]/.test(label) ? "\u2068" + label + "\u2069" : label;
+}
+
 /* "layer 3, pos alias(71) (1)": where a place is on the given axes. */
 function sayPlace(sweep, index, axes) {
-	return axes.map((a) => sweep.axes[a].name + " " + sweep.axes[a].labels[index[a]]).join(", ");
+	return axes.map((a) => isolate(sweep.axes[a].name) + " " + isolate(sweep.axes[a].labels[index[a]])).join(", ");
 }
 
 function placeName(sweep, cell) {
