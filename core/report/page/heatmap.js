@@ -99,7 +99,7 @@ function makeTableHead(view, at, columns) {
 	const sorted = (which) => (sweep.axes.length === 1 && isSortedBy(view, which, -1, at) ? "descending" : null);
 	const corner = rows >= 0 ? el("th", { class: "axis corner", scope: "col", "aria-sort": sorted("rowsBy") }, axisName(view, rows, "rowsBy", at)) : null;
 	if (view.columns < 0)
-		return el("thead", null, corner ? el("tr", null, corner) : null);
+		return el("thead", null, corner ? el("tr", null, corner, el("td", { "aria-hidden": "true", style: { background: "none" } }), makeBarMarks(view)) : null);
 	return el("thead", null, el("tr", null, corner ? el("td", blank) : null,
 		el("th", { class: "axis", colspan: columns.length, scope: "colgroup", "aria-sort": sorted("columnsBy") }, axisName(view, view.columns, "columnsBy", at))),
 	el("tr", null, corner, viewColumnHeads(view, at, columns)));

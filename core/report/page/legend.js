@@ -6,8 +6,8 @@ function makeRamp(sweep, scale) {
 	const stops = colors.map((rgb, i) => css(rgb) + " " + 100 * i / (colors.length - 1) + "%");
 	const ticks = el("div", { class: "ticks" }), taken = [], marks = new Map(marksOf(sweep));
 	const add = (value, name, cls) => {
-		const at = 100 * (value - low) / (high - low);
-		if (at < 0 || at > 100 || taken.some((other) => Math.abs(other - at) < (name ? 14 : 10)))
+		const exact = 100 * (value - low) / (high - low), at = Math.max(0, Math.min(100, exact));
+		if (Math.abs(exact - at) > 0.5 || taken.some((other) => Math.abs(other - at) < (name ? 14 : 10)))
 			return false;
 		taken.push(at);
 		const edge = at < 6 ? "first" : at > 94 ? "last" : "";

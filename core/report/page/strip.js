@@ -30,6 +30,13 @@ function makeBar(scale, value, range, marks, interval) {
 	return el("td", { class: "barred", "aria-hidden": "true" }, bar);
 }
 
+/* What the lines through the bars are. */
+function makeBarMarks(view) {
+	const [low, high] = rangeOf(view), named = marksOf(view.sweep);
+	return el("td", { class: "barred", "aria-hidden": "true" }, el("span", { class: "bar marks" }, named.map(([value, name]) =>
+		el("span", { style: { left: 100 * (value - low) / (high - low || 1) + "%" } }, value + " " + name))));
+}
+
 /* For the bars of one figure: cell -> bar. */
 function barsOf(view) {
 	const marks = marksOf(view.sweep).map(([value]) => value), range = rangeOf(view);

@@ -51,7 +51,7 @@ function makeSweep(sweep, i) {
 	const picture = sweep.over ? makeMembers(view) : makePicture(view), guess = sweep.estimate && !sweep.estimate.only ? makeEstimate(view) : null;
 	return el("figure", { id: "sweep-" + i, class: isWide(sweep) ? "wide" : null }, el("h3", null, sweep.name),
 		el("p", { class: "about" }, describe(sweep), " " + cells + (time ? " in " + time : "") + "."),
-		sweep.notes.map((note) => el("p", { class: "note" }, note)),
+		sweep.notes.map((note) => el("p", { class: "note" }, withCode(note))),
 		guess && !sweep.over ? el("div", { class: "beside" }, el("div", { class: "mapped" }, picture), guess) : picture,
 		el("figcaption", null, caption(sweep) + farthest(sweep, scaleOf(sweep)) + (sweep.estimate && sweep.estimate.only ? " " + sayEnds(sweep) : "")),
 		sweep.over ? guess : null);
