@@ -1,4 +1,6 @@
 /* inside.c: what the page shows of the model itself: attention patterns, and the sizes of the two updates. */
+#include <math.h>
+
 #include "report/table.h"
 
 static void add_reals(struct pb_json *json, const char *key, const double *values, size_t n)
@@ -6,6 +8,15 @@ static void add_reals(struct pb_json *json, const char *key, const double *value
 	pb_json_open_row(json, key);
 	for (size_t i = 0; i < n; i++)
 		pb_json_real(json, NULL, values[i]);
+	pb_json_close_row(json);
+}
+
+/* Five decimals are more than a colour shows, and keep the page of a large model small. */
+static void add_weights(struct pb_json *json, const char *key, const double *values, size_t n)
+{
+	pb_json_open_row(json, key);
+	for (size_t i = 0; i < n; i++)
+		pb_json_real(json, NULL, round(values[i] * 1e5) / 1e5);
 	pb_json_close_row(json);
 }
 
@@ -19,8 +30,8 @@ static void add_pattern(struct pb_json *json, const struct pb_result_pattern *p)
 	pb_json_int(json, "n_heads", (int64_t)p->n_heads);
 	pb_table_add_strings(json, "clean_tokens", p->clean_tokens, p->n_pos);
 	pb_table_add_strings(json, "corrupted_tokens", p->corrupted_tokens, p->n_pos);
-	add_reals(json, "clean", p->clean, n);
-	add_reals(json, "corrupted", p->corrupted, n);
+	add_weights(json, "clean", p->clean, n);
+	add_weights(json, "corrupted", p->corrupted, n);
 	pb_json_close(json, '}');
 }
 

@@ -31,8 +31,11 @@ static void add_names(struct pb_arena *arena, struct pb_result_sweep *sweep)
 {
 	static const char *const awkward[] = {
 		"blocks.0.attn.hook_result.blocks.0.attn.hook_result.blocks.0.attn.hook_result.of.everything",
-		"\xe5\xb1\xa4\xe3\x81\xae\xe5\x90\x8d\xe5\x89\x8d", "\xd0\xa3\xd1\x80\xd0\xbe\xd0\xb2\xd0\xb5\xd0\xbd\xd1\x8c",
-		"</script><b>bold</b>", "\xd8\xb7\xd8\xa8\xd9\x82\xd8\xa9", "a name with a good many words in it, which must break somewhere"};
+		"\xe5\xb1\xa4\xe3\x81\xae\xe5\x90\x8d\xe5\x89\x8d",
+		"\xd0\xa3\xd1\x80\xd0\xbe\xd0\xb2\xd0\xb5\xd0\xbd\xd1\x8c",
+		"</script><b>bold</b>",
+		"\xd8\xb7\xd8\xa8\xd9\x82\xd8\xa9",
+		"a name with a good many words in it, which must break somewhere"};
 	struct pb_result_axis *axes = need(pb_arena_array(arena, 2, sizeof *axes));
 	axes[0] = (struct pb_result_axis){"\xe7\xb5\x84", 6, awkward};
 	axes[1] = sweep->axes[1];

@@ -34,7 +34,8 @@ function makeDrillSteps(drill) {
 }
 
 function drillRows(drill) {
-	return [["level", "set", "score", "parameters", "cells"], ...drill.steps.map((step) => [step.level, step.set, step.score, step.parameters, step.cells])];
+	return [["level", "set", "score", "parameters", "cells"],
+		...drill.steps.map((step) => [step.level, step.set, step.score, step.parameters, step.cells])];
 }
 
 function makeDrillParts(drill) {

@@ -59,7 +59,8 @@ function makeParts(parts) {
 	const rows = meanParts(parts), units = new Set(parts.map((part) => part.unit)).size;
 	const finite = rows.flatMap((row) => [row.clean, row.corrupted]).filter(Number.isFinite), range = [Math.min(0, ...finite), Math.max(0, ...finite)];
 	const bar = (value) => makeBar({ neutral: 0 }, value, range, [0]);
-	const strongest = rows.filter((row) => Number.isFinite(row.clean - row.corrupted)).sort((a, b) => Math.abs(b.clean - b.corrupted) - Math.abs(a.clean - a.corrupted)).slice(0, 3);
+	const apart = (row) => Math.abs(row.clean - row.corrupted);
+	const strongest = rows.filter((row) => Number.isFinite(apart(row))).sort((a, b) => apart(b) - apart(a)).slice(0, 3);
 	const cell = (value) => el("td", { style: { background: "none", color: "inherit", textAlign: "right" } }, say(value, 3));
 	const body = rows.map((row) => el("tr", null, el("th", { scope: "row", class: "line" }, row.name), cell(row.clean), bar(row.clean),
 		cell(row.corrupted), bar(row.corrupted)));
@@ -85,7 +86,8 @@ function cosineTable(similarity, values) {
 		[Math.floor(cell / n), cell % n].map((i) => [labels[i], similarity.examples[i].text]));
 	return wireTable(el("table", { class: "map", role: "grid", "aria-label": "cosines of gradients" },
 		el("thead", null, el("tr", null, el("td", { "aria-hidden": "true", style: { background: "none" } }), columnHeads({ labels }, false))),
-		el("tbody", null, labels.map((label, a) => el("tr", null, el("th", { scope: "row", class: "line" }, label), labels.map((_, b) => cell(a, b)))))), tell);
+		el("tbody", null, labels.map((label, a) => el("tr", null, el("th", { scope: "row", class: "line" }, label), labels.map((_, b) => cell(a, b)))))),
+			tell);
 }
 
 function cosineRows(similarity, tables) {

@@ -123,6 +123,7 @@ function drawControls(view) {
 function makePicture(view) {
 	drawControls(view);
 	drawView(view);
-	const copy = view.sweep.spread === "width" ? null : el("div", { class: "tools" }, makeCentre(view), makeSwap(view), makeCopy(() => sweepRows(view.sweep), view.sweep.name));
+	const copy = view.sweep.spread === "width" ? null : el("div", { class: "tools" }, makeCentre(view), makeSwap(view),
+		makeCopy(() => sweepRows(view.sweep), view.sweep.name));
 	return [view.controls, view.map, view.legend, copy, view.pinned];
 }

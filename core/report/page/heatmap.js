@@ -50,9 +50,11 @@ function makeColored(rgb, text, attributes, cls) {
 }
 
 function makeCell(view, cell, row, column) {
-	const { sweep, scale } = view, value = scale.values[cell], title = placeName(sweep, cell), text = sayCell(scale, value), idle = isIdle(sweep, cell, value);
+	const { sweep, scale } = view, value = scale.values[cell], title = placeName(sweep, cell), text = sayCell(scale, value),
+		idle = isIdle(sweep, cell, value);
 	const name = (title ? title + ": " : "") + scale.name + " " + text + (idle ? ", the patch changed nothing" : "");
-	return makeColored(Number.isNaN(value) ? null : colorAt(scale.place(value)), view.numbers ? text : null, { "data-cell": cell, "data-at": row + "," + column,
+	return makeColored(Number.isNaN(value) ? null : colorAt(scale.place(value)), view.numbers ? text : null,
+		{ "data-cell": cell, "data-at": row + "," + column,
 		"data-key": "cell " + cell, tabindex: row || column ? "-1" : "0", "aria-label": name, "aria-selected": "false" }, idle ? "idle" : null);
 }
 
@@ -79,10 +81,10 @@ function columnHeads(axis, tight) {
 	return axis.labels.map((label) => makeColumnHead(label, layout));
 }
 
-/* Where cells are narrow, all heads are turned and only some of them are written out. */
+/* Where cells are narrow, all heads are turned. */
 function viewColumnHeads(view, at, order) {
-	const axis = view.sweep.axes[view.columns], layout = view.numbers ? columnLayout(axis.labels, view.sweep.axes.length > 2) : { turned: true, room: "0" };
-	const sorts = view.rows >= 0;
+	const axis = view.sweep.axes[view.columns], sorts = view.rows >= 0;
+	const layout = view.numbers ? columnLayout(axis.labels, view.sweep.axes.length > 2) : { turned: true, room: "0" };
 	return order.map((c, k) => makeColumnHead(axis.labels[c], layout,
 		sorts ? makeSortButton(view, "rowsBy", c, at, axis.labels[c], "-1," + k) : null,
 		{ "aria-sort": sorts && isSortedBy(view, "rowsBy", c, at) ? "descending" : null }));
@@ -97,26 +99,32 @@ function axisName(view, axis, which, at) {
 function makeTableHead(view, at, columns) {
 	const { sweep, rows } = view, blank = { "aria-hidden": "true", style: { background: "none", height: 0 } };
 	const sorted = (which) => (sweep.axes.length === 1 && isSortedBy(view, which, -1, at) ? "descending" : null);
-	const corner = rows >= 0 ? el("th", { class: "axis corner", scope: "col", "aria-sort": sorted("rowsBy") }, axisName(view, rows, "rowsBy", at)) : null;
+	const corner = rows >= 0 ? el("th", { class: "axis corner", scope: "col", "aria-sort": sorted("rowsBy") },
+		axisName(view, rows, "rowsBy", at)) : null;
 	if (view.columns < 0)
-		return el("thead", null, corner ? el("tr", null, corner, el("td", { "aria-hidden": "true", style: { background: "none" } }), makeBarMarks(view)) : null);
+		return el("thead", null, corner ? el("tr", null, corner, el("td", { "aria-hidden": "true", style: { background: "none" } }),
+			makeBarMarks(view)) : null);
 	return el("thead", null, el("tr", null, corner ? el("td", blank) : null,
-		el("th", { class: "axis", colspan: columns.length, scope: "colgroup", "aria-sort": sorted("columnsBy") }, axisName(view, view.columns, "columnsBy", at))),
+		el("th", { class: "axis", colspan: columns.length, scope: "colgroup", "aria-sort": sorted("columnsBy") },
+			axisName(view, view.columns, "columnsBy", at))),
 	el("tr", null, corner, viewColumnHeads(view, at, columns)));
 }
 
 function makeRowHead(view, at, r, place) {
 	const label = view.sweep.axes[view.rows].labels[r], sorts = view.columns >= 0;
-	return el("th", { scope: "row", class: label.length <= 30 ? "line" : null, "aria-sort": sorts && isSortedBy(view, "columnsBy", r, at) ? "descending" : null },
+	return el("th", { scope: "row", class: label.length <= 30 ? "line" : null,
+		"aria-sort": sorts && isSortedBy(view, "columnsBy", r, at) ? "descending" : null },
 		sorts ? makeSortButton(view, "columnsBy", r, at, label, place) : label);
 }
 
 /* The table at one place on the axes that are neither rows nor columns. */
 function makeTable(view, at) {
-	const { sweep, rows, columns } = view, across = orderAlong(view, columns, rows, view.columnsBy), bars = columns < 0 && rows >= 0 ? barsOf(view) : null;
+	const { sweep, rows, columns } = view, across = orderAlong(view, columns, rows, view.columnsBy),
+		bars = columns < 0 && rows >= 0 ? barsOf(view) : null;
 	const body = orderAlong(view, rows, columns, view.rowsBy).map((r, k) => {
 		const cells = across.map((c) => cellOf(sweep, at.map((i, a) => (a === rows ? r : a === columns ? c : i))));
-		return el("tr", null, rows >= 0 ? makeRowHead(view, at, r, k + ",-1") : null, cells.map((cell, c) => makeCell(view, cell, k, c)), bars ? bars(cells[0]) : null);
+		return el("tr", null, rows >= 0 ? makeRowHead(view, at, r, k + ",-1") : null, cells.map((cell, c) => makeCell(view, cell, k, c)),
+			bars ? bars(cells[0]) : null);
 	});
 	const cls = "map" + (view.numbers ? (across.length > 12 ? " small" : "") : " dense");
 	const tell = (cell, td) => showTip(td.getBoundingClientRect(), placeName(sweep, cell) || sweep.name, tipRows(sweep, cell), cellNotes(sweep, cell));

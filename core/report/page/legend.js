@@ -40,7 +40,7 @@ function makeLegend(view) {
 
 /* A number box and a button back to where nothing happens. */
 function makeCentre(view) {
-	const given = neutralOf(view.sweep), box = el("input", { type: "number", step: "any", value: given, "aria-label": "centre of the colours of " + view.sweep.name });
+	const box = el("input", { type: "number", step: "any", value: neutralOf(view.sweep), "aria-label": "centre of the colours of " + view.sweep.name });
 	const back = el("button", { type: "button", hidden: "", onclick: () => {
 		box.value = neutralOf(view.sweep);
 		turn();

@@ -55,7 +55,8 @@ function makeProbes(probes) {
 	const heads = [["unit"], sets ? ["set"] : null, weights ? ["weights"] : null, ["clean"], ["corrupted"], [metric + ", base weights", "n"],
 		["after the clean update", "n"], ["after the corrupted one", "n"]].filter(Boolean);
 	const rows = probes.map((p) => el("tr", null, el("th", { scope: "row" }, p.unit), sets ? el("td", null, p.set || "") : null,
-		weights ? el("td", null, p.weights || "") : null, el("td", null, makeTokens(p.clean, p.corrupted)), el("td", null, makeTokens(p.corrupted, p.clean)),
+		weights ? el("td", null, p.weights || "") : null, el("td", null, makeTokens(p.clean, p.corrupted)),
+			el("td", null, makeTokens(p.corrupted, p.clean)),
 		[p.metric_before, p.metric_clean, p.metric_corrupted].map((value) => el("td", { class: "n" }, say(value, 5)))));
 	return el("section", null, el("h2", null, "Probes"), el("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "probes" },
 		el("table", { class: "plain" }, el("thead", null, el("tr", null, heads.map(([text, cls]) => el("th", { scope: "col", class: cls }, text)))),

@@ -14,11 +14,14 @@ function makeOverview() {
 		if (best < 0)
 			return el("tr", null, link, el("td", null), el("td", null, known ? "no cell differs from no change" : "no values"));
 		const rgb = colorAt(scale.place(scale.values[best]));
-		const chip = el("span", { class: "chip", style: { backgroundColor: css(rgb), color: wantsLight(rgb) ? "#fff" : "#000" } }, sayCell(scale, scale.values[best]));
+		const chip = el("span", { class: "chip", style: { backgroundColor: css(rgb), color: wantsLight(rgb) ? "#fff" : "#000" } },
+			sayCell(scale, scale.values[best]));
 		return el("tr", null, link, el("td", { class: "n" }, chip), el("td", null, placeName(sweep, best) || "the one cell"));
 	});
-	const heads = [["sweep", ""], ["score", "n"], ["cell farthest from no change", ""]].map(([text, cls]) => el("th", { scope: "col", class: cls }, text));
-	return rows.length ? el("div", { class: "scroll" }, el("table", { class: "plain" }, el("thead", null, el("tr", null, heads)), el("tbody", null, rows))) : null;
+	const heads = [["sweep", ""], ["score", "n"], ["cell farthest from no change", ""]]
+		.map(([text, cls]) => el("th", { scope: "col", class: cls }, text));
+	return rows.length ? el("div", { class: "scroll" }, el("table", { class: "plain" }, el("thead", null, el("tr", null, heads)),
+		el("tbody", null, rows))) : null;
 }
 
 /* Tokens of both examples; those that differ stand out. */
@@ -29,7 +32,8 @@ function makeTokens(text, other) {
 
 /* Where the three values of the metric lie; the score is the place between two of them. */
 function makeLine(probe) {
-	const points = [["after corrupted update", real(probe.metric_corrupted), css(colorAt(-0.75))], ["base weights", real(probe.metric_before), "var(--soft)"],
+	const points = [["after corrupted update", real(probe.metric_corrupted), css(colorAt(-0.75))],
+		["base weights", real(probe.metric_before), "var(--soft)"],
 		["after clean update", real(probe.metric_clean), css(colorAt(0.75))]].filter((p) => Number.isFinite(p[1]));
 	const low = Math.min(...points.map((p) => p[1])), high = Math.max(...points.map((p) => p[1]));
 	if (points.length < 2 || !(high > low))
@@ -49,7 +53,8 @@ function makeLine(probe) {
 
 function makeProbe(probe) {
 	const metric = run.sweeps.length ? run.sweeps[0].metric : "metric", number = (value) => el("td", { class: "n" }, say(value, 5));
-	const rows = [["base weights", probe.metric_before, NaN, NaN], ["after the clean update", probe.metric_clean, probe.loss_clean, probe.grad_norm_clean],
+	const rows = [["base weights", probe.metric_before, NaN, NaN],
+		["after the clean update", probe.metric_clean, probe.loss_clean, probe.grad_norm_clean],
 		["after the corrupted update", probe.metric_corrupted, probe.loss_corrupted, probe.grad_norm_corrupted]]
 		.filter(([, ...values]) => values.some((value) => Number.isFinite(real(value)))); // no update was made where only activations are patched
 	const heads = ["", metric, "loss of the example", "gradient norm"].map((text, i) => el("th", { scope: "col", class: i ? "n" : null }, text));
@@ -69,7 +74,8 @@ function makeDetails() {
 	const pairs = run.environment.map(([name, value]) => el("tr", null, el("th", { scope: "row" }, name), el("td", null, value)));
 	return makeSection("Configuration and environment", [
 		run.config ? el("details", null, el("summary", null, "Resolved experiment file"), el("pre", null, run.config)) : null,
-		pairs.length ? el("details", null, el("summary", null, "Environment"), el("div", { class: "scroll" }, el("table", { class: "plain" }, el("tbody", null, pairs)))) : null,
+		pairs.length ? el("details", null, el("summary", null, "Environment"),
+			el("div", { class: "scroll" }, el("table", { class: "plain" }, el("tbody", null, pairs)))) : null,
 	].filter(Boolean));
 }
 
@@ -77,7 +83,8 @@ function makeDetails() {
 function makeContents(sections) {
 	const named = sections.filter((section) => section.querySelector("h2"));
 	named.forEach((section, i) => (section.id = section.id || "part-" + i));
-	return named.length > 2 ? el("nav", { "aria-label": "parts of this report" }, named.map((section) => el("a", { href: "#" + section.id }, section.querySelector("h2").textContent))) : null;
+	return named.length > 2 ? el("nav", { "aria-label": "parts of this report" },
+		named.map((section) => el("a", { href: "#" + section.id }, section.querySelector("h2").textContent))) : null;
 }
 
 const sections = [

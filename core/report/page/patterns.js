@@ -41,13 +41,15 @@ function makeHeads(entry, choose) {
 
 /* One head's matrix: queries downwards, keys across. way: clean, corrupted, or their difference. */
 function makeMatrix(state, way) {
-	const { entry, layer, head } = state, difference = way === "difference", tokens = entry[(difference ? "corrupted" : way) + "_tokens"], n = tokens.length;
+	const { entry, layer, head } = state, difference = way === "difference", tokens = entry[(difference ? "corrupted" : way) + "_tokens"],
+		n = tokens.length;
 	const weight = (of, q, k) => patternAt(entry, of, layer, head, q, k), numbers = n <= 12;
 	const value = (q, k) => (difference ? weight("corrupted", q, k) - weight("clean", q, k) : weight(way, q, k));
 	const rows = tokens.map((token, q) => el("tr", { "data-query": q }, el("th", { scope: "row", class: "line" }, token), tokens.map((_, k) => {
 		const at = value(q, k), blank = Number.isNaN(at) || (k > q && at === 0), text = blank ? "" : minus(at.toFixed(2).replace(/^-(0\.00)$/, "$1"));
-		return makeColored(blank ? null : difference ? colorAt(at) : weightColor(at), numbers ? text : null, { "data-cell": q * n + k, "data-at": q + "," + k,
-			tabindex: q || k ? "-1" : "0", "aria-label": `${token} (${q}) to ${tokens[k]} (${k}): ${say(at, 3)}` }, blank ? "blank" : null);
+		return makeColored(blank ? null : difference ? colorAt(at) : weightColor(at), numbers ? text : null, {
+			"data-cell": q * n + k, "data-at": q + "," + k, tabindex: q || k ? "-1" : "0",
+			"aria-label": `${token} (${q}) to ${tokens[k]} (${k}): ${say(at, 3)}` }, blank ? "blank" : null);
 	})));
 	const layout = numbers ? columnLayout(tokens, true) : { turned: true, room: "0" };
 	const tell = (cell, td) => {
@@ -56,17 +58,20 @@ function makeMatrix(state, way) {
 		showTip(td.getBoundingClientRect(), `${tokens[q]} (${q}) attends to ${tokens[k]} (${k})`, [["clean", say(weight("clean", q, k), 4)],
 			["corrupted", say(weight("corrupted", q, k), 4)], ["corrupted \u2212 clean", say(weight("corrupted", q, k) - weight("clean", q, k), 4)]]);
 	};
-	return el("div", { class: "facet" }, el("p", null, difference ? "corrupted \u2212 clean" : way), el("div", { class: "scroll" }, wireTable(
-		el("table", { class: "map" + (numbers ? "" : " dense"), role: "grid", "aria-label": `attention, ${way}, layer ${layer}, head ${head}` },
-			el("thead", null, el("tr", null, el("td", { "aria-hidden": "true", style: { background: "none", height: 0 } }),
-				tokens.map((token) => makeColumnHead(token, layout)))), el("tbody", null, rows)), tell, (cell) => state.choose(Math.floor(cell / n)))));
+	const table = el("table", { class: "map" + (numbers ? "" : " dense"), role: "grid", "aria-label": `attention, ${way}, layer ${layer}, head ${head}`,
+		onmouseleave: () => state.point(state.token) },
+	el("thead", null, el("tr", null, el("td", { "aria-hidden": "true", style: { background: "none", height: 0 } }),
+		tokens.map((token) => makeColumnHead(token, layout)))), el("tbody", null, rows));
+	return el("div", { class: "facet" }, el("p", null, difference ? "corrupted \u2212 clean" : way),
+		el("div", { class: "scroll" }, wireTable(table, tell, (cell) => state.choose(Math.floor(cell / n)))));
 }
 
 /* The tokens in a line; those the pointed one attends to are coloured. */
 function makeTokenLine(state, way) {
 	const tokens = state.entry[way + "_tokens"];
-	return el("div", { class: "attends", "data-way": way }, el("span", { class: "way" }, way), tokens.map((token, i) => el("button", { type: "button", "data-token": i,
-		onmouseenter: () => state.point(i), onmouseleave: () => state.point(state.token), onfocus: () => state.point(i), onclick: () => state.choose(i) }, token)));
+	return el("div", { class: "attends", "data-way": way }, el("span", { class: "way" }, way),
+		tokens.map((token, i) => el("button", { type: "button", "data-token": i, onmouseenter: () => state.point(i),
+			onmouseleave: () => state.point(state.token), onfocus: () => state.point(i), onclick: () => state.choose(i) }, token)));
 }
 
 function colorTokens(state, box, pointed) {
@@ -124,12 +129,14 @@ function entryName(entry) {
 /* A list to choose from where there are several, and what `make` shows of the chosen one. */
 function makeChoice(entries, label, make) {
 	const box = el("div", null, make(entries[0]));
-	const list = el("select", { onchange: () => box.replaceChildren(make(entries[list.selectedIndex])) }, entries.map((entry) => el("option", null, entryName(entry))));
+	const list = el("select", { onchange: () => box.replaceChildren(make(entries[list.selectedIndex])) },
+		entries.map((entry) => el("option", null, entryName(entry))));
 	return [entries.length > 1 ? el("p", { class: "tools" }, el("label", null, label + " ", list)) : null, box];
 }
 
 function makePatterns(entries) {
 	return el("section", { class: "patterns" }, el("h2", null, "Attention patterns"),
-		el("p", { class: "about" }, "Each small pair is a head: left for the clean tokens, right for the corrupted ones; the row is the token that attends, the column the one it attends to. " +
+		el("p", { class: "about" }, "Each small pair is a head: left for the clean tokens, right for the corrupted ones; " +
+			"the row is the token that attends, the column the one it attends to. " +
 			"White is 0, dark blue 1. Choose a head to see it large; point at a token to see where it attends."), makeChoice(entries, "of", makePattern));
 }

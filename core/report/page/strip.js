@@ -32,9 +32,10 @@ function makeBar(scale, value, range, marks, interval) {
 
 /* What the lines through the bars are. */
 function makeBarMarks(view) {
-	const [low, high] = rangeOf(view), named = marksOf(view.sweep);
-	return el("td", { class: "barred", "aria-hidden": "true" }, el("span", { class: "bar marks" }, named.map(([value, name]) =>
-		el("span", { style: { left: 100 * (value - low) / (high - low || 1) + "%" } }, value + " " + name))));
+	const [low, high] = rangeOf(view), share = (value) => 100 * (value - low) / (high - low || 1);
+	const named = marksOf(view.sweep).map(([value, name]) => el("span", { class: share(value) < 20 ? "first" : share(value) > 80 ? "last" : null,
+		style: { left: share(value) + "%" } }, value + " " + name));
+	return el("td", { class: "barred", "aria-hidden": "true" }, el("span", { class: "bar marks" }, named));
 }
 
 /* For the bars of one figure: cell -> bar. */
@@ -63,7 +64,8 @@ function drawPoints(view, order, x, y) {
 		if (!Number.isFinite(scale.values[cell]))
 			return;
 		const show = () => showTip(dot.getBoundingClientRect(), placeName(sweep, cell), tipRows(sweep, cell), cellNotes(sweep, cell));
-		const dot = svg("circle", { class: "point", cx: x(k), cy: y.map(scale.values[cell]), r: order.length > 60 ? 3 : 5, fill: colorOf(scale, scale.values[cell]),
+		const dot = svg("circle", { class: "point", cx: x(k), cy: y.map(scale.values[cell]), r: order.length > 60 ? 3 : 5,
+			fill: colorOf(scale, scale.values[cell]),
 			"data-point": cell, onmouseenter: show, onmouseleave: hideTip, onclick: () => togglePin(view, cell) });
 		parts.push(dot);
 	});
@@ -83,7 +85,8 @@ function makeStripLine(view) {
 		svg("text", { x: left - 7, y: y.map(tick) + 4, "text-anchor": "end" }, say(tick))]);
 	const marks = named.map(([at, name]) => [svg("line", { class: "mark", x1: left, x2: right, y1: at, y2: at }),
 		svg("text", { class: "on", x: right, y: at - 4, "text-anchor": "end" }, name)]);
-	const picture = svg("svg", { viewBox: `0 0 480 ${bottom + labels.height + 14}`, role: "img", "aria-label": `${scale.name} by ${sweep.axes[0].name}` }, lines, marks,
+	const picture = svg("svg", { viewBox: `0 0 480 ${bottom + labels.height + 14}`, role: "img",
+		"aria-label": `${scale.name} by ${sweep.axes[0].name}` }, lines, marks,
 		svg("line", { class: "frame", x1: left, x2: right, y1: bottom, y2: bottom }), labels.nodes,
 		svg("text", { x: (left + right) / 2, y: bottom + labels.height + 12, "text-anchor": "middle" }, sweep.axes[0].name), drawPoints(view, order, x, y));
 	return el("div", { class: "stripline" }, picture);

@@ -42,7 +42,9 @@ function farthest(sweep, scale) {
 /* Too wide for half of the page. */
 function isWide(sweep) {
 	const columns = sweep.axes.length ? sweep.axes[sweep.axes.length - 1].labels.length : 1;
-	return Boolean(sweep.over || sweep.estimate && !sweep.estimate.only) || sweep.axes.length > 2 || columns > 8 || sweep.axes.some((axis) => axis.labels.some((label) => label.length > 20));
+	if (sweep.over || sweep.estimate && !sweep.estimate.only)
+		return true;
+	return sweep.axes.length > 2 || columns > 8 || sweep.axes.some((axis) => axis.labels.some((label) => label.length > 20));
 }
 
 function makeSweep(sweep, i) {

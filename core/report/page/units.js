@@ -56,22 +56,26 @@ function makeMeans(table, units, sets) {
 function makeUnitTable(table, units) {
 	const write = writerOf(units), number = (key, text) => ({ text, number: true, of: (unit) => unit[key], show: (unit) => write(unit[key]) });
 	const columns = [{ text: "unit", of: (unit) => unit.name, show: (unit) => unit.name + (unit.chosen ? " \u2190" : "") },
-		{ text: "set", of: (unit) => unit.set, show: (unit) => unit.set }, number("before", table.label_before), number("after", table.label_after), number("change", "change")];
+		{ text: "set", of: (unit) => unit.set, show: (unit) => unit.set }, number("before", table.label_before), number("after", table.label_after),
+			number("change", "change")];
 	return makeSortedTable(columns, units, "values per unit");
 }
 
 function unitCsv(table, units) {
-	return [["unit", "set", table.label_before, table.label_after, "selected"], ...units.map((u) => [u.name, u.set, u.before, u.after, Number(u.chosen)])];
+	return [["unit", "set", table.label_before, table.label_after, "selected"],
+		...units.map((u) => [u.name, u.set, u.before, u.after, Number(u.chosen)])];
 }
 
 function makeUnits(table) {
-	const units = table.units.map((u, at) => ({ chosen: at === table.selected, name: u.name, set: u.set || "", before: real(u.before), after: real(u.after), change: real(u.after) - real(u.before) }));
+	const units = table.units.map((u, at) => ({ chosen: at === table.selected, name: u.name, set: u.set || "", before: real(u.before),
+		after: real(u.after), change: real(u.after) - real(u.before) }));
 	const sets = [...new Set(units.map((u) => u.set))], chosen = units[table.selected];
 	const title = el("h3", null, table.metric + ": " + table.label_before + " and " + table.label_after);
 	if (!units.length)
 		return el("section", null, title, el("p", null, "No units."));
 	const about = plural(units.length, "unit") + (chosen ? `; selected: ${chosen.name}, from ${say(chosen.before)} to ${say(chosen.after)}` : "") + ".";
 	return el("section", null, title, el("p", { class: "about" }, about), makeMeans(table, units, sets),
-		el("p", { class: "tools" }, makeCopy(() => unitCsv(table, units), table.metric + " of each unit")), el("div", { class: "beside", style: { marginTop: "1.5rem" } },
+		el("p", { class: "tools" }, makeCopy(() => unitCsv(table, units), table.metric + " of each unit")),
+			el("div", { class: "beside", style: { marginTop: "1.5rem" } },
 		makeScatter(table, units, sets), makeUnitTable(table, units)));
 }

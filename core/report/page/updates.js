@@ -37,10 +37,12 @@ function makeDotHead(axis) {
 }
 
 function makeUpdateTable(update, measure) {
-	const rows = updateRows(update, measure[2]), axis = updateAxis(rows), number = (key, text) => ({ text, number: true, of: (row) => row[key], show: (row) => say(row[key], 3) });
+	const rows = updateRows(update, measure[2]), axis = updateAxis(rows),
+		number = (key, text) => ({ text, number: true, of: (row) => row[key], show: (row) => say(row[key], 3) });
 	const columns = [{ text: "parameter", cls: "name", of: (row) => row.name, show: (row) => el("code", null, row.name) },
 		{ text: makeDotHead(axis), cls: "dotted", show: (row) => makeDots(row, axis) }, number("clean", "clean"), number("corrupted", "corrupted"),
-		number("difference", "difference"), number("weight", "weight\u2019s norm"), { ...number("elements", "elements"), show: (row) => sayCount(row.elements) }];
+		number("difference", "difference"), number("weight", "weight\u2019s norm"),
+			{ ...number("elements", "elements"), show: (row) => sayCount(row.elements) }];
 	return makeSortedTable(columns, rows, "size of each parameter\u2019s update");
 }
 
@@ -52,14 +54,17 @@ function updateCsv(update) {
 /* The parameters that no update reaches are worth a word. */
 function sayStill(update) {
 	const still = ways.map((way) => [way, update.params.filter((_, i) => real(update[way][i]) === 0)]).filter(([, list]) => list.length);
-	return still.map(([way, list]) => ` The ${way} update leaves ${list.length > 3 ? plural(list.length, "parameter") : list.join(", ")} as ${list.length > 1 ? "they were" : "it was"}.`).join("");
+	return still.map(([way, list]) => ` The ${way} update leaves ` + (list.length > 3 ? plural(list.length, "parameter") : list.join(", ")) +
+		(list.length > 1 ? " as they were." : " as it was.")).join("");
 }
 
 function makeUpdate(update) {
 	const rows = updateRows(update, measures[0][2]), box = el("div", null, makeUpdateTable(update, measures[0]));
-	const list = el("select", { onchange: () => box.replaceChildren(makeUpdateTable(update, measures[list.selectedIndex])) }, measures.map(([, text]) => el("option", null, text)));
+	const list = el("select", { onchange: () => box.replaceChildren(makeUpdateTable(update, measures[list.selectedIndex])) },
+		measures.map(([, text]) => el("option", null, text)));
 	const strongest = [...rows].filter((row) => Number.isFinite(row.difference)).sort((a, b) => b.difference - a.difference).slice(0, 3);
-	const about = strongest.length ? `Relative to their size, the two updates differ most in ${strongest.map((row) => `${row.name} (${say(row.difference, 2)})`).join(", ")}.` : "";
+	const most = strongest.map((row) => `${row.name} (${say(row.difference, 2)})`).join(", ");
+	const about = most && `Relative to their size, the two updates differ most in ${most}.`;
 	return el("div", { class: "updates" }, el("p", { class: "about" }, about + sayStill(update)),
 		el("div", { class: "tools" }, el("label", null, "show the size ", list), makeCopy(() => updateCsv(update), "sizes of the updates"),
 			el("ul", { class: "keys" }, ways.map((way) => el("li", null, el("i", { class: "mark " + way }), way)))), box);
@@ -67,5 +72,6 @@ function makeUpdate(update) {
 
 function makeUpdates(entries) {
 	return el("section", null, el("h2", null, "Size of the updates"),
-		el("p", { class: "about" }, "How far the clean and the corrupted update move each parameter (Euclidean norm of the change), and how far apart they leave it (difference: norm of clean \u2212 corrupted)."), makeChoice(entries, "of", makeUpdate));
+		el("p", { class: "about" }, "How far the clean and the corrupted update move each parameter (Euclidean norm of the change), " +
+			"and how far apart they leave it (difference: norm of clean \u2212 corrupted)."), makeChoice(entries, "of", makeUpdate));
 }

@@ -1,7 +1,8 @@
 /* figures.js: heat maps: colours, hovering, sorting, pins, sliders, the centre of the colours, copies. */
 "use strict";
 
-const halfOf = (values, neutral) => Math.max(1e-4 * Math.max(1, Math.abs(neutral)), ...values.filter(Number.isFinite).map((v) => Math.abs(v - neutral)));
+const halfOf = (values, neutral) => Math.max(1e-4 * Math.max(1, Math.abs(neutral)),
+	...values.filter(Number.isFinite).map((v) => Math.abs(v - neutral)));
 
 function checkFigure(sweep, figure, neutral) {
 	const values = valuesOf(sweep), half = halfOf(values, neutral), cells = cellsOf(figure);
@@ -24,11 +25,15 @@ test("hovering tells a cell's number and place", () => {
 		const cells = cellsOf(figure), values = valuesOf(sweep);
 		for (const td of [cells[0], cells[Math.floor(cells.length / 2)], cells[cells.length - 1]]) {
 			point(td);
-			const tip = one("#tip"), value = values[td.dataset.cell], told = all("td", tip).map((cell) => Number(cell.textContent.replace("\u2212", "-").split(" ")[0]));
+			const tip = one("#tip"), value = values[td.dataset.cell],
+				told = all("td", tip).map((cell) => Number(cell.textContent.replace("\u2212", "-").split(" ")[0]));
 			check(!tip.hidden, sweep.name + ": nothing is told");
-			check(!Number.isFinite(value) || told.some((number) => Math.abs(number - value) <= 1e-5 * Math.abs(value)), `${sweep.name}: ${value} is not in ${tip.textContent}`);
-			const index = sweep.axes.map((axis, a) => Math.floor(td.dataset.cell / sweep.axes.slice(a + 1).reduce((n, b) => n * b.labels.length, 1)) % axis.labels.length);
-			sweep.axes.forEach((axis, a) => check(tip.textContent.includes(axis.labels[index[a]]), `${sweep.name}: ${axis.labels[index[a]]} is not in the tip`));
+			check(!Number.isFinite(value) || told.some((number) => Math.abs(number - value) <= 1e-5 * Math.abs(value)),
+				`${sweep.name}: ${value} is not in ${tip.textContent}`);
+			const index = sweep.axes.map((axis, a) => Math.floor(td.dataset.cell / sweep.axes.slice(a + 1).reduce((n, b) => n * b.labels.length,
+				1)) % axis.labels.length);
+			sweep.axes.forEach((axis, a) => check(tip.textContent.includes(axis.labels[index[a]]),
+				`${sweep.name}: ${axis.labels[index[a]]} is not in the tip`));
 			point(td.closest("table"), "mouseleave");
 			check(tip.hidden, sweep.name + ": it is told after the pointer has left");
 		}
@@ -59,7 +64,8 @@ test("intervals and idle patches are told", () => {
 });
 
 /* The order of the cells in one column of the first table. */
-const columnCells = (figure, column) => all("tbody tr", one("table.map", figure)).map((row) => Number(all("td[data-cell]", row)[column].dataset.cell));
+const columnCells = (figure, column) => all("tbody tr",
+	one("table.map", figure)).map((row) => Number(all("td[data-cell]", row)[column].dataset.cell));
 
 test("a click on a head sorts, another one undoes it", () => {
 	let found = "nothing";
@@ -74,7 +80,8 @@ test("a click on a head sorts, another one undoes it", () => {
 		checkFigure(sweep, figure, neutralOfSweep(sweep));
 		heads()[1].click();
 		same(String(columnCells(figure, 1)), String(before), sweep.name + " after the second click");
-		const row = one("tbody th button", figure), first = () => all("tbody tr:first-child td[data-cell]", one("table.map", figure)).map((td) => Number(td.dataset.cell)), across = first();
+		const row = one("tbody th button", figure), first = () => all("tbody tr:first-child td[data-cell]",
+			one("table.map", figure)).map((td) => Number(td.dataset.cell)), across = first();
 		row.click();
 		check(falls(first()), `${sweep.name} is not sorted by its first row`);
 		one("tbody th button", figure).click();
@@ -96,7 +103,8 @@ test("keys walk and pin", () => {
 	check(!one("#tip").hidden, "a cell with the focus tells nothing");
 	press(document.activeElement, "Enter");
 	same(all(".pins li", figure).length, 1, "pins after Enter");
-	const value = valuesOf(sweep)[document.activeElement.dataset.cell], told = all(".pins td", figure).map((td) => Number(td.textContent.split(" ")[0].replace("\u2212", "-")));
+	const value = valuesOf(sweep)[document.activeElement.dataset.cell],
+		told = all(".pins td", figure).map((td) => Number(td.textContent.split(" ")[0].replace("\u2212", "-")));
 	check(told.some((number) => Math.abs(number - value) < 1e-4), `the pin does not tell ${value}`);
 	press(document.activeElement, "ArrowUp");
 	press(document.activeElement, "ArrowUp");
@@ -117,7 +125,8 @@ test("sliders and the choice of axes show the right cells", () => {
 		same(cellsOf(figure).length, inner, sweep.name + ": cells by a slider");
 		const sliders = all("input[type=range]", controls), strides = sliders.map((_, a) => sizes.slice(a + 1).reduce((x, y) => x * y));
 		sliders.forEach((slider, a) => set(slider, sizes[a] - 1));
-		same(Number(cellsOf(figure)[0].dataset.cell), sliders.reduce((sum, _, a) => sum + (sizes[a] - 1) * strides[a], 0), sweep.name + ": its last table's first cell");
+		same(Number(cellsOf(figure)[0].dataset.cell), sliders.reduce((sum, _, a) => sum + (sizes[a] - 1) * strides[a], 0),
+			sweep.name + ": its last table's first cell");
 		check(one(".facet p", figure).textContent.includes(sweep.axes[0].labels[sizes[0] - 1]), sweep.name + ": the title is not the slider's");
 		checkFigure(sweep, figure, neutral);
 		set(lists()[0], 0);
