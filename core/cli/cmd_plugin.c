@@ -13,6 +13,8 @@ static const char usage[] =
 	"                                    all plugins: kind, name, version, what each does, its file\n"
 	"       patchbay plugin info NAME [--splits] [--json]\n"
 	"                                    all about one: what it is for, its parameters, how it works\n"
+	"       patchbay plugin check FILE.so [options]\n"
+	"                                    does it keep the contract? (`plugin check --help` tells more)\n"
 	"       patchbay plugin new KIND NAME [--dir FOLDER]\n"
 	"                                    a project to write a setter, metric or dataset in\n"
 	"       patchbay plugin replay CAPSULE\n"
@@ -125,7 +127,8 @@ static int select_named(const struct pb_registry *registry, const struct pb_load
 	return 0;
 }
 
-static int info(struct pb_registry *registry, const struct pb_loaded *const *plugins, bool splits, struct pb_text *out)
+static int info(struct pb_registry *registry, const struct pb_loaded *const *plugins, bool splits,
+		struct pb_text *out)
 {
 	int rc = 0;
 	for (size_t i = 0; !rc && plugins[i]; i++) {
@@ -270,6 +273,7 @@ static const struct {
 } commands[] = {
 	{"list", cmd_list},
 	{"info", cmd_info},
+	{"check", pb_cmd_plugin_check},
 	{"new", pb_cmd_plugin_new},
 	{"replay", pb_cmd_plugin_replay},
 };

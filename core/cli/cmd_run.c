@@ -11,7 +11,7 @@
 
 static const char run_help[] =
 	"usage: patchbay run FILE [--set PATH=VALUE]... [--out DIR] [--device NAME] [--engine auto|reference]\n"
-	"                    [--memory SIZE] [--batch N] [--threads N] [--plugin-time SECONDS] [--quiet]\n\n"
+	"                    [--memory SIZE] [--batch N] [--threads N] [--plugin-time SECONDS] [--json] [--quiet]\n\n"
 	"Runs an experiment: trains what it asks to train, patches, and writes a run folder with tables and "
 	"report.html.\n\n"
 	"  --set PATH=VALUE   change one value of the file, e.g. --set sweeps.0.hook=z --set model.load=model_1.pt\n"
@@ -25,6 +25,7 @@ static const char run_help[] =
 	"  --threads N        CPU threads; default all cores\n"
 	"  --plugin-time SECONDS\n"
 	"                     after which a call of a plugin counts as hung; default 60, 0: never\n"
+	"  --json             print what happens as lines of JSON, those of the run folder's events.jsonl\n"
 	"  --quiet            print nothing but errors\n\n"
 	"example: patchbay run configs/quickstart.yaml --out runs/first\n";
 
@@ -96,6 +97,7 @@ static int run(int argc, char **argv, const char *help, bool train_only)
 	struct pb_cli_run o;
 	static struct session s;
 	struct pb_terminal terminal;
+	struct pb_events events = {.file = stdout};
 	bool started = false;
 	if (pb_cli_parse(argc, argv, &o))
 		return 2;
@@ -108,7 +110,8 @@ static int run(int argc, char **argv, const char *help, bool train_only)
 		return pb_cli_fail(argv[0], o.file, rc);
 	pb_terminal_init(&terminal, stdout);
 	struct pb_run_options options = {.out = o.out,
-					 .terminal = o.quiet ? NULL : &terminal,
+					 .terminal = o.quiet || o.json ? NULL : &terminal,
+					 .events = o.json ? &events : NULL,
 					 .train_only = train_only,
 					 .engine = {.kind = strcmp(o.engine, "reference") ? PB_ENGINE_AUTO
 											  : PB_ENGINE_REFERENCE,

@@ -21,6 +21,8 @@ static const struct command {
 	{"hooks", "list the hook points of an experiment or a checkpoint", pb_cmd_hooks, false},
 	{"inspect", "show what is in a checkpoint", pb_cmd_inspect, false},
 	{"convert", "write a checkpoint in another format", pb_cmd_convert, true},
+	{"report", "a run's report anew, or several runs side by side", pb_cmd_report, true},
+	{"watch", "follow a run from another terminal", pb_cmd_watch, false},
 	{"plugin", "list plugins, show one, or start one", pb_cmd_plugin, false},
 };
 

@@ -20,6 +20,7 @@ enum option {
 	OPT_THREADS,
 	OPT_PLUGIN_TIME,
 	OPT_QUIET,
+	OPT_JSON,
 	OPT_HELP,
 };
 
@@ -34,6 +35,7 @@ static const struct {
 	{"--memory", true, OPT_MEMORY, "run"},             {"--batch", true, OPT_BATCH, "run"},
 	{"--threads", true, OPT_THREADS, "run train"},     {"--plugin-time", true, OPT_PLUGIN_TIME, "run train check"},
 	{"--quiet", false, OPT_QUIET, "run train check"},  {"-q", false, OPT_QUIET, "run train check"},
+	{"--json", false, OPT_JSON, "run train"},
 	{"--help", false, OPT_HELP, "run train check hooks"}, {"-h", false, OPT_HELP, "run train check hooks"},
 };
 
@@ -117,6 +119,7 @@ static int apply(const char *command, enum option option, const char *value, siz
 			       : usage(command, "--plugin-time takes seconds from 0 (no limit) to 1000000, not", value,
 				       NULL);
 	case OPT_QUIET: o->quiet = true; return 0;
+	case OPT_JSON: o->json = true; return 0;
 	default: o->help = true; return 0;
 	}
 }

@@ -18,7 +18,7 @@ struct pb_cli_run {
 	int batch;                   /* cells; 0: not given */
 	int threads;                 /* 0: all cores */
 	double plugin_time;          /* seconds that a plugin's call may take; 0: for ever */
-	bool quiet, help;
+	bool quiet, json, help;
 };
 
 /* Prints what is wrong on stderr ("patchbay run: unknown option `--quite`; did you mean `--quiet`?"). Returns 0, or 2.

@@ -80,7 +80,8 @@ static void describe_metric(const struct pb_metric_ops *ops, struct pb_text *out
 {
 	pb_text_add(out, "unit: %s\n", ops->unit);
 	pb_text_add(out, "better: %s\n", ops->flags & PB_METRIC_LOWER_IS_BETTER ? "lower" : "higher");
-	pb_text_add(out, "gradient: %s\n", ops->adjoint ? "yes, so it can be a loss" : "none, so it cannot be a loss");
+	pb_text_add(out, "gradient: %s\n",
+		    ops->adjoint ? "yes, so it can be a loss" : "none, so it cannot be a loss");
 	if (ops->flags & PB_METRIC_NEEDS_DISTRACTOR)
 		pb_text_add(out, "needs: a distractor in every question\n");
 	if (ops->flags & PB_METRIC_NEEDS_REFERENCE)
@@ -118,7 +119,8 @@ static void add_default_splits(const struct pb_loaded *l, struct pb_text *out)
 	pb_instance_destroy(instance);
 }
 
-/* One that is shadowed is not what is found; and one that does not load, though its file looks well, is not either. */
+/* One that is shadowed is not what is found; and one that does not load, though its file looks well, is not
+ * either. */
 static int describe_dataset(const struct pb_loaded *l, struct pb_registry *registry, struct pb_text *out)
 {
 	const struct pb_loaded *found;

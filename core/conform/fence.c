@@ -68,7 +68,8 @@ size_t pb_fence_damage(const struct pb_fence *fence)
 	return 0;
 }
 
-bool pb_fence_find(const struct pb_fence *fence, const void *address, enum pb_fence_side *ret_side, int64_t *ret_offset)
+bool pb_fence_find(const struct pb_fence *fence, const void *address, enum pb_fence_side *ret_side,
+		   int64_t *ret_offset)
 {
 	uintptr_t at = (uintptr_t)address, begin = (uintptr_t)fence->begin;
 	if (!fence->begin || at < begin || at >= begin + fence->length)

@@ -58,7 +58,8 @@ static int refuse_outside(const struct pb_trial_call *call, const char *name, in
 }
 
 /* Within the data only writing fails, and only on the side that is read-only. */
-static int refuse_inside(const struct pb_trial_call *call, const char *name, const struct pb_view *view, int64_t offset)
+static int refuse_inside(const struct pb_trial_call *call, const char *name, const struct pb_view *view,
+			 int64_t offset)
 {
 	char index[128] = "";
 	int64_t i = pb_window_find(view, offset / (int64_t)pb_dtype_size(view->dtype));
@@ -93,7 +94,8 @@ int pb_trial_check_fronts(const struct pb_trial_call *call, const struct pb_fenc
 {
 	for (size_t k = 0; k < n; k++) {
 		size_t damage = fenced[k].fence.begin ? pb_fence_damage(&fenced[k].fence) : 0;
-		enum pb_fence_side side = fenced[k].sides[PB_FENCE_WRITABLE].name ? PB_FENCE_WRITABLE : PB_FENCE_READONLY;
+		enum pb_fence_side side =
+			fenced[k].sides[PB_FENCE_WRITABLE].name ? PB_FENCE_WRITABLE : PB_FENCE_READONLY;
 		size_t width = pb_dtype_size(fenced[k].sides[side].view.dtype);
 		if (damage) /* in bytes, but by whole elements */
 			return pb_trial_refuse(call, "wrote to memory %zu bytes in front of the tensor of `%s`",

@@ -10,7 +10,8 @@
 /* A tensor in a fence, as the plugin sees it. */
 struct pb_fenced {
 	struct pb_fence fence;
-	/* Of each side; `name` NULL: the plugin does not see that side. The window may be a part of the fence's data. */
+	/* Of each side; `name` NULL: the plugin does not see that side. The window may be a part of the fence's data.
+	 */
 	struct {
 		const char *name;
 		struct pb_view view;

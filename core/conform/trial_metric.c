@@ -130,7 +130,8 @@ static int check_output(struct trial *t, int output)
 			return pb_trial_refuse(&t->call, "left `%s` element %s unwritten", name, index);
 		if (!inputs_are_finite(t, i / row_size))
 			continue;
-		pb_trial_refuse(&t->call, "wrote %g to `%s` element %s, where the inputs are finite", value, name, index);
+		pb_trial_refuse(&t->call, "wrote %g to `%s` element %s, where the inputs are finite", value, name,
+				index);
 		return -PB_E_NUMERIC;
 	}
 	return 0;
@@ -142,9 +143,9 @@ static int call_once(struct trial *t, int output)
 	tell(t, output);
 	memcpy(&kept, &t->told, sizeof kept);
 	t->call.call = output == SCORE ? "score" : "adjoint";
-	int rc = output == SCORE ? pb_metric_score(t->call.instance, &t->told, memory(t, SCORE))
-				 : pb_metric_adjoint(t->call.instance, &t->told, readable(t, WEIGHT),
-						     memory(t, DLOGITS));
+	int rc = output == SCORE
+			 ? pb_metric_score(t->call.instance, &t->told, memory(t, SCORE))
+			 : pb_metric_adjoint(t->call.instance, &t->told, readable(t, WEIGHT), memory(t, DLOGITS));
 	rc = pb_trial_result(&t->call, t->fenced, N_FENCED, rc);
 	if (!rc && memcmp(&kept, &t->told, sizeof kept) != 0)
 		rc = pb_trial_refuse(&t->call, "changed the `batch` itself");
@@ -162,9 +163,9 @@ static int compare(struct trial *t, int output)
 		if (a == b || (isnan(a) && isnan(b)))
 			continue;
 		pb_window_index_text(view, i, index, sizeof index);
-		return pb_trial_refuse(&t->call,
-				       "gave %.17g in `%s` element %s, and %.17g when it was called again on the same", a,
-				       t->fenced[output].sides[PB_FENCE_WRITABLE].name, index, b);
+		return pb_trial_refuse(
+			&t->call, "gave %.17g in `%s` element %s, and %.17g when it was called again on the same", a,
+			t->fenced[output].sides[PB_FENCE_WRITABLE].name, index, b);
 	}
 	return 0;
 }
@@ -203,7 +204,8 @@ static int score_at(struct trial *t, double step)
 	return call_once(t, SCORE);
 }
 
-/* A row's slope by the adjoint, and by scores on both sides. A score may have kinks, so that both steps must disagree. */
+/* A row's slope by the adjoint, and by scores on both sides. A score may have kinks, so that both steps must
+ * disagree. */
 static int compare_slopes(struct trial *t, double step, bool *disagrees, double *slopes)
 {
 	int64_t width = t->given->d_vocab;
@@ -216,7 +218,8 @@ static int compare_slopes(struct trial *t, double step, bool *disagrees, double 
 		double slope = 0, measured = weight * (t->up[row] - down) / (2 * step);
 		for (int64_t i = 0; i < width; i++)
 			slope += t->first[row * width + i] * t->direction[row * width + i];
-		disagrees[row] &= fabs(slope - measured) > 1e-3 * fmax(fabs(slope), fabs(measured)) + 1e-7 * (1 + fabs(down));
+		disagrees[row] &=
+			fabs(slope - measured) > 1e-3 * fmax(fabs(slope), fabs(measured)) + 1e-7 * (1 + fabs(down));
 		slopes[2 * row] = slope;
 		slopes[2 * row + 1] = measured;
 	}
@@ -240,10 +243,10 @@ static int check_direction(struct trial *t, enum direction to, bool *disagrees, 
 	t->call.call = "adjoint";
 	for (int64_t row = 0; !rc && row < rows; row++)
 		if (disagrees[row])
-			return pb_trial_refuse(
-				&t->call,
-				"of row %lld has the slope %g %s, but differences of the score have %g (times the weight)",
-				(long long)row, slopes[2 * row], names[to], slopes[2 * row + 1]);
+			return pb_trial_refuse(&t->call,
+					       "of row %lld has the slope %g %s, but differences of the score have "
+					       "%g (times the weight)",
+					       (long long)row, slopes[2 * row], names[to], slopes[2 * row + 1]);
 	return rc;
 }
 

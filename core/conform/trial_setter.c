@@ -105,7 +105,8 @@ static int call_once(struct trial *t)
 
 static double value_at(const char *data, uint32_t dtype, int64_t i)
 {
-	return dtype == PB_F64 ? ((const double *)(const void *)data)[i] : (double)((const float *)(const void *)data)[i];
+	return dtype == PB_F64 ? ((const double *)(const void *)data)[i]
+			       : (double)((const float *)(const void *)data)[i];
 }
 
 static int check_outside(struct trial *t)
@@ -119,10 +120,10 @@ static int check_outside(struct trial *t)
 			continue;
 		int64_t element = pb_window_find(whole, (int64_t)i);
 		pb_window_index_text(whole, element < 0 ? 0 : element, index, sizeof index);
-		return pb_trial_refuse(&t->call,
-				       "wrote outside the region, in `activation` element %s: it was %g and is %g now",
-				       index, value_at(t->before, whole->dtype, (int64_t)i),
-				       value_at(now, whole->dtype, (int64_t)i));
+		return pb_trial_refuse(
+			&t->call, "wrote outside the region, in `activation` element %s: it was %g and is %g now",
+			index, value_at(t->before, whole->dtype, (int64_t)i),
+			value_at(now, whole->dtype, (int64_t)i));
 	}
 	return 0;
 }
@@ -150,7 +151,8 @@ static int check_finite(struct trial *t)
 		    (t->given->source && !isfinite(pb_window_value(t->given->source, i))))
 			continue;
 		pb_window_index_text(target, i, index, sizeof index);
-		pb_trial_refuse(&t->call, "wrote %g to `target` element %s, where the inputs are finite", value, index);
+		pb_trial_refuse(&t->call, "wrote %g to `target` element %s, where the inputs are finite", value,
+				index);
 		return -PB_E_NUMERIC;
 	}
 	return 0;
@@ -167,8 +169,8 @@ static int compare(struct trial *t)
 			continue;
 		pb_window_index_text(&first, i, index, sizeof index);
 		return pb_trial_refuse(
-			&t->call, "gave %.17g in `target` element %s, and %.17g when it was called again on the same", a,
-			index, b);
+			&t->call, "gave %.17g in `target` element %s, and %.17g when it was called again on the same",
+			a, index, b);
 	}
 	return 0;
 }

@@ -52,7 +52,8 @@ void pb_window_index_text(const struct pb_view *view, int64_t i, char *text, siz
 	size_t used = (size_t)snprintf(text, size, "[");
 	index_of(view, i, index);
 	for (int axis = 0; axis < view->rank && used < size; axis++)
-		used += (size_t)snprintf(text + used, size - used, "%s%lld", axis ? ", " : "", (long long)index[axis]);
+		used += (size_t)snprintf(text + used, size - used, "%s%lld", axis ? ", " : "",
+					 (long long)index[axis]);
 	if (used < size)
 		snprintf(text + used, size - used, "]");
 }

@@ -252,7 +252,8 @@ int pb_drilldown_run(const struct pb_probing *probing, const char *name, const s
 				    probing->arena, &d.tree);
 	if (rc)
 		return rc;
-	pb_progress_begin(&d.progress, probing->terminal, plan->drill->config.name, 0);
+	pb_progress_begin(&d.progress, probing->terminal, &probing->folder->events, "drilldown",
+			  plan->drill->config.name, 0);
 	rc = count_scored(&d);
 	if (!rc)
 		rc = run_searches(&d, ret_drills, ret_done);

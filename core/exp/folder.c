@@ -118,7 +118,8 @@ static int write_units(const struct pb_plan *plan, const char *path)
 	return rc;
 }
 
-int pb_folder_open(const struct pb_plan *plan, const char *out, struct pb_folder *ret_folder)
+int pb_folder_open(const struct pb_plan *plan, const char *out, struct pb_events *above,
+		   struct pb_folder *ret_folder)
 {
 	struct pb_folder f = {0};
 	char *log = NULL;
@@ -135,6 +136,8 @@ int pb_folder_open(const struct pb_plan *plan, const char *out, struct pb_folder
 	if (rc)
 		pb_folder_close(&f);
 	else
+		pb_events_open(&f.events, f.path, above);
+	if (!rc)
 		*ret_folder = f;
 	return rc;
 }
@@ -143,6 +146,7 @@ void pb_folder_close(struct pb_folder *folder)
 {
 	if (folder->log)
 		fclose(folder->log);
+	pb_events_close(&folder->events);
 	free(folder->path);
 	*folder = (struct pb_folder){0};
 }

@@ -144,6 +144,7 @@ static int publish(struct prober *r, const struct pb_result_sweep *table, size_t
 	for (size_t k = 0; k < table->n_notes; k++)
 		pb_folder_log(r->p->folder, "audit %s: %s", table->name, table->notes[k]);
 	int rc = pb_report_write_sweep(r->p->folder->path, table);
+	pb_events_sweep(&r->p->folder->events, table);
 	if (r->p->terminal)
 		pb_terminal_sweep(r->p->terminal, table);
 	return rc;
@@ -156,7 +157,8 @@ static int sweep_group(struct prober *r, const struct pb_probe_group *g, struct 
 	for (size_t i = 0; !rc && i < plan->n_sweeps; i++) {
 		size_t at = i * r->p->n_units + g->first;
 		if (!several(r))
-			pb_progress_begin(&r->progress, r->p->terminal, plan->sweeps[i].config->name,
+			pb_progress_begin(&r->progress, r->p->terminal, &r->p->folder->events, "sweep",
+					  plan->sweeps[i].config->name,
 					  (int64_t)plan->sweeps[i].n_cells);
 		rc = pb_sweep_run(engine, &plan->sweeps[i], &r->progress, r->p->arena, &r->tables[at], &r->done[at]);
 		if (!several(r))
@@ -245,7 +247,7 @@ static int run_several(struct prober *r)
 	int64_t cells = 0;
 	for (size_t i = 0; i < plan->n_sweeps; i++)
 		cells += (int64_t)(plan->sweeps[i].n_cells * r->p->n_units);
-	pb_progress_begin(&r->progress, r->p->terminal, what ? what : "units", cells);
+	pb_progress_begin(&r->progress, r->p->terminal, &r->p->folder->events, "units", what ? what : "units", cells);
 	int rc = run_groups(r);
 	pb_progress_end(&r->progress, rc ? "stopped" : NULL);
 	char *why = rc ? pb_arena_strdup(r->p->arena, pb_error_text()) : NULL;

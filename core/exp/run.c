@@ -79,7 +79,8 @@ static int train(struct run *r)
 		return rc;
 	for (size_t i = 0; !rc && i < r->plan->n_stages; i++) {
 		const struct pb_plan_stage *stage = &r->plan->stages[i];
-		rc = pb_trainer_run(&trainer, stage, r->options->terminal, &r->arena, &r->stages[i]);
+		rc = pb_trainer_run(&trainer, stage, r->options->terminal, &r->folder.events, &r->arena,
+				    &r->stages[i]);
 		if (!r->stages[i].name)
 			break;
 		r->result.n_stages = i + 1;
@@ -217,7 +218,7 @@ static int report(struct run *r, int rc, double seconds)
 	if (!report_rc)
 		report_rc = pb_report_write_html(html, &r->result);
 	if (!report_rc && r->options->terminal)
-		pb_terminal_summary(r->options->terminal, &r->result, r->folder.path);
+		pb_terminal_summary(r->options->terminal, &r->result, html);
 	return report_rc;
 }
 
@@ -238,13 +239,14 @@ int pb_run(const struct pb_plan *plan, const struct pb_run_options *options)
 	double started = pb_clock();
 	int rc = allocate(&r);
 	if (!rc)
-		rc = pb_folder_open(plan, options->out, &r.folder);
+		rc = pb_folder_open(plan, options->out, options->events, &r.folder);
 	char *capsules = rc ? NULL : pb_arena_printf(&r.arena, "%s/capsules", r.folder.path);
 	if (options->ret_started)
 		*options->ret_started = !rc;
 	if (rc)
 		goto finish;
 	pb_capsule_folder(capsules);
+	pb_events_run(&r.folder.events, plan->config->name);
 	pb_weights_init(&r.weights, plan);
 	rc = start(&r);
 	if (!rc)
@@ -258,6 +260,7 @@ int pb_run(const struct pb_plan *plan, const struct pb_run_options *options)
 		pb_fail(-rc, "%s", why ? why : pb_status_text(rc));
 	else
 		rc = report_rc;
+	pb_events_finish(&r.folder.events, pb_clock() - started, rc ? pb_error_text() : NULL);
 	pb_weights_finish(&r.weights);
 	pb_params_finish(&r.params);
 finish:

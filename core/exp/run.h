@@ -8,6 +8,7 @@
 struct pb_run_options {
 	const char *out;              /* run folder; NULL: runs/NAME-DATE */
 	struct pb_terminal *terminal; /* NULL: quiet */
+	struct pb_events *events;     /* gets the run's events besides the folder; NULL: nobody does */
 	bool train_only;
 	struct pb_engine_options engine;
 	bool *ret_started; /* may be NULL: whether the run folder was made, and a failure is the run's */

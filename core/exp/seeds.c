@@ -49,6 +49,7 @@ static int run_one(struct seeds *s, int64_t seed, const char *out)
 	int rc = config && plan && sets ? pb_config_open(s->file, sets, config) : -PB_E_NOMEM;
 	options.out = out;
 	options.ret_started = NULL;
+	options.events = &s->folder.events;
 	if (!rc) {
 		rc = pb_plan_make(config, s->plan->device, plan);
 		if (!rc) {
@@ -123,6 +124,8 @@ static int merge_sweeps(struct seeds *s, struct pb_result_run *result)
 		rc = merge_sweep(s, s->runs[0].sweeps[i].name, &sweeps[i]);
 		if (!rc)
 			rc = pb_report_write_sweep(s->folder.path, &sweeps[i]);
+		if (!rc)
+			pb_events_sweep(&s->folder.events, &sweeps[i]);
 		if (!rc && s->options->terminal)
 			pb_terminal_sweep(s->options->terminal, &sweeps[i]);
 		result->n_sweeps += !rc;
@@ -173,7 +176,7 @@ static int report(struct seeds *s, const char *why, double seconds)
 	if (!rc)
 		rc = pb_report_write_html(html, &result);
 	if (!rc && s->options->terminal)
-		pb_terminal_summary(s->options->terminal, &result, s->folder.path);
+		pb_terminal_summary(s->options->terminal, &result, html);
 	pb_text_finish(&config);
 	return rc;
 }
@@ -186,10 +189,11 @@ int pb_run_seeds(const struct pb_plan *plan, const char *file, const char *const
 	double started = pb_clock();
 	s.runs = pb_arena_array(&s.arena, n, sizeof *s.runs);
 	s.names = pb_arena_array(&s.arena, n, sizeof *s.names);
-	int rc = s.runs && s.names ? pb_folder_open(plan, options->out, &s.folder) : -PB_E_NOMEM;
+	int rc = s.runs && s.names ? pb_folder_open(plan, options->out, options->events, &s.folder) : -PB_E_NOMEM;
 	if (options->ret_started)
 		*options->ret_started = !rc;
 	if (!rc) {
+		pb_events_run(&s.folder.events, plan->config->name);
 		rc = run_all(&s);
 		/* The first failure is the one to tell. */
 		const char *why = rc ? pb_arena_strdup(&s.arena, pb_error_text()) : NULL;
@@ -199,6 +203,7 @@ int pb_run_seeds(const struct pb_plan *plan, const char *file, const char *const
 		if (why)
 			pb_fail(-rc, "%s", why);
 		rc = rc ? rc : report_rc;
+		pb_events_finish(&s.folder.events, pb_clock() - started, rc ? pb_error_text() : NULL);
 		pb_folder_close(&s.folder);
 	}
 	pb_arena_finish(&s.arena);

@@ -307,7 +307,7 @@ static const char *why_stopped(const struct pb_plan_stage *stage, const struct p
 }
 
 int pb_trainer_run(struct pb_trainer *trainer, const struct pb_plan_stage *stage, struct pb_terminal *terminal,
-		   struct pb_arena *arena, struct pb_result_stage *ret_result)
+		   struct pb_events *events, struct pb_arena *arena, struct pb_result_stage *ret_result)
 {
 	const struct pb_config_stage *c = stage->config;
 	struct progress p = {.loss = NAN, .stop_value = NAN};
@@ -317,7 +317,7 @@ int pb_trainer_run(struct pb_trainer *trainer, const struct pb_plan_stage *stage
 	int rc = pb_curves_init(&curves, stage, arena);
 	if (rc)
 		return rc;
-	pb_progress_begin(&p.bar, terminal, c->name, c->epochs ? c->epochs : c->steps);
+	pb_progress_begin(&p.bar, terminal, events, "stage", c->name, c->epochs ? c->epochs : c->steps);
 	rc = train_stage(trainer, stage, &p, &curves, &stopped);
 	*ret_result = (struct pb_result_stage){.name = c->name, .x_label = "epoch", .seconds = pb_clock() - started};
 	ret_result->stopped = why_stopped(stage, &p, stopped, rc, arena);

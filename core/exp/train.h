@@ -29,6 +29,6 @@ void pb_trainer_finish(struct pb_trainer *trainer);
 /* Trains one stage. Curves come from the arena. When interrupted or failing, what was measured is in *ret_result and the failure is
  * returned. A loss that is not finite is -PB_E_NUMERIC, naming epoch and step. */
 int pb_trainer_run(struct pb_trainer *trainer, const struct pb_plan_stage *stage, struct pb_terminal *terminal,
-		   struct pb_arena *arena, struct pb_result_stage *ret_result);
+		   struct pb_events *events, struct pb_arena *arena, struct pb_result_stage *ret_result);
 
 #endif

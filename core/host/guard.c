@@ -47,7 +47,10 @@ static volatile sig_atomic_t damaged;
 
 static double limit = 60;
 static bool enabled = true, installed, watching, exit_is_caught;
+static pthread_key_t stack_key; /* a thread's stack for handlers, which goes with it */
 static pthread_mutex_t setup = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t pause_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t limit_changed = PTHREAD_COND_INITIALIZER;
 
 static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
 enum { N_CRASHES = sizeof crashes / sizeof *crashes };
@@ -55,7 +58,10 @@ static struct sigaction before[N_CRASHES];
 
 void pb_guard_limit(double seconds)
 {
+	pthread_mutex_lock(&pause_lock);
 	limit = seconds;
+	pthread_cond_signal(&limit_changed);
+	pthread_mutex_unlock(&pause_lock);
 }
 
 double pb_guard_get_limit(void)
@@ -185,6 +191,24 @@ static bool is_traced(void)
 	return tracer != 0;
 }
 
+/* A part of the limit, whatever that is meanwhile. */
+static double take_pause(void)
+{
+	struct timespec until;
+	pthread_mutex_lock(&pause_lock);
+	double now = limit, wait = (now > 0 ? now : 16) / TICKS;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += (time_t)wait;
+	until.tv_nsec += (long)((wait - (double)(time_t)wait) * 1e9);
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	while (limit == now && !pthread_cond_clockwait(&limit_changed, &pause_lock, CLOCK_MONOTONIC, &until))
+		;
+	now = limit;
+	pthread_mutex_unlock(&pause_lock);
+	return now;
+}
+
 /* Counts its own looks and not the clock: a process that was stopped for a while did not take longer. */
 static void *watch(void *unused)
 {
@@ -192,15 +216,13 @@ static void *watch(void *unused)
 	int looks[MOST_THREADS] = {0};
 	(void)unused;
 	for (;;) {
-		double wait = (limit > 0 ? limit : 16) / TICKS;
-		struct timespec step = {(time_t)wait, (long)((wait - (double)(time_t)wait) * 1e9)};
-		nanosleep(&step, NULL);
+		double now_allowed = take_pause();
 		int n = atomic_load(&n_callers);
 		for (int i = 0; i < n && i < MOST_THREADS; i++) {
 			unsigned long now = atomic_load(&callers[i].calls);
 			looks[i] = now % 2 && now == seen[i] ? looks[i] + 1 : 0;
 			seen[i] = now;
-			if (limit > 0 && looks[i] >= TICKS && !is_traced()) {
+			if (now_allowed > 0 && looks[i] >= TICKS && !is_traced()) {
 				pthread_kill(callers[i].thread, too_long());
 				looks[i] = 0;
 			}
@@ -212,10 +234,19 @@ static void *watch(void *unused)
 /* A child has no other threads. */
 static void after_fork(void)
 {
+	pthread_mutex_init(&pause_lock, NULL);
+	pthread_cond_init(&limit_changed, NULL);
 	watching = false;
 	atomic_store(&n_callers, 0);
 	mine.caller = NULL;
 	mine.ready = false;
+}
+
+static void drop_stack(void *stack)
+{
+	sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
+	mine.stack = NULL;
+	free(stack);
 }
 
 static void install(void)
@@ -230,6 +261,7 @@ static void install(void)
 	sigaction(too_long(), &action, NULL);
 	sigemptyset(&last.sa_mask);
 	sigaction(SIGALRM, &last, NULL);
+	pthread_key_create(&stack_key, drop_stack);
 	pthread_atfork(NULL, NULL, after_fork);
 	installed = true;
 }
@@ -264,6 +296,7 @@ static void get_ready(void)
 	pthread_mutex_unlock(&setup);
 	if (!mine.stack)
 		mine.stack = malloc(STACK);
+	pthread_setspecific(stack_key, mine.stack);
 	if (mine.stack)
 		sigaltstack(&(stack_t){.ss_sp = mine.stack, .ss_size = STACK}, NULL);
 	mine.ready = true;

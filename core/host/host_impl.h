@@ -23,11 +23,12 @@ int pb_abi_check(const char *path, const struct pb_image *image);
 
 /* One plugin file. */
 struct pb_load {
-	const struct pb_plugin *plugin; /* the table and its operations are copies in the arena, of the host's size and in
-					 * order; what they point to is the image's, or the loaded file's. NULL: failed */
-	uint32_t kind;        /* what it calls itself, as far as it is known, on failure too; 0: not known */
-	const char *name;     /* likewise, in the arena; NULL: not known */
-	const char *build_id; /* in the arena */
+	/* The table and its operations are copies in the arena, of the host's size and in order; what they point to
+	 * is the image's, or the loaded file's. NULL: failed. */
+	const struct pb_plugin *plugin;
+	uint32_t kind;          /* what it calls itself, as far as it is known, on failure too; 0: not known */
+	const char *name;       /* likewise, in the arena; NULL: not known */
+	const char *build_id;   /* in the arena */
 	struct pb_image *image; /* where plugin's pointers lead until it is loaded */
 	void *handle;           /* NULL: not loaded */
 };
@@ -38,8 +39,8 @@ int pb_plugin_open(const char *path, struct pb_arena *arena, struct pb_load *loa
 /* Frees the image. The table that was read is gone with it. */
 void pb_plugin_forget_image(struct pb_load *load);
 
-/* Does a plugin's table stay inside its file? "its table is damaged: params[2].doc leads out of the file". `plugin` and
- * plugin->ops are the host's copies; for the copying, whether `size` bytes of a table `what` are there. */
+/* Does a plugin's table stay inside its file? "its table is damaged: params[2].doc leads out of the file". `plugin`
+ * and plugin->ops are the host's copies; for the copying, whether `size` bytes of a table `what` are there. */
 int pb_table_check_room(const struct pb_image *image, const char *what, const void *at, size_t size);
 int pb_table_check(const struct pb_image *image, const struct pb_plugin *plugin); /* all but what ops point to */
 int pb_table_check_ops(const struct pb_image *image, const struct pb_plugin *plugin);

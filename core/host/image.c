@@ -103,7 +103,8 @@ static int read_segment_headers(struct pb_image *image, const struct file *file)
 	return read_at(image, file, h.e_phoff, image->segments, image->n_segments * sizeof *image->segments);
 }
 
-/* Segments stand in the order of their addresses and do not overlap: the format says so, and the loader counts on it. */
+/* Segments stand in the order of their addresses and do not overlap: the format says so, and the loader counts on
+ * it. */
 static int measure(struct pb_image *image)
 {
 	uint64_t end = 0;
@@ -137,7 +138,8 @@ static int read_segments(struct pb_image *image, const struct file *file)
 		return pb_fail_nomem(image->size, image->path);
 	for (const Elf64_Phdr *s = image->segments; !rc && s < image->segments + image->n_segments; s++)
 		if (s->p_type == PT_LOAD)
-			rc = read_at(image, file, s->p_offset, image->bytes + (s->p_vaddr - image->first), s->p_filesz);
+			rc = read_at(image, file, s->p_offset, pb_image_at(image, s->p_vaddr, s->p_filesz),
+				     s->p_filesz);
 	return rc;
 }
 
@@ -160,8 +162,8 @@ static uint64_t padded(uint64_t size, uint64_t align)
 }
 
 /* Looks through the notes of one segment. Sizes are 32 bits, so no sum of two of them overflows 64. */
-static const void *find_note(const unsigned char *notes, uint64_t size, uint64_t align, const char *name, uint32_t type,
-			     size_t *ret_size)
+static const void *find_note(const unsigned char *notes, uint64_t size, uint64_t align, const char *name,
+			     uint32_t type, size_t *ret_size)
 {
 	for (uint64_t at = 0; size - at >= sizeof(Elf64_Nhdr);) {
 		Elf64_Nhdr h;

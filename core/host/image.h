@@ -1,10 +1,10 @@
-/* image.h: a shared object as data: its segments in memory as they would lie there once loaded, its symbols and notes.
+/* image.h: a shared object as data: its segments as they would lie in memory once loaded, its symbols and notes.
  *
- * dlopen runs a file's constructors; an image runs nothing. The file may be damaged or made to do harm: whatever is read
- * from it is checked against its bounds first. Relocations are applied to the image's own place in memory, so that
- * pointers between its data can be followed by who asks pb_image_holds before. Functions have addresses inside it too, but
- * the memory is not executable. What other files must define has an address that is not NULL and that the image does not
- * hold; what may be missing (weak) is NULL.
+ * dlopen runs a file's constructors; an image runs nothing. The file may be damaged or made to do harm: whatever is
+ * read from it is checked against its bounds first. Relocations are applied to the image's own place in memory, so
+ * that pointers between its data can be followed by who asks pb_image_holds before. Functions have addresses inside
+ * it too, but the memory is not executable. What other files must define has an address that is not NULL and that the
+ * image does not hold; what may be missing (weak) is NULL.
  */
 #ifndef PB_HOST_IMAGE_H
 #define PB_HOST_IMAGE_H
@@ -20,8 +20,8 @@ struct pb_image;
 int pb_image_open(const char *path, struct pb_image **ret_image);
 void pb_image_close(struct pb_image *image); /* NULL allowed */
 
-/* Are there `size` bytes of the file's segments at `at`, a multiple of `align`? A zero stands somewhere at or behind any
- * byte that the image holds, within memory that may be read: texts end. */
+/* Are there `size` bytes of the file's segments at `at`, a multiple of `align`? A zero stands somewhere at or behind
+ * any byte that the image holds, within memory that may be read: texts end. */
 bool pb_image_holds(const struct pb_image *image, const void *at, size_t size, size_t align);
 /* Where the file defines and exports `name`; NULL: it does not, or outside its segments. */
 const void *pb_image_symbol(const struct pb_image *image, const char *name);

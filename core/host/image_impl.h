@@ -1,4 +1,4 @@
-/* image_impl.h: what image.c and image_link.c share. Addresses are the file's own: those that its headers speak of. */
+/* image_impl.h: what image.c and image_link.c share. Addresses are the file's own: its headers speak of them. */
 #ifndef PB_HOST_IMAGE_IMPL_H
 #define PB_HOST_IMAGE_IMPL_H
 

@@ -71,8 +71,8 @@ static bool read_word(const struct pb_image *image, uint64_t address, uint32_t *
 	return at;
 }
 
-/* The table's size is nowhere but in the hash tables: in the old kind's header; and the new kind's last bucket ends with
- * the last symbol. */
+/* The table's size is nowhere but in the hash tables: in the old kind's header; and the new kind's last bucket ends
+ * with the last symbol. */
 static bool count_hashed(const struct pb_image *image, uint64_t hash, uint64_t *ret_count)
 {
 	uint32_t count;
@@ -199,8 +199,8 @@ static bool shift_word(const struct pb_image *image, uint64_t address)
 	return true;
 }
 
-/* Packed relative relocations: an even word is the address of one; each bit of an odd word behind it, but for the lowest,
- * says whether there is another 8 bytes further on. */
+/* Packed relative relocations: an even word is the address of one; each bit of an odd word behind it, but for the
+ * lowest, says whether there is another 8 bytes further on. */
 static bool apply_relr(const struct pb_image *image, uint64_t table, uint64_t size)
 {
 	const unsigned char *at = pb_image_at(image, table, size);

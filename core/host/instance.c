@@ -1,4 +1,5 @@
 /* instance.c: a plugin with its parameters. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,12 +91,19 @@ struct pb_device *pb_instance_device(const struct pb_instance *instance)
 	return instance->impl->device;
 }
 
-int pb_instance_create(const struct pb_loaded *loaded, struct pb_yaml *yaml, const struct pb_yaml_node *params,
-		       const char *const *skip, uint64_t seed, const char *base_dir, struct pb_device *device,
-		       struct pb_instance **ret_instance)
+void pb_instance_forget(struct pb_instance *instance)
+{
+	if (instance)
+		free_instance(instance);
+}
+
+int pb_instance_configure(const struct pb_loaded *loaded, struct pb_yaml *yaml, const struct pb_yaml_node *params,
+			  const char *const *skip, uint64_t seed, const char *base_dir, struct pb_device *device,
+			  struct pb_instance **ret_instance)
 {
 	if (!loaded->plugin)
 		return pb_fail(PB_E_PLUGIN, "%s did not load: %s", loaded->path, loaded->reason);
+	assert(loaded->live);
 	struct pb_instance *instance = NULL;
 	int rc = allocate(loaded, base_dir, &instance);
 	if (rc < 0)
@@ -103,9 +111,24 @@ int pb_instance_create(const struct pb_loaded *loaded, struct pb_yaml *yaml, con
 	instance->impl->device = device;
 	pb_services_init(&instance->host, instance->impl, seed);
 	rc = decode_params(instance, yaml, params, skip);
-	if (!rc && (rc = pb_instance_start(instance)))
-		rc = place_failure(yaml, params, rc);
+	if (rc < 0)
+		free_instance(instance);
+	else
+		*ret_instance = instance;
+	return rc;
+}
+
+int pb_instance_create(const struct pb_loaded *loaded, struct pb_yaml *yaml, const struct pb_yaml_node *params,
+		       const char *const *skip, uint64_t seed, const char *base_dir, struct pb_device *device,
+		       struct pb_instance **ret_instance)
+{
+	struct pb_instance *instance;
+	int rc = pb_instance_configure(loaded, yaml, params, skip, seed, base_dir, device, &instance);
+	if (rc < 0)
+		return rc;
+	rc = pb_instance_start(instance);
 	if (rc < 0) {
+		rc = place_failure(yaml, params, rc);
 		free_instance(instance);
 		return rc;
 	}

@@ -21,8 +21,8 @@ static int check_slots(const struct slot *slots, size_t count)
 	return 0;
 }
 
-/* The plugin's table, whose size stands `size_at` bytes into it, as one of the host's size (zeroed): what an older plugin
- * does not have stays zero, what a newer one has beyond is left out. */
+/* The plugin's table, whose size stands `size_at` bytes into it, as one of the host's size (zeroed): what an older
+ * plugin does not have stays zero, what a newer one has beyond is left out. */
 static int adopt(const struct pb_image *image, const char *what, const void *theirs, size_t size_at, size_t least,
 		 void *table, size_t table_size)
 {
@@ -221,10 +221,10 @@ static int adopt_plugin(const char *path, const struct pb_image *image, const st
 	return rc;
 }
 
-/* Makes the host's copy of a plugin's table. With the image of its file, where the table lies, nothing in it is trusted;
- * without one it is a loaded file's, whose code runs anyway. */
-static int take(const char *path, const struct pb_image *image, const struct pb_plugin *theirs, struct pb_arena *arena,
-		struct pb_load *load)
+/* Makes the host's copy of a plugin's table. With the image of its file, where the table lies, nothing in it is
+ * trusted; without one it is a loaded file's, whose code runs anyway. */
+static int take(const char *path, const struct pb_image *image, const struct pb_plugin *theirs,
+		struct pb_arena *arena, struct pb_load *load)
 {
 	struct pb_plugin *plugin = pb_arena_alloc(arena, sizeof *plugin);
 	int rc = plugin ? adopt_plugin(path, image, theirs, plugin) : -PB_E_NOMEM;
@@ -281,8 +281,8 @@ static int check_same(const struct pb_load *read, const struct pb_load *live)
 {
 	if (read->kind == live->kind && !strcmp(read->name, live->name))
 		return 0;
-	return pb_fail(PB_E_PLUGIN, "once loaded it is the %s `%s`, but its file says %s `%s`", pb_kind_name(live->kind),
-		       live->name, pb_kind_name(read->kind), read->name);
+	return pb_fail(PB_E_PLUGIN, "once loaded it is the %s `%s`, but its file says %s `%s`",
+		       pb_kind_name(live->kind), live->name, pb_kind_name(read->kind), read->name);
 }
 
 static int take_live(const char *path, struct pb_arena *arena, struct pb_load *load)
@@ -297,14 +297,40 @@ static int take_live(const char *path, struct pb_arena *arena, struct pb_load *l
 	return rc;
 }
 
+struct opening {
+	const char *path;
+	void *handle;
+};
+
+static int open_it(void *opening)
+{
+	struct opening *o = opening;
+	o->handle = dlopen(o->path, RTLD_NOW | RTLD_LOCAL);
+	return 0;
+}
+
+/* Its constructors run, and they are code like any other of it. */
+static int open_guarded(const char *path, void **ret_handle)
+{
+	struct opening o = {.path = path};
+	struct pb_fault fault;
+	char text[128];
+	pb_guard(open_it, &o, path, "its constructor", &fault);
+	if (fault.happened) {
+		pb_fault_text(&fault, text, sizeof text);
+		return pb_fail(PB_E_PLUGIN, "while it was loaded it %s: a mistake of its constructor", text);
+	}
+	*ret_handle = o.handle;
+	return o.handle ? 0 : pb_fail(PB_E_PLUGIN, "the loader says: %s", dlerror());
+}
+
 int pb_plugin_open(const char *path, struct pb_arena *arena, struct pb_load *load)
 {
 	int rc = pb_abi_check_file(path);
+	if (!rc)
+		rc = open_guarded(path, &load->handle);
 	if (rc < 0)
 		return rc;
-	load->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	if (!load->handle)
-		return pb_fail(PB_E_PLUGIN, "the loader says: %s", dlerror());
 	rc = take_live(path, arena, load);
 	if (rc < 0) {
 		dlclose(load->handle);

@@ -1,6 +1,7 @@
 /* loaded.c: one plugin file by its path. */
 #include <dlfcn.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/status.h"
 #include "host/host_impl.h"
@@ -25,7 +26,8 @@ int pb_loaded_read(const char *path, struct pb_loaded **ret_loaded)
 	struct single *s = calloc(1, sizeof *s);
 	if (!s)
 		return pb_fail_nomem(sizeof *s, path);
-	s->loaded.path = pb_arena_strdup(&s->arena, path);
+	/* Without a slash, dlopen would look for it elsewhere. */
+	s->loaded.path = pb_arena_printf(&s->arena, "%s%s", strchr(path, '/') ? "" : "./", path);
 	int rc = s->loaded.path ? pb_plugin_read(s->loaded.path, &s->arena, &s->load) : -PB_E_NOMEM;
 	if (rc) {
 		pb_loaded_close(&s->loaded);

@@ -4,8 +4,8 @@
  * ~/.local/share/...), then the system's folder (given at build time; in a build tree, the build's own plugins).
  * Never where an experiment file says.
  *
- * The registry reads what a plugin is from its file, as data; it runs none of its code. A plugin is loaded, which runs its
- * constructors, when an experiment asks for it; it stays loaded until the registry is destroyed.
+ * The registry reads what a plugin is from its file, as data; it runs none of its code. A plugin is loaded, which
+ * runs its constructors, when an experiment asks for it; it stays loaded until the registry is destroyed.
  */
 #ifndef PB_HOST_REGISTRY_H
 #define PB_HOST_REGISTRY_H
@@ -32,9 +32,9 @@ struct pb_loaded {
 	const struct pb_loaded *shadowed_by; /* an earlier folder has the same kind and name */
 };
 
-/* One file by its path, which need be in no folder of the registry's: reading runs nothing of it, and makes an entry that is
- * not live; opening loads it. On failure the text says why it is no plugin, or does not load. Closing (NULL allowed) comes
- * after its instances have been destroyed. */
+/* One file by its path, which need be in no folder of the registry's: reading runs nothing of it, and makes an entry
+ * that is not live; opening loads it. On failure the text says why it is no plugin, or does not load. Closing (NULL
+ * allowed) comes after its instances have been destroyed. */
 int pb_loaded_read(const char *path, struct pb_loaded **ret_loaded);
 int pb_loaded_open(struct pb_loaded *loaded);
 void pb_loaded_close(struct pb_loaded *loaded);
@@ -46,8 +46,9 @@ int pb_registry_create(struct pb_registry **ret_registry);
 void pb_registry_destroy(struct pb_registry *registry); /* NULL allowed; all instances must be destroyed before */
 size_t pb_registry_count(const struct pb_registry *registry);
 const struct pb_loaded *pb_registry_at(const struct pb_registry *registry, size_t i);
-/* The plugin to use, loaded: plugin is the live table then, and the one read from the file is gone. One that turns out not
- * to load is as if it never had. On failure records at `at` (a node of yaml; both may be NULL) what was looked for, the nearest name
+/* The plugin to use, loaded: `plugin` is the live table then, and the one read from the file is gone. One that turns
+ * out not to load becomes a failed file, and what it shadowed takes its place. Not for two threads at once.
+ * On failure records at `at` (a node of yaml; both may be NULL) what was looked for, the nearest name
  * of that kind, why a file of that name did not load, and where plugins are looked for. */
 int pb_registry_find(struct pb_registry *registry, enum pb_kind kind, const char *name, struct pb_yaml *yaml,
 		     const struct pb_yaml_node *at, const struct pb_loaded **ret_loaded);
@@ -75,10 +76,11 @@ struct pb_instance {
 typedef void pb_host_log_sink(void *context, int level, const char *who, const char *text);
 void pb_host_set_log(pb_host_log_sink *sink, void *context);
 
-/* `loaded` is from pb_registry_find. `params` is a map whose keys `skip` belong to others, or NULL for defaults. base_dir: where read_file looks.
- * device runs the view operations; it may be NULL for datasets and metrics. A mistake in params is recorded in yaml, whether
- * the table finds it or the plugin; then it returns -PB_E_CONFIG. yaml may be NULL without params; else it must outlive
- * the instance, for it owns the parameters' lists and texts. */
+/* `loaded` is live. `params` is a map whose keys `skip` belong to others, or NULL for defaults. base_dir: where
+ * read_file looks. device runs the view operations; it may be NULL for datasets and metrics. A mistake in params is
+ * recorded in yaml, whether the table finds it or the plugin; then it returns -PB_E_CONFIG. yaml owns the parameters'
+ * lists and must outlive the instance, as must params; where it is NULL, the instance owns them, and a mistake is the
+ * error text. */
 int pb_instance_create(const struct pb_loaded *loaded, struct pb_yaml *yaml, const struct pb_yaml_node *params,
 		       const char *const *skip, uint64_t seed, const char *base_dir, struct pb_device *device,
 		       struct pb_instance **ret_instance);
@@ -86,6 +88,13 @@ void pb_instance_destroy(struct pb_instance *instance); /* NULL allowed */
 /* Whether the instance is asked so about `what`, a small number, for the first time. Numbers 2048 apart count as one. */
 bool pb_instance_first(struct pb_instance *instance, unsigned what);
 struct pb_device *pb_instance_device(const struct pb_instance *instance);
+
+/* In two steps, for who has something to change in what the plugin will see: all but the plugin's own create, which
+ * is calls.h's pb_instance_start. An instance that was not started, or failed to, is forgotten; others are destroyed. */
+int pb_instance_configure(const struct pb_loaded *loaded, struct pb_yaml *yaml, const struct pb_yaml_node *params,
+			  const char *const *skip, uint64_t seed, const char *base_dir, struct pb_device *device,
+			  struct pb_instance **ret_instance);
+void pb_instance_forget(struct pb_instance *instance); /* NULL allowed */
 
 /* What a plugin declares. Its calls are calls.h's. */
 static inline const struct pb_setter_ops *pb_setter_ops(const struct pb_instance *i)

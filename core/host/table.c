@@ -1,5 +1,5 @@
-/* table.c: does a plugin's table, as its file states it, stay inside the file? Whether it makes sense is load.c's matter,
- * and base/schema_check.c's; they and all others may follow its pointers once this has said yes. */
+/* table.c: does a plugin's table, as its file states it, stay inside the file? Whether it makes sense is load.c's
+ * matter, and base/schema_check.c's; they and all others may follow its pointers once this has said yes. */
 #include <stdalign.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +31,8 @@ static int damaged(const struct walk *w, const char *member, const char *how)
 }
 
 /* `count` items, or NULL, which others judge. */
-static int check_room(const struct walk *w, const char *member, const void *at, size_t count, size_t size, size_t align)
+static int check_room(const struct walk *w, const char *member, const void *at, size_t count, size_t size,
+		      size_t align)
 {
 	if (!at || pb_image_holds(w->image, at, count * size, align))
 		return 0;
@@ -54,7 +55,7 @@ static int check_choices(struct walk *w, const struct pb_param *p)
 		char member[32];
 		snprintf(member, sizeof member, "choices[%zu]", i);
 		if (i == MOST_CHOICES)
-			return damaged(w, "choices", "have no end");
+			return damaged(w, "choices", "are more than 1000");
 		if (!pb_image_holds(w->image, p->choices + i, sizeof *p->choices, alignof(const char *)))
 			return damaged(w, "choices", "lead out of the file");
 		if (!p->choices[i])
@@ -69,8 +70,8 @@ static int check_choices(struct walk *w, const struct pb_param *p)
 static int check_params(struct walk *w, const char *member, const struct pb_param *table, uint32_t count, int level,
 			uint64_t *weight);
 
-/* Adds to *weight the most bytes that one record, and that the parameter's default can take: each item of a list has two
- * brackets in the text, and may hold whatever its own fields can. */
+/* Adds to *weight the most bytes that one record, and that the parameter's default can take: each item of a list has
+ * two brackets in the text, and may hold whatever its own fields can. */
 static int check_fields(struct walk *w, const struct pb_param *p, int level, uint64_t *weight)
 {
 	uint64_t item = p->fields_size;
@@ -110,7 +111,7 @@ static int check_params(struct walk *w, const char *member, const struct pb_para
 	size_t length = strlen(w->where);
 	for (uint32_t i = 0; !rc && i < count; i++) {
 		if (w->n_params++ == MOST_PARAMS)
-			return damaged(w, member, "have no end");
+			return damaged(w, member, "are more than 4000, with the nested ones");
 		snprintf(w->where + length, sizeof w->where - length, "%s[%u].", member, i);
 		rc = check_param(w, &table[i], level, weight);
 		w->where[length] = '\0';
@@ -123,7 +124,7 @@ static int check_extensions(struct walk *w, const struct pb_plugin *plugin)
 	int rc = check_room(w, "extensions", plugin->extensions, plugin->n_extensions, sizeof *plugin->extensions,
 			    alignof(struct pb_extension));
 	if (!rc && plugin->n_extensions > MOST_EXTENSIONS)
-		rc = damaged(w, "extensions", "have no end");
+		rc = damaged(w, "extensions", "are more than 1000");
 	for (uint32_t i = 0; !rc && plugin->extensions && i < plugin->n_extensions; i++) {
 		char member[40];
 		snprintf(member, sizeof member, "extensions[%u].id", i);

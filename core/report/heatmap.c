@@ -162,12 +162,19 @@ static bool is_set(const char *text)
 	return text && *text && strcmp(text, "none") != 0;
 }
 
+static bool is_difference(const struct pb_result_sweep *sweep)
+{
+	return !strcmp(sweep->kind, "difference");
+}
+
 /* What was patched, in one sentence. */
 static void draw_description(struct pb_text *out, const struct pb_terminal *terminal,
                              const struct pb_result_sweep *sweep)
 {
 	struct pb_text words = {0};
-	if (!sweep->hook)
+	if (is_difference(sweep))
+		pb_text_add(&words, "the one run's less the other's, cell by cell");
+	else if (!sweep->hook)
 		pb_text_add(&words, "gradients of the named parameters from the clean example, the others' from the "
 		                    "corrupted one");
 	else
@@ -214,7 +221,10 @@ static void draw_ends(struct pb_text *out, const struct pb_terminal *terminal, c
 	struct pb_text words = {0};
 	if (sweep->over)
 		pb_text_add(&words, "mean of %zu %s%s: ", sweep->over->n, sweep->over->what, sweep->over->n == 1 ? "" : "s");
-	if (sweep->score_defined) {
+	if (is_difference(sweep)) {
+		pb_text_add(&words, "difference of the %s; the same in both = ",
+			    sweep->score_defined ? "score" : sweep->metric);
+	} else if (sweep->score_defined) {
 		pb_text_add(&words, "score 0 = %s (%s ", update ? "after the corrupted update" : "the corrupted run",
 		            sweep->metric);
 		pb_draw_number(&words, sweep->metric_corrupted);

@@ -36,10 +36,23 @@ void pb_json_open(struct pb_json *json, const char *key, char bracket)
 void pb_json_close(struct pb_json *json, char bracket)
 {
 	json->depth--;
-	if (json->more)
+	if (json->more && !json->row)
 		add_line(json);
 	pb_text_add_bytes(&json->text, &bracket, 1);
 	json->more = true;
+}
+
+void pb_json_open_line(struct pb_json *json)
+{
+	json->row = true;
+	pb_json_open(json, NULL, '{');
+}
+
+void pb_json_close_line(struct pb_json *json)
+{
+	pb_json_close(json, '}');
+	json->row = false;
+	pb_text_add_bytes(&json->text, "\n", 1);
 }
 
 void pb_json_open_row(struct pb_json *json, const char *key)
@@ -50,9 +63,8 @@ void pb_json_open_row(struct pb_json *json, const char *key)
 
 void pb_json_close_row(struct pb_json *json)
 {
-	json->row = false;
-	json->more = false;
 	pb_json_close(json, ']');
+	json->row = false;
 }
 
 void pb_json_string(struct pb_json *json, const char *key, const char *value)

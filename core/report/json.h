@@ -18,6 +18,9 @@ void pb_json_open(struct pb_json *json, const char *key, char bracket); /* '{' o
 void pb_json_close(struct pb_json *json, char bracket);                 /* '}' or ']' */
 void pb_json_open_row(struct pb_json *json, const char *key);           /* a list on one line, of plain values */
 void pb_json_close_row(struct pb_json *json);
+/* The outermost value, an object whose lists and members all stay on one line, which ends with a newline. */
+void pb_json_open_line(struct pb_json *json);
+void pb_json_close_line(struct pb_json *json);
 void pb_json_string(struct pb_json *json, const char *key, const char *value); /* NULL: null; bad UTF-8: U+FFFD */
 void pb_json_real(struct pb_json *json, const char *key, double value); /* NaN: null; Inf: "Infinity", "-Infinity" */
 void pb_json_int(struct pb_json *json, const char *key, int64_t value);

@@ -11,6 +11,7 @@ enum { MAX_BAR = 24, MIN_BAR = 6, MAX_NAME = 24, NUMBERS = 30 };
 
 static const double frame = 0.1;  /* seconds between two drawings */
 static const double pause = 1;    /* seconds between two plain lines, however fast the tenths come */
+static const double between = 0.5; /* seconds between two events */
 static const double silence = 60; /* seconds without a plain line after which one is due */
 
 static double now(void)
@@ -95,11 +96,11 @@ static int room_of(const struct pb_terminal *terminal)
 	return terminal->tty ? terminal->width - 1 : 400;
 }
 
-static void add_line(struct pb_text *out, const struct pb_progress *progress, const char *detail)
+void pb_progress_line(const struct pb_progress *progress, double elapsed, const char *detail, struct pb_text *out)
 {
 	const struct pb_terminal *terminal = progress->terminal;
 	struct pb_text numbers = {0};
-	add_numbers(&numbers, progress, now() - progress->started);
+	add_numbers(&numbers, progress, elapsed);
 	int room = room_of(terminal) - (int)numbers.length - 2;
 	/* The bar's width must not jump with every digit of the numbers. */
 	int spare = (int)numbers.length < NUMBERS ? NUMBERS - (int)numbers.length : 0;
@@ -133,14 +134,19 @@ static void draw(struct pb_progress *progress, const struct pb_text *line, bool 
 	pb_draw_flush(terminal, &out);
 }
 
-void pb_progress_begin(struct pb_progress *progress, struct pb_terminal *terminal, const char *what, int64_t total)
+void pb_progress_begin(struct pb_progress *progress, struct pb_terminal *terminal, struct pb_events *events,
+		       const char *kind, const char *what, int64_t total)
 {
 	double at = now();
 	*progress = (struct pb_progress){.terminal = terminal,
+	                                 .events = events,
+	                                 .kind = kind,
 	                                 .what = what,
 	                                 .total = total,
 	                                 .started = at,
+	                                 .sent = at,
 	                                 .drawn = at - (terminal && terminal->tty)};
+	pb_events_step(events, "begin", kind, what, 0, total, 0, NULL);
 }
 
 /* Whether a line is due. */
@@ -161,18 +167,26 @@ static bool is_due(struct pb_progress *progress)
 void pb_progress_at(struct pb_progress *progress, int64_t done, const char *detail)
 {
 	progress->done = done;
+	if (progress->events && now() - progress->sent >= between) {
+		progress->sent = now();
+		pb_events_step(progress->events, "progress", progress->kind, progress->what, done, progress->total,
+			       progress->sent - progress->started, detail);
+	}
 	/* What is complete is left to the final line. */
 	bool complete = progress->total > 0 && done >= progress->total;
 	if (!progress->terminal || complete || !is_due(progress))
 		return;
 	struct pb_text line = {0};
-	add_line(&line, progress, detail);
+	pb_progress_line(progress, now() - progress->started, detail, &line);
 	draw(progress, &line, false);
 	pb_text_finish(&line);
 }
 
 void pb_progress_end(struct pb_progress *progress, const char *result)
 {
+	pb_events_step(progress->events, "end", progress->kind, progress->what, progress->done, progress->total,
+		       now() - progress->started, result);
+	progress->events = NULL;
 	if (!progress->terminal)
 		return;
 	struct pb_text line = {0};

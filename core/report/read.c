@@ -252,22 +252,46 @@ static void read_run(struct pb_reader *r, const json_t *object, struct pb_result
 	read_environment(r, object, run);
 }
 
-int pb_report_read_run(const char *path, struct pb_arena *arena, struct pb_result_run *ret_run)
+/* NULL: the reader's rc says why. */
+static json_t *load(struct pb_reader *r)
 {
 	void *data;
 	size_t size;
 	json_error_t error;
-	struct pb_result_run run;
-	struct pb_reader reader = {.path = path, .arena = arena, .rc = pb_file_read(path, max_size, &data, &size)};
-	if (reader.rc < 0)
-		return reader.rc;
+	r->rc = pb_file_read(r->path, max_size, &data, &size);
+	if (r->rc < 0)
+		return NULL;
 	json_t *json = json_loadb(data, size, 0, &error);
 	free(data);
 	if (!json)
-		return pb_fail(PB_E_FORMAT, "%s:%d:%d: not JSON: %s", path, error.line, error.column, error.text);
+		r->rc = pb_fail(PB_E_FORMAT, "%s:%d:%d: not JSON: %s", r->path, error.line, error.column, error.text);
+	return json;
+}
+
+int pb_report_read_run(const char *path, struct pb_arena *arena, struct pb_result_run *ret_run)
+{
+	struct pb_result_run run;
+	struct pb_reader reader = {.path = path, .arena = arena};
+	json_t *json = load(&reader);
+	if (!json)
+		return reader.rc;
 	read_run(&reader, json, &run);
 	json_decref(json);
 	if (!reader.rc)
 		*ret_run = run;
+	return reader.rc;
+}
+
+int pb_report_read_sweep(const char *path, struct pb_arena *arena, struct pb_result_sweep *ret_sweep)
+{
+	struct pb_result_sweep sweep;
+	struct pb_reader reader = {.path = path, .arena = arena};
+	json_t *json = load(&reader);
+	if (!json)
+		return reader.rc;
+	pb_read_sweep(&reader, json, &sweep);
+	json_decref(json);
+	if (!reader.rc)
+		*ret_sweep = sweep;
 	return reader.rc;
 }

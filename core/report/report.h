@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
+#include "report/events.h"
 #include "report/result.h"
 
 /* Files; each appears whole or not at all. */
@@ -19,6 +20,7 @@ int pb_report_write_drills(const char *dir, const struct pb_result_run *run); /*
 int pb_report_write_run(const char *dir, const struct pb_result_run *run); /* results.json: everything */
 /* results.json back, as pb_report_write_run wrote it; everything is in the arena, on failure too. */
 int pb_report_read_run(const char *path, struct pb_arena *arena, struct pb_result_run *ret_run);
+int pb_report_read_sweep(const char *path, struct pb_arena *arena, struct pb_result_sweep *ret_sweep); /* sweeps/FILE.json */
 int pb_report_write_html(const char *path, const struct pb_result_run *run); /* one self-contained page */
 
 /* What the terminal can do. */
@@ -34,26 +36,31 @@ struct pb_terminal {
 void pb_terminal_init(struct pb_terminal *terminal, FILE *out);
 void pb_terminal_sweep(struct pb_terminal *terminal, const struct pb_result_sweep *sweep); /* heat map + audit */
 void pb_terminal_similarity(struct pb_terminal *terminal, const struct pb_result_similarity *similarity);
-void pb_terminal_summary(struct pb_terminal *terminal, const struct pb_result_run *run, const char *dir);
+void pb_terminal_summary(struct pb_terminal *terminal, const struct pb_result_run *run, const char *page);
 
 /* A progress line: redrawn in place on a tty, otherwise a plain line at each tenth and after each minute, at most
  * one in a second. */
 struct pb_progress {
 	struct pb_terminal *terminal; /* NULL: quiet */
+	struct pb_events *events;     /* NULL: none */
+	const char *kind;             /* of event: "stage", "sweep", ... */
 	const char *what;             /* "X1", "z by head" */
 	int64_t total;                /* 0: unknown */
 	int64_t from;                 /* done before it began (a resumed run): set it after begin; 0 otherwise */
 	int64_t done;
-	double started, drawn; /* seconds, monotonic */
+	double started, drawn, sent; /* seconds, monotonic */
 	int tenths;
 	int columns; /* of the line on the screen, to be wiped by the next one */
 };
 
-void pb_progress_begin(struct pb_progress *progress, struct pb_terminal *terminal, const char *what, int64_t total);
+void pb_progress_begin(struct pb_progress *progress, struct pb_terminal *terminal, struct pb_events *events,
+		       const char *kind, const char *what, int64_t total);
 /* `detail` is short free text ("loss 0.031  acc 0.97"), may be NULL. Cheap: draws at most ten times a second. */
 void pb_progress_at(struct pb_progress *progress, int64_t done, const char *detail);
 /* Leaves one final line; `result` as `detail`. */
 void pb_progress_end(struct pb_progress *progress, const char *result);
+/* The line of what is under way, `elapsed` seconds after its begin; for those who draw by themselves. */
+void pb_progress_line(const struct pb_progress *progress, double elapsed, const char *detail, struct pb_text *out);
 
 /* Diverging red-white-blue (low red, high blue, as in plotly's RdBu), t in [-1, 1]; writes r, g, b in 0..255. */
 void pb_color_diverging(double t, int ret_rgb[3]);

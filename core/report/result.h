@@ -75,7 +75,7 @@ struct pb_result_sweep {
 	const char *name;    /* as the user wrote it; under several sets of weights, with theirs */
 	const char *weights; /* NULL: under one set only */
 	const char *file;    /* name made fit for a file name: [a-z0-9_-] */
-	const char *kind;    /* "gradient", "activation" or "params" */
+	const char *kind;    /* "gradient", "activation" or "params"; of two runs compared, "difference" */
 	const char *hook;    /* "z", or NULL for params */
 	const char *setter;  /* plugin name, or "params" */
 	const char *base, *forward, *backward; /* "clean", "corrupted", "none", "ablate" */

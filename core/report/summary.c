@@ -183,7 +183,7 @@ static void draw_notes(struct pb_text *out, const struct pb_terminal *terminal, 
 		pb_draw_words(out, terminal, "  ! ", run->notes[i]);
 }
 
-void pb_terminal_summary(struct pb_terminal *terminal, const struct pb_result_run *run, const char *dir)
+void pb_terminal_summary(struct pb_terminal *terminal, const struct pb_result_run *run, const char *page)
 {
 	struct pb_text out = {0};
 	draw_heading(&out, terminal, run->name);
@@ -206,9 +206,6 @@ void pb_terminal_summary(struct pb_terminal *terminal, const struct pb_result_ru
 	for (size_t i = 0; i < run->n_drills; i++)
 		draw_drill(&out, terminal, &run->drills[i]);
 	draw_notes(&out, terminal, run);
-	struct pb_text place = {0};
-	pb_text_add(&place, "%s/report.html", dir);
-	pb_draw_words(&out, terminal, "Report: ", place.data ? place.data : "");
-	pb_text_finish(&place);
+	pb_draw_words(&out, terminal, "Report: ", page);
 	pb_draw_flush(terminal, &out);
 }

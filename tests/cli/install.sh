@@ -46,21 +46,28 @@ try "$patchbay" plugin list
 says "  $plugins ("
 if grep -qF "$build" "$stage/out"; then fail "the installed program looks in $build"; fi
 
-# plain KIND NAME COMPILER...: one line builds it, in the current folder, and the example runs.
+# plain KIND NAME PARAMETERS COMPILER...: one line builds it, in the current folder, it passes the checks and the example
+# runs.
 plain() {
-	kind=$1 name=$2
-	shift 2
+	kind=$1 name=$2 params=$3
+	shift 3
 	# shellcheck disable=SC2046
 	try "$@" -shared -fPIC -fvisibility=hidden $(pkg-config --cflags patchbay) "$name.c" -o "${kind}_$name.so" -lm
+	try "$patchbay" plugin check "${kind}_$name.so" --params "$params"
+	says " 0 failed, "
 	try env PATCHBAY_PLUGIN_PATH=".:$PATCHBAY_PLUGIN_PATH" "$patchbay" run example.yaml --out run
 	says "Report: run/report.html"
 }
 
 cp -r "${templates%/template}/examples" "$stage/examples"
-cd "$stage/examples/steering" && plain setter steering "$@" && says "activation patching of resid_pre by steering"
-cd ../low_rank && plain setter low_rank "$@" && says "gradient patching of resid_pre by low_rank"
-cd ../kl_divergence && plain metric kl_divergence "$@" && says "after the corrupted update (kl_divergence "
-cd ../tokens_table && plain dataset tokens_table "$@" && says "accuracy clean 1"
+cd "$stage/examples/steering" && plain setter steering "file: vector.txt" "$@"
+says "activation patching of resid_pre by steering"
+cd ../low_rank && plain setter low_rank "file: directions.txt" "$@"
+says "gradient patching of resid_pre by low_rank"
+cd ../kl_divergence && plain metric kl_divergence "{}" "$@"
+says "after the corrupted update (kl_divergence "
+cd ../tokens_table && plain dataset tokens_table "{file: table.csv, length: 3}" "$@"
+says "accuracy clean 1"
 # A mistake is told with the file and the place.
 echo "1 2 three" >../steering/vector.txt
 cd ../steering
@@ -72,14 +79,14 @@ cp -r "$source/tests/cli/smallest" "$stage/smallest"
 cd "$stage/smallest"
 lines=$(gcc -fpreprocessed -dD -E -P negate.c | grep -c .)
 [ "$lines" -le 40 ] || fail "negate.c has $lines lines"
-plain setter negate "$@" && says "gradient patching of z by negate"
+plain setter negate "{}" "$@" && says "gradient patching of z by negate"
 
-# with_meson FOLDER: builds it and runs its test.
+# with_meson FOLDER: builds it and runs its two tests.
 with_meson() {
 	cd "$1"
 	try "$meson" setup build
 	try "$meson" test -C build
-	grep -q "Ok: *1 *$" "$stage/out" || { cat "$stage/out" >&2; fail "no test of $1 ran"; }
+	grep -q "Ok: *2 *$" "$stage/out" || { cat "$stage/out" >&2; fail "not both tests of $1 ran"; }
 }
 
 with_meson "$stage/examples/kl_divergence"
@@ -91,7 +98,7 @@ for kind in setter metric dataset; do
 	cp "$stage/new projects/my_$kind/build/${kind}_my_$kind.so" "$stage"
 	if grep -rl placeholder --exclude-dir=build .; then fail "these name the placeholder"; fi
 done
-cd "$stage/new projects/my_setter" && plain setter my_setter "$@"
+cd "$stage/new projects/my_setter" && plain setter my_setter "{}" "$@"
 try "$meson" install -C build
 [ -f "$PATCHBAY_PLUGIN_PATH/setter_my_setter.so" ] || fail "the project's own installation puts its plugin elsewhere"
 echo "installed into a folder, four examples, the smallest setter and three new projects built there and run"

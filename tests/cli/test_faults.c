@@ -80,6 +80,7 @@ static const struct {
 	{"faulty", SETTER "faulty_crash_destroy", 0, "setter faulty_crash_destroy: destroy crashed: SIGSEGV"},
 	{"faulty", SETTER "faulty_loop", 1, "setter faulty_loop: apply took longer than 0.5 s"},
 	{"faulty", SETTER "faulty_exit", 1, "setter faulty_exit: apply called exit"},
+	{"bad", "metric.plugin=constructor", 2, "while it was loaded it crashed: SIGABRT: a mistake of its constructor"},
 	/* What it returns. */
 	{"faulty", SETTER "faulty_silent", 1, "setter faulty_silent: apply failed without a reason (value out of range)"},
 	{"faulty", SETTER "faulty_counts", 1, "when it was called again on the same"},

@@ -1,5 +1,5 @@
-/* test_plugin_json.c: `plugin list --json` and `plugin info NAME --json` say what the plugins' tables do, and neither runs
- * any plugin's code. */
+/* test_plugin_json.c: `plugin list --json` and `plugin info NAME --json` say what the plugins' tables do, and neither
+ * runs any plugin's code. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>

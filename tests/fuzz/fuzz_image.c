@@ -14,7 +14,8 @@ const char *const pb_fuzz_tokens[] = {"patchbay", "patchbay_plugin", "\x7f" "ELF
 
 static void describe(const char *path, const struct pb_load *load)
 {
-	struct pb_loaded loaded = {.path = path, .name = load->name, .plugin = load->plugin, .build_id = load->build_id};
+	const struct pb_loaded loaded = {
+		.path = path, .name = load->name, .plugin = load->plugin, .build_id = load->build_id};
 	struct pb_text text = {0};
 	struct pb_json json = {0};
 	pb_plugin_add_line(&loaded, &text);

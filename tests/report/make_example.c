@@ -29,11 +29,11 @@ int main(int argc, char **argv)
 	pb_text_add(&page, "%s/report.html", argv[1]);
 	if (!rc && !(rc = pb_text_status(&page)))
 		rc = pb_report_write_html(page.data, run);
-	pb_text_finish(&page);
 	pb_terminal_init(&terminal, stdout);
 	for (size_t i = 0; i < run->n_sweeps; i++)
 		pb_terminal_sweep(&terminal, &run->sweeps[i]);
-	pb_terminal_summary(&terminal, run, argv[1]);
+	pb_terminal_summary(&terminal, run, page.data ? page.data : "");
+	pb_text_finish(&page);
 	if (rc < 0)
 		fprintf(stderr, "%s\n", pb_error_text());
 	pb_arena_finish(&arena);

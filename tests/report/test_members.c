@@ -150,7 +150,7 @@ START_TEST(terminal_says_how_many)
 	struct pb_terminal terminal = {.out = out, .width = 200};
 	const struct pb_result_run *run = pb_example_units(&arena);
 	pb_terminal_sweep(&terminal, run->sweeps);
-	pb_terminal_summary(&terminal, run, "there");
+	pb_terminal_summary(&terminal, run, "there/report.html");
 	fclose(out);
 	ck_assert_ptr_nonnull(strstr(text, "  mean of 3 units: score 0 = after the corrupted update"));
 	ck_assert_ptr_nonnull(strstr(text, "  3 units: 71, 34, 5\n"));

@@ -50,7 +50,7 @@ START_TEST(plain_lines_come_at_tenths)
 {
 	struct pb_progress progress;
 	open_screen(false, 80);
-	pb_progress_begin(&progress, &terminal, "X1", 500);
+	pb_progress_begin(&progress, &terminal, NULL, "sweep", "X1", 500);
 	progress.started -= 10;
 	for (int64_t i = 1; i <= 500; i++) {
 		progress.drawn -= 1;
@@ -73,7 +73,7 @@ START_TEST(slow_work_speaks_each_minute)
 {
 	struct pb_progress progress;
 	open_screen(false, 80);
-	pb_progress_begin(&progress, &terminal, "pretrain", 1000);
+	pb_progress_begin(&progress, &terminal, NULL, "sweep", "pretrain", 1000);
 	for (int64_t i = 1; i <= 3; i++) {
 		progress.drawn -= 61;
 		progress.started -= 61;
@@ -89,7 +89,7 @@ START_TEST(fast_work_is_one_line)
 {
 	struct pb_progress progress;
 	open_screen(false, 80);
-	pb_progress_begin(&progress, &terminal, "z by head", 12);
+	pb_progress_begin(&progress, &terminal, NULL, "sweep", "z by head", 12);
 	for (int64_t i = 1; i <= 12; i++)
 		pb_progress_at(&progress, i, NULL);
 	pb_progress_end(&progress, NULL);
@@ -103,7 +103,7 @@ START_TEST(unknown_total_is_not_a_flood)
 {
 	struct pb_progress progress;
 	open_screen(false, 80);
-	pb_progress_begin(&progress, &terminal, "pretrain", 0);
+	pb_progress_begin(&progress, &terminal, NULL, "sweep", "pretrain", 0);
 	for (int64_t i = 1; i <= 1000; i++)
 		pb_progress_at(&progress, i, NULL);
 	progress.drawn -= 61;
@@ -120,7 +120,7 @@ START_TEST(tty_redraws_one_line_and_wipes_it)
 {
 	struct pb_progress progress;
 	open_screen(true, 60);
-	pb_progress_begin(&progress, &terminal, "z by head", 24);
+	pb_progress_begin(&progress, &terminal, NULL, "sweep", "z by head", 24);
 	progress.started -= 12;
 	pb_progress_at(&progress, 12, "a detail that will be gone");
 	pb_progress_at(&progress, 13, "too soon to be drawn");
@@ -150,7 +150,7 @@ START_TEST(line_never_wraps)
 		struct pb_progress progress;
 		open_screen(true, width);
 		terminal.unicode = width % 2;
-		pb_progress_begin(&progress, &terminal, "a sweep with quite a long name", 123456);
+		pb_progress_begin(&progress, &terminal, NULL, "sweep", "a sweep with quite a long name", 123456);
 		progress.started -= 4000;
 		pb_progress_at(&progress, 777,
 		               "loss 0.123456  accuracy 0.97  gradient norm 12.4  learning rate 0.0001");
@@ -166,7 +166,7 @@ START_TEST(resumed_run_does_not_boast)
 {
 	struct pb_progress progress;
 	open_screen(false, 80);
-	pb_progress_begin(&progress, &terminal, "X1", 100);
+	pb_progress_begin(&progress, &terminal, NULL, "sweep", "X1", 100);
 	progress.from = 40;
 	progress.started -= 10;
 	progress.drawn -= 10;
@@ -179,7 +179,7 @@ END_TEST
 START_TEST(quiet_is_quiet)
 {
 	struct pb_progress progress;
-	pb_progress_begin(&progress, NULL, "X1", 10);
+	pb_progress_begin(&progress, NULL, NULL, "sweep", "X1", 10);
 	for (int64_t i = 0; i <= 10; i++)
 		pb_progress_at(&progress, i, "x");
 	pb_progress_end(&progress, "done");
@@ -190,7 +190,7 @@ START_TEST(detail_cannot_steer_the_terminal)
 {
 	struct pb_progress progress;
 	open_screen(false, 80);
-	pb_progress_begin(&progress, &terminal, "a\033[2Jb", 10);
+	pb_progress_begin(&progress, &terminal, NULL, "sweep", "a\033[2Jb", 10);
 	progress.drawn -= 10;
 	pb_progress_at(&progress, 5, "x\r\033[31my\nz");
 	fclose(terminal.out);

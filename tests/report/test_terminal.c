@@ -258,7 +258,7 @@ START_TEST(plain_has_no_control_codes)
 		open_screen(&screen, 0, widths[i % 4]);
 		for (size_t s = 0; s < runs[i / 4]->n_sweeps; s++)
 			pb_terminal_sweep(&screen.terminal, &runs[i / 4]->sweeps[s]);
-		pb_terminal_summary(&screen.terminal, runs[i / 4], "runs/x");
+		pb_terminal_summary(&screen.terminal, runs[i / 4], "runs/x/report.html");
 		for (const char *c = close_screen(&screen); *c; c++)
 			ck_assert_msg((unsigned char)*c >= 0x20 || *c == '\n', "control code %d", *c);
 	}
@@ -326,7 +326,7 @@ START_TEST(summary_names_the_strongest_cells)
 {
 	struct screen screen;
 	open_screen(&screen, 0, 140);
-	pb_terminal_summary(&screen.terminal, pb_example_run(&arena), "runs/x");
+	pb_terminal_summary(&screen.terminal, pb_example_run(&arena), "runs/x/report.html");
 	const char *text = close_screen(&screen);
 	static const char *const parts[] = {
 	        "  probe 71: clean \"R alias(71) 71 P\", corrupted \"U alias(71) 71 P\"; correct_logit: 3.909",
@@ -355,7 +355,7 @@ START_TEST(no_update_is_no_number)
 	probe.metric_clean = probe.metric_corrupted = NAN;
 	run.probe = &probe;
 	open_screen(&screen, 0, 140);
-	pb_terminal_summary(&screen.terminal, &run, "runs/x");
+	pb_terminal_summary(&screen.terminal, &run, "runs/x/report.html");
 	const char *text = close_screen(&screen);
 	ck_assert_ptr_nonnull(strstr(text, "correct_logit: 3.909\n"));
 	ck_assert_ptr_null(strstr(text, "update"));

@@ -4,17 +4,18 @@
  * header and that of the plugin's kind (setter.h, metric.h, dataset.h), fill the table and write PB_PLUGIN_ABI once.
  *
  * The host reads the table from the file, as data, without loading it: it lists and explains plugins that way. So the
- * table and all that it points to are constants of this file: initialised, not filled in by code or defined elsewhere.
- * The file is loaded, and its constructors run, only when an experiment uses the plugin; the table must say the same then.
- * The ABI block comes first, from an ELF note, and is compared with the host's; no code of a plugin that does not fit is
- * ever run. Majors must be equal, the plugin's minor at most the host's.
+ * table and all that it points to are constants of this file: initialised, not filled in by code or defined
+ * elsewhere. The file is loaded, and its constructors run, only when an experiment uses the plugin; the table must
+ * say the same then. The ABI block comes first, from an ELF note, and is compared with the host's; no code of a
+ * plugin that does not fit is ever run. Majors must be equal, the plugin's minor at most the host's.
  *
  * Within a major, a struct that starts with (or has) `struct_size` only grows at its end, and each minor may add
- * members: struct pb_plugin, pb_host, the operations, and what single calls hand over. The side that fills one in writes
- * its own sizeof there; the side that reads takes no more than that and counts what is missing as zero. A host so takes
- * plugins of all older minors: PB_*_LEAST is what it insists on. All other structs are frozen within a major, since
- * arrays of them or others' members lie behind them: struct pb_abi, pb_extension, pb_param and its lists, pb_scored;
- * pb_view, too, although it has a size. (PB_ABI_LAYOUT checks those whose change nothing else would show.)
+ * members: struct pb_plugin, pb_host, the operations, and what single calls hand over. The side that fills one in
+ * writes its own sizeof there; the side that reads takes no more than that and counts what is missing as zero. A host
+ * so takes plugins of all older minors: PB_*_LEAST is what it insists on. All other structs are frozen within a
+ * major, since arrays of them or others' members lie behind them: struct pb_abi, pb_extension, pb_param and its
+ * lists, pb_scored; pb_view, too, although it has a size. (PB_ABI_LAYOUT checks those whose change nothing else would
+ * show.)
  */
 #ifndef PATCHBAY_PLUGIN_H
 #define PATCHBAY_PLUGIN_H

@@ -71,10 +71,25 @@
 
 struct params {
 	int64_t count;
+	int32_t choice;
 };
+
+#ifdef CHOICES /* a hundred pointers in a row */
+#define TEN(d) d "0", d "1", d "2", d "3", d "4", d "5", d "6", d "7", d "8", d "9"
+static const char *const choices[] = {TEN("a"), TEN("b"), TEN("c"), TEN("d"), TEN("e"), TEN("f"),
+				      TEN("g"), TEN("h"), TEN("i"), TEN("j"), NULL};
+#endif
 
 static const struct pb_param params[] = {
 	{.name = "count", .type = PB_TYPE_INT, .default_text = "1", .doc = PARAM_DOC},
+#ifdef CHOICES
+	{.name = "choice",
+	 .type = PB_TYPE_ENUM,
+	 .offset = offsetof(struct params, choice),
+	 .default_text = "a0",
+	 .choices = choices,
+	 .doc = "one of many"},
+#endif
 };
 
 #ifdef UNRESOLVED

@@ -1,5 +1,5 @@
-/* constructor.c: a metric that ends any process that loads it, unless PB_TEST_CONSTRUCTOR is set; where that is "rename",
- * it gives itself another name. */
+/* constructor.c: a metric that ends any process that loads it, unless PB_TEST_CONSTRUCTOR is set; where that is
+ * "rename", it gives itself another name. */
 #include <stdlib.h>
 #include <string.h>
 

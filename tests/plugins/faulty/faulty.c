@@ -1,5 +1,6 @@
-/* faulty.c: a setter that copies the source over the region, by strides, and makes one MISTAKE; built once per mistake. */
+/* faulty.c: a setter that copies the source over the region by strides, with one MISTAKE; built once for each. */
 #include <patchbay/setter.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -7,53 +8,75 @@
 
 enum mistake {
 	NONE,
-	WRITES_BEHIND,   /* one element behind the region */
-	WRITES_BEFORE,   /* one in front of it */
-	WRITES_FAR,      /* a page behind it */
+	WRITES_BEHIND, /* one element behind the region */
+	WRITES_BEFORE, /* one in front of it */
+	WRITES_FAR,    /* a page behind it */
 	WRITES_SOURCE,
 	WRITES_ACTIVATION,
 	WRITES_CALL,
-	READS_BEHIND,    /* behind the source */
+	READS_BEHIND, /* behind the source */
 	GIVES_NAN,
 	GIVES_INF,
-	LEAKS,           /* what create got by host->alloc */
+	LEAKS, /* what create got by host->alloc */
 	LEAKS_MALLOC,
-	ALLOCATES,       /* in apply */
+	ALLOCATES, /* in apply */
 	ALLOCATES_HOST,
 	CRASHES_IN_CREATE,
 	CRASHES_IN_APPLY,
 	CRASHES_IN_DESTROY,
 	CRASHES_WITHOUT_MEMORY,
-	FORGETS_MEMORY,  /* when a second allocation fails */
+	FORGETS_MEMORY, /* when a second allocation fails */
 	LOOPS,
 	FAILS_SILENTLY,
 	EXITS,
-	COUNTS,          /* its calls, and the results show it */
+	COUNTS, /* its calls, and the results show it */
 	WRONG_ADJOINT,
 	DOUBLES_PARAM,
 	DOUBLES_EXTENSION,
 	REFUSES_DEFAULTS,
-	REFUSES_ALL,     /* hook points */
-	KNOWS_ROWS,      /* what becomes of an example depends on its place in the batch */
-	SHARES_BUFFER,   /* between threads */
-	HALVES,          /* no patch of a value on itself, though it says that it replaces */
+	REFUSES_ALL,   /* hook points */
+	KNOWS_ROWS,    /* what becomes of an example depends on its place in the batch */
+	SHARES_BUFFER, /* between threads */
+	HALVES,        /* no patch of a value on itself, though it says that it replaces */
 	SHOWS_SYMBOLS,
+	LEAKS_IN_PREPARE,
+	BLANK_DOC,
+	CRASHES_AT_LOAD,
+	LOOPS_AT_LOAD,
+	CRASHES_AT_BOUND, /* of `count` */
+	CRASHES_BELOW_0,  /* of `share` */
+	CRASHES_ON_TEXT,  /* that is long */
+	TRUSTS_FILE,      /* to be there */
+	ADDS,             /* the source, and says so: no mistake */
+	UNDECLARED,       /* raw memory */
 };
 
-enum { ROOM = 1 << 16, SLOW = 2000 };
+enum { ROOM = 1 << 16 };
 
 struct params {
 	int64_t count;
 	double share;
+	const char *text;
 };
 
 static const struct pb_param params[] = {
-	{.name = "count", .type = PB_TYPE_INT, .offset = 0, .min = 0, .max = 9, .default_text = "1", .doc = "how often"},
+	{.name = "count",
+	 .type = PB_TYPE_INT,
+	 .offset = 0,
+	 .min = 0,
+	 .max = 9,
+	 .default_text = "1",
+	 .doc = "how often"},
 	{.name = MISTAKE == DOUBLES_PARAM ? "count" : "share",
 	 .type = PB_TYPE_REAL,
 	 .offset = offsetof(struct params, share),
 	 .default_text = "0.5",
 	 .doc = "how much"},
+	{.name = "text",
+	 .type = PB_TYPE_STRING,
+	 .offset = offsetof(struct params, text),
+	 .default_text = MISTAKE == TRUSTS_FILE ? "vector.txt" : "~",
+	 .doc = "what it is called"},
 };
 
 struct faulty {
@@ -72,6 +95,26 @@ PB_EXPORT int helper(void)
 static volatile int *volatile nowhere = (volatile int *)16;
 static void *volatile sink;
 
+#ifdef AT_LOAD
+__attribute__((constructor)) static void at_load(void)
+{
+	volatile bool forever = MISTAKE == LOOPS_AT_LOAD;
+	while (forever)
+		;
+	*nowhere = 1;
+}
+#endif
+
+static void read_trustfully(const struct pb_host *host, const char *path)
+{
+	char *text = NULL;
+	size_t size;
+	host->read_file(host, path, &text, &size);
+	if (!text)
+		*nowhere = 1;
+	host->free(host, text);
+}
+
 static int create(const struct pb_host *host, const void *parsed, void **ret_self)
 {
 	const struct params *p = parsed;
@@ -79,6 +122,11 @@ static int create(const struct pb_host *host, const void *parsed, void **ret_sel
 		*nowhere = 1;
 	if (MISTAKE == REFUSES_DEFAULTS && p->count == 1)
 		return host->fail(host, PB_E_CONFIG, "a count of 1 is not enough");
+	if ((MISTAKE == CRASHES_AT_BOUND && p->count == 9) || (MISTAKE == CRASHES_BELOW_0 && p->share < 0) ||
+	    (MISTAKE == CRASHES_ON_TEXT && p->text && strlen(p->text) > 1000))
+		*nowhere = 1;
+	if (MISTAKE == TRUSTS_FILE)
+		read_trustfully(host, p->text);
 	struct faulty *f = host->alloc(host, sizeof *f);
 	if (MISTAKE == CRASHES_WITHOUT_MEMORY)
 		f->calls = 0;
@@ -113,6 +161,8 @@ static int prepare(void *self, const struct pb_host *host, const struct pb_sette
 	(void)self;
 	if (MISTAKE == REFUSES_ALL)
 		return host->fail(host, PB_E_UNSUPPORTED, "%s is not to my taste", shape->hook);
+	if (MISTAKE == LEAKS_IN_PREPARE)
+		sink = host->alloc(host, 100);
 	return 0;
 }
 
@@ -168,6 +218,7 @@ static double value_of(struct faulty *f, const struct pb_setter_call *call, int6
 	case KNOWS_ROWS: return other + (double)(i / rows);
 	case WRONG_ADJOINT: return 0.25 * old + 0.75 * other;
 	case HALVES: return other / 2;
+	case ADDS: return old + other;
 	default: return other;
 	}
 }
@@ -176,9 +227,9 @@ static double value_of(struct faulty *f, const struct pb_setter_call *call, int6
 static void copy_slowly(struct faulty *f, const struct pb_setter_call *call)
 {
 	int64_t n = count(call->target);
-	for (int round = 0; round < SLOW; round++)
-		for (int64_t i = 0; i < n && i < ROOM; i++)
-			((volatile double *)f->buffer)[i] = get(call->source, place(call->source, i));
+	for (int64_t i = 0; i < n && i < ROOM; i++)
+		f->buffer[i] = get(call->source, place(call->source, i));
+	sched_yield();
 	for (int64_t i = 0; i < n && i < ROOM; i++)
 		put(call->target, place(call->target, i), f->buffer[i]);
 }
@@ -229,8 +280,10 @@ static int adjoint(void *self, const struct pb_host *host, const struct pb_sette
 
 static const struct pb_setter_ops ops = {
 	.struct_size = sizeof(struct pb_setter_ops),
-	.flags = PB_SETTER_FREE_AXES | PB_RAW_MEMORY,
-	.effect = MISTAKE == WRONG_ADJOINT ? PB_EFFECT_LINEAR : PB_EFFECT_REPLACE,
+	.flags = PB_SETTER_FREE_AXES | (MISTAKE == UNDECLARED ? 0 : PB_RAW_MEMORY),
+	.effect = MISTAKE == WRONG_ADJOINT ? PB_EFFECT_LINEAR
+		  : MISTAKE == ADDS        ? PB_EFFECT_ADD
+					   : PB_EFFECT_REPLACE,
 	.source = PB_SOURCE_RUN,
 	.create = create,
 	.prepare = prepare,
@@ -248,6 +301,7 @@ const struct pb_plugin patchbay_plugin = {
 	.name = NAME,
 	.version = "1.0.0",
 	.summary = "copies the source over the region, and makes a mistake",
+	.doc = MISTAKE == BLANK_DOC ? " \n" : "It is there to be caught.",
 	.params = params,
 	.n_params = PB_COUNT(params),
 	.params_size = sizeof(struct params),

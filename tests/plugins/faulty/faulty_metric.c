@@ -1,23 +1,37 @@
 /* faulty_metric.c: the answer's logit squared, with one MISTAKE; built once per mistake. */
 #include <patchbay/metric.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum mistake {
 	NONE,
-	SKIPS_ROW,     /* the last one's score */
+	SKIPS_ROW, /* the last one's score */
 	WRITES_INPUT,
-	READS_BEHIND,  /* the answers */
+	READS_BEHIND, /* the answers */
 	GIVES_NAN,
 	WRONG_ADJOINT, /* of the sign */
 	NO_WEIGHTS,    /* in the adjoint */
 	SKIPS_LOGIT,   /* in the adjoint */
 	COUNTS,
 	KNOWS_ROWS,
+	HIDES_NAN,
+	ALLOCATES,
+	SHARES_BUFFER,
 };
 
 static int calls;
 static volatile int32_t sink;
+static void *volatile kept;
+
+/* The same in another place, where another thread may be. */
+static double move(double value)
+{
+	static volatile double shared;
+	shared = value;
+	sched_yield();
+	return shared;
+}
 
 static int score(void *self, const struct pb_host *host, const struct pb_metric_batch *batch, double *ret_score)
 {
@@ -25,6 +39,10 @@ static int score(void *self, const struct pb_host *host, const struct pb_metric_
 	calls++;
 	for (int64_t row = 0; row < batch->n_rows; row++) {
 		double logit = batch->logits[row * batch->d_vocab + batch->answer[row]];
+		if (MISTAKE == SHARES_BUFFER)
+			logit = move(logit);
+		if (MISTAKE == HIDES_NAN && logit != logit)
+			logit = 0;
 		if (MISTAKE == SKIPS_ROW && row == batch->n_rows - 1)
 			continue;
 		ret_score[row] = logit * logit;
@@ -35,6 +53,8 @@ static int score(void *self, const struct pb_host *host, const struct pb_metric_
 		if (MISTAKE == GIVES_NAN && row == 1)
 			ret_score[row] = strtod("nan", NULL);
 	}
+	if (MISTAKE == ALLOCATES)
+		free(kept = calloc(10, 10));
 	if (MISTAKE == WRITES_INPUT)
 		((double *)(uintptr_t)batch->logits)[1] = 0;
 	if (MISTAKE == READS_BEHIND)
@@ -71,6 +91,7 @@ const struct pb_plugin patchbay_plugin = {
 	.name = NAME,
 	.version = "1.0.0",
 	.summary = "the answer's logit squared, with a mistake",
+	.doc = "It is there to be caught.",
 	.ops = &ops,
 };
 

@@ -1,0 +1,137 @@
+/* cmd_report.c: `patchbay report DIR...`: a run's report anew, or several runs side by side. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "cli/cli.h"
+#include "report/compare.h"
+#include "report/report.h"
+
+static const char usage[] =
+	"usage: patchbay report DIR... [--out FILE] [--quiet]\n"
+	"\n"
+	"Of one run folder: writes its report.html anew from its results.json (a newer patchbay draws better), and shows the\n"
+	"heat maps and the summary. Of several: writes one page with their sweeps side by side and, of two, the differences.\n"
+	"\n"
+	"  --out FILE   the page; default DIR/report.html, of several comparison.html\n"
+	"  --quiet      print nothing but errors\n"
+	"\n"
+	"example: patchbay report runs/adamw runs/sgd --out adamw-or-sgd.html\n";
+
+struct request {
+	const char **dirs;
+	size_t n;
+	const char *out;
+	bool quiet;
+};
+
+/* The last part of a folder's path. */
+static const char *base_of(const char *dir, struct pb_arena *arena)
+{
+	char *name = pb_arena_strdup(arena, dir);
+	size_t length = name ? strlen(name) : 0;
+	while (length > 1 && name[length - 1] == '/')
+		name[--length] = '\0';
+	const char *slash = name ? strrchr(name, '/') : NULL;
+	return slash && slash[1] ? slash + 1 : name;
+}
+
+/* That, with a number behind it where runs before it are called so. */
+static const char *name_of(const struct request *r, size_t i, struct pb_arena *arena)
+{
+	const char *name = base_of(r->dirs[i], arena);
+	size_t same = 0;
+	for (size_t k = 0; name && k < i; k++) {
+		const char *other = base_of(r->dirs[k], arena);
+		same += !other || !strcmp(other, name);
+	}
+	return name && same ? pb_arena_printf(arena, "%s %zu", name, same + 1) : name;
+}
+
+static int read_run(const char *dir, struct pb_arena *arena, struct pb_result_run *run)
+{
+	const char *path = pb_arena_printf(arena, "%s/results.json", dir);
+	int rc = path ? pb_report_read_run(path, arena, run) : -PB_E_NOMEM;
+	return rc == -PB_E_NOTFOUND || rc == -PB_E_IO ? pb_fail_in(rc, "%s is no folder of a run that ended", dir) : rc;
+}
+
+static int read_runs(const struct request *r, struct pb_arena *arena, struct pb_result_run *ret_run)
+{
+	struct pb_result_run *runs = pb_arena_array(arena, r->n, sizeof *runs);
+	const char **names = pb_arena_array(arena, r->n, sizeof *names);
+	int rc = runs && names ? 0 : -PB_E_NOMEM;
+	for (size_t i = 0; !rc && i < r->n; i++) {
+		names[i] = name_of(r, i, arena);
+		rc = names[i] ? read_run(r->dirs[i], arena, &runs[i]) : -PB_E_NOMEM;
+	}
+	if (!rc && r->n > 1)
+		return pb_report_compare(runs, names, r->n, arena, ret_run);
+	if (!rc)
+		*ret_run = runs[0];
+	return rc;
+}
+
+static void show(const struct pb_result_run *run, const char *page)
+{
+	struct pb_terminal terminal;
+	pb_terminal_init(&terminal, stdout);
+	for (size_t i = 0; i < run->n_sweeps; i++)
+		pb_terminal_sweep(&terminal, &run->sweeps[i]);
+	if (run->similarity)
+		pb_terminal_similarity(&terminal, run->similarity);
+	pb_terminal_summary(&terminal, run, page);
+}
+
+static int report(const struct request *r)
+{
+	struct pb_arena arena = {0};
+	struct pb_result_run run;
+	const char *page = r->out ? r->out
+			   : r->n > 1 ? "comparison.html"
+				      : pb_arena_printf(&arena, "%s/report.html", r->dirs[0]);
+	int rc = page ? read_runs(r, &arena, &run) : -PB_E_NOMEM;
+	if (!rc)
+		rc = pb_report_write_html(page, &run);
+	if (!rc && !r->quiet)
+		show(&run, page);
+	if (rc)
+		fprintf(stderr, "patchbay report: %s\n", pb_error_text());
+	pb_arena_finish(&arena);
+	return pb_status_exit_code(rc);
+}
+
+/* 0, or 2; -1: only help was asked for. */
+static int parse(int argc, char **argv, struct request *r)
+{
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+			return -1;
+		if (!strcmp(argv[i], "--quiet") || !strcmp(argv[i], "-q")) {
+			r->quiet = true;
+		} else if (!strcmp(argv[i], "--out") && i + 1 < argc) {
+			r->out = argv[++i];
+		} else if (argv[i][0] == '-') {
+			fprintf(stderr, "patchbay report: what is `%s`?\n%s", argv[i], usage);
+			return 2;
+		} else {
+			r->dirs[r->n++] = argv[i];
+		}
+	}
+	if (!r->n)
+		fprintf(stderr, "patchbay report: of which run? Name its folder\n%s", usage);
+	return r->n ? 0 : 2;
+}
+
+int pb_cmd_report(int argc, char **argv)
+{
+	struct request r = {.dirs = calloc((size_t)argc, sizeof *r.dirs)};
+	int code = r.dirs ? parse(argc, argv, &r) : 1;
+	if (code < 0)
+		fputs(usage, stdout);
+	else if (!code)
+		code = report(&r);
+	free(r.dirs);
+	return code < 0 ? 0 : code;
+}
