@@ -215,14 +215,13 @@ void pb_table_add_run(struct pb_json *json, const char *key, const struct pb_res
 		pb_similarity_add(json, "similarity", run->similarity);
 	if (run->n_parts)
 		add_parts(json, run);
+	pb_table_add_probed(json, run, extent);
 	pb_json_open(json, "sweeps", '[');
 	for (size_t i = 0; i < run->n_sweeps; i++)
 		pb_table_add_sweep(json, NULL, &run->sweeps[i], extent);
 	pb_json_close(json, ']');
 	if (run->n_drills)
 		pb_table_add_drills(json, "drilldown", run);
-	if (extent == PB_TABLE_PAGE)
-		pb_table_add_inside(json, run);
 	pb_json_open(json, "stages", '[');
 	for (size_t i = 0; i < run->n_stages; i++)
 		add_stage(json, &run->stages[i], extent == PB_TABLE_ALL ? SIZE_MAX : MAX_POINTS);

@@ -26,14 +26,14 @@ static double *make_weights(struct pb_arena *arena, size_t heads, size_t n, doub
 	return all;
 }
 
-const struct pb_result_pattern *pb_example_pattern(struct pb_arena *arena, const char *unit, size_t n_layers,
-						   size_t n_heads, size_t n_pos)
+const struct pb_result_pattern *pb_example_pattern(struct pb_arena *arena, const char *unit, int64_t n_layers,
+						   int64_t n_heads, int64_t n_pos)
 {
 	static const char *const clean[] = {"R", "alias(71)", "71", "P"}, *const corrupted[] = {"U", "alias(71)", "71", "P"};
 	struct pb_result_pattern *p = need(pb_arena_alloc(arena, sizeof *p));
-	const char **long_clean = need(pb_arena_array(arena, n_pos, sizeof *long_clean));
-	const char **long_corrupted = need(pb_arena_array(arena, n_pos, sizeof *long_corrupted));
-	for (size_t i = 0; i < n_pos; i++) {
+	const char **long_clean = need(pb_arena_array(arena, (size_t)n_pos, sizeof *long_clean));
+	const char **long_corrupted = need(pb_arena_array(arena, (size_t)n_pos, sizeof *long_corrupted));
+	for (int64_t i = 0; i < n_pos; i++) {
 		long_clean[i] = i < 4 ? clean[i] : need(pb_arena_printf(arena, "word%d", (int)i));
 		long_corrupted[i] = i < 4 ? corrupted[i] : long_clean[i];
 	}
@@ -43,8 +43,8 @@ const struct pb_result_pattern *pb_example_pattern(struct pb_arena *arena, const
 					.n_pos = n_pos,
 					.clean_tokens = long_clean,
 					.corrupted_tokens = long_corrupted,
-					.clean = make_weights(arena, n_layers * n_heads, n_pos, 0),
-					.corrupted = make_weights(arena, n_layers * n_heads, n_pos, 0.4)};
+					.clean = make_weights(arena, (size_t)(n_layers * n_heads), (size_t)n_pos, 0),
+					.corrupted = make_weights(arena, (size_t)(n_layers * n_heads), (size_t)n_pos, 0.4)};
 	return p;
 }
 

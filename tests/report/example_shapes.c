@@ -47,7 +47,7 @@ const struct pb_result_run *pb_example_shapes(struct pb_arena *arena)
 	static const double up[] = {0.02, 0.31, NAN, 0.74, 0.97, 1.04, INFINITY, 0.5}, nothing[] = {NAN, NAN, NAN};
 	static const char *const names[] = {"layer", "head", "pos", "src_pos"};
 	struct pb_result_run *run = need(pb_arena_alloc(arena, sizeof *run));
-	struct pb_result_sweep *sweeps = need(pb_arena_array(arena, 9, sizeof *sweeps));
+	struct pb_result_sweep *sweeps = need(pb_arena_array(arena, 10, sizeof *sweeps));
 	sweeps[0] = *pb_example_strip(arena, "one axis", "layer", 8, NULL, up);
 	sweeps[0].forward = "none";
 	sweeps[1] = *pb_example_sweep(arena, "two axes", 2, names, (int64_t[]){5, 7}, 1);
@@ -66,11 +66,16 @@ const struct pb_result_run *pb_example_shapes(struct pb_arena *arena)
 		cells[c].score = 1 + 0.02 * sin((double)c);
 	}
 	sweeps[8].cells = cells;
+	sweeps[9] = *pb_example_sweep(arena, "two runs: b minus a", 2, names, (int64_t[]){3, 4}, 6);
+	sweeps[9].kind = "difference";
+	sweeps[9].hook = NULL;
+	sweeps[9].neutral = 0;
 	struct pb_result_pattern *patterns = need(pb_arena_array(arena, 2, sizeof *patterns));
 	patterns[0] = *pb_example_pattern(arena, "71", 12, 12, 4);
 	patterns[1] = *pb_example_pattern(arena, "34", 2, 3, 20);
 	patterns[1].weights = "model_1";
-	*run = (struct pb_result_run){.name = "shapes", .version = "0.1.0", .date = "2025-03-01T12:00:00Z", .n_sweeps = 9,
-				      .sweeps = sweeps, .n_patterns = 2, .patterns = patterns};
+	*run = (struct pb_result_run){.name = "shapes", .version = "0.1.0", .date = "2025-03-01T12:00:00Z", .n_sweeps = 10,
+				      .sweeps = sweeps, .n_patterns = 2, .patterns = patterns,
+				      .patterns_left_out = 58, .n_updates = 1, .updates = pb_example_update(arena, "71", 3)};
 	return run;
 }

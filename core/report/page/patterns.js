@@ -134,9 +134,14 @@ function makeChoice(entries, label, make) {
 	return [entries.length > 1 ? el("p", { class: "tools" }, el("label", null, label + " ", list)) : null, box];
 }
 
+/* A page of many probes would grow too large. */
+function makeLeftOut(count) {
+	return count ? el("p", { class: "about" }, `${plural(count, "further probe")} left out, to keep the page small.`) : null;
+}
+
 function makePatterns(entries) {
 	return el("section", { class: "patterns" }, el("h2", null, "Attention patterns"),
 		el("p", { class: "about" }, "Each small pair is a head: left for the clean tokens, right for the corrupted ones; " +
 			"the row is the token that attends, the column the one it attends to. " +
-			"White is 0, dark blue 1. Choose a head to see it large; point at a token to see where it attends."), makeChoice(entries, "of", makePattern));
+			"White is 0, dark blue 1. Choose a head to see it large; point at a token to see where it attends."), makeLeftOut(run.patterns_left_out), makeChoice(entries, "of", makePattern));
 }

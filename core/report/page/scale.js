@@ -29,7 +29,7 @@ function neutralOf(sweep) {
 
 /* What the score's 0 and 1 are called; nothing where there is no score. */
 function marksOf(sweep) {
-	return sweep.score_defined && sweep.spread !== "width" ? [[0, "corrupted"], [1, "clean"]] : [];
+	return sweep.score_defined && sweep.spread !== "width" && sweep.kind !== "difference" ? [[0, "corrupted"], [1, "clean"]] : [];
 }
 
 function sayCell(scale, value) {

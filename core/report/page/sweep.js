@@ -2,6 +2,8 @@
 
 /* What was patched, in one sentence. */
 function describe(sweep) {
+	if (sweep.kind === "difference")
+		return ["The one run\u2019s less the other\u2019s, cell by cell."];
 	if (!sweep.hook)
 		return ["Gradients of the named parameters come from the clean example, those of all others from the corrupted one."];
 	const parts = [], kind = sweep.kind.charAt(0).toUpperCase() + sweep.kind.slice(1);
@@ -20,6 +22,8 @@ function describe(sweep) {
 /* What 0 and 1 are, or why there is no score. */
 function ends(sweep) {
 	const after = sweep.kind === "activation" ? ["in the corrupted run", "in the clean run"] : ["after the corrupted update", "after the clean update"];
+	if (sweep.kind === "difference")
+		return `Difference of the ${sweep.score_defined ? "score" : sweep.metric}; 0: the same in both runs.`;
 	if (!sweep.score_defined)
 		return `Both ends give the same ${sweep.metric} (${say(sweep.metric_clean)}), so there is no score. Shown is the ${sweep.metric} itself.`;
 	return `Score 0: ${sweep.metric} ${after[0]}, ${say(sweep.metric_corrupted)}. Score 1: ${after[1]}, ${say(sweep.metric_clean)}.`;

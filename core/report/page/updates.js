@@ -73,5 +73,5 @@ function makeUpdate(update) {
 function makeUpdates(entries) {
 	return el("section", null, el("h2", null, "Size of the updates"),
 		el("p", { class: "about" }, "How far the clean and the corrupted update move each parameter (Euclidean norm of the change), " +
-			"and how far apart they leave it (difference: norm of clean \u2212 corrupted)."), makeChoice(entries, "of", makeUpdate));
+			"and how far apart they leave it (difference: norm of clean \u2212 corrupted)."), makeLeftOut(run.updates_left_out), makeChoice(entries, "of", makeUpdate));
 }
