@@ -52,7 +52,7 @@ function isWide(sweep) {
 }
 
 function makeSweep(sweep, i) {
-	const time = sayTime(sweep.seconds), count = sweep.axes.reduce((n, axis) => n * axis.labels.length, 1), view = newView(sweep);
+	const time = sweep.kind === "difference" ? null : sayTime(sweep.seconds), count = sweep.axes.reduce((n, axis) => n * axis.labels.length, 1), view = newView(sweep);
 	const cells = plural(count, "cell") + (sweep.over ? ` for each of ${plural(sweep.over.n, sweep.over.what)}` : "");
 	const picture = sweep.over ? makeMembers(view) : makePicture(view), guess = sweep.estimate && !sweep.estimate.only ? makeEstimate(view) : null;
 	return el("figure", { id: "sweep-" + i, class: isWide(sweep) ? "wide" : null }, el("h3", null, sweep.name),

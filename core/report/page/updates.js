@@ -4,6 +4,8 @@ const measures = [["relative", "relative to the weight\u2019s norm", (u, i, way)
 	["norm", "norm of the change", (u, i, way) => real(u[way][i])],
 	["per element", "root mean square of the elements", (u, i, way) => real(u[way][i]) / Math.sqrt(real(u.elements[i]))]];
 
+const marked = [...ways, "difference"];
+
 function updateRows(update, measure) {
 	return update.params.map((name, i) => ({ name, elements: real(update.elements[i]), weight: real(update.weight[i]),
 		clean: measure(update, i, "clean"), corrupted: measure(update, i, "corrupted"), difference: measure(update, i, "difference") }));
@@ -11,7 +13,7 @@ function updateRows(update, measure) {
 
 /* From 0, or by powers of ten where the sizes differ by more than that shows. */
 function updateAxis(rows) {
-	const sizes = rows.flatMap((row) => [row.clean, row.corrupted]).filter((v) => Number.isFinite(v) && v > 0);
+	const sizes = rows.flatMap((row) => marked.map((way) => row[way])).filter((v) => Number.isFinite(v) && v > 0);
 	const low = sizes.reduce((a, b) => Math.min(a, b), Infinity), high = sizes.reduce((a, b) => Math.max(a, b), 0);
 	const log = sizes.length > 1 && high / low > 30, turn = log ? Math.log10 : (v) => v;
 	const from = log ? turn(low / 1.5) : 0, to = log ? turn(high * 1.5) : 1.05 * high || 1;
@@ -20,14 +22,13 @@ function updateAxis(rows) {
 	return { ticks: apart, map };
 }
 
-/* Corrupted is a ring, clean a disc: they differ without their colours too. */
+/* Corrupted is a ring around clean's disc, the difference a diamond: they differ without their colours too. */
 function makeDots(row, axis) {
-	const box = el("span", { class: "dots" }), fits = ways.filter((way) => Number.isFinite(row[way]));
+	const box = el("span", { class: "dots", "aria-hidden": "true" }), fits = marked.filter((way) => Number.isFinite(row[way]));
 	box.append(...axis.ticks.map((tick) => el("b", { style: { left: axis.map(tick) + "%" } })));
-	if (fits.length === 2) {
-		const [a, b] = fits.map((way) => axis.map(row[way]));
-		box.append(el("s", { style: { left: Math.min(a, b) + "%", width: Math.abs(a - b) + "%" } }));
-	}
+	const places = fits.map((way) => axis.map(row[way]));
+	if (fits.length > 1)
+		box.append(el("s", { style: { left: Math.min(...places) + "%", width: Math.max(...places) - Math.min(...places) + "%" } }));
 	box.append(...fits.map((way) => el("i", { class: way, style: { left: axis.map(row[way]) + "%" } })));
 	return box;
 }
@@ -47,7 +48,7 @@ function makeUpdateTable(update, measure) {
 }
 
 function updateCsv(update) {
-	const columns = ["elements", "weight", ...ways, "difference"];
+	const columns = ["elements", "weight", ...marked];
 	return [["parameter", ...columns], ...update.params.map((name, i) => [name, ...columns.map((column) => update[column][i])])];
 }
 
@@ -67,7 +68,7 @@ function makeUpdate(update) {
 	const about = most && `Relative to their size, the two updates differ most in ${most}.`;
 	return el("div", { class: "updates" }, el("p", { class: "about" }, about + sayStill(update)),
 		el("div", { class: "tools" }, el("label", null, "show the size ", list), makeCopy(() => updateCsv(update), "sizes of the updates"),
-			el("ul", { class: "keys" }, ways.map((way) => el("li", null, el("i", { class: "mark " + way }), way)))), box);
+			el("ul", { class: "keys" }, marked.map((way) => el("li", null, el("i", { class: "mark " + way }), way)))), box);
 }
 
 function makeUpdates(entries) {
