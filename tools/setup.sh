@@ -25,6 +25,11 @@ install_missing() {
 	DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
 }
 
+# For the test of the page; where it cannot be had, that test is skipped.
+install_browser() {
+	command -v chromium >/dev/null 2>&1 || (install_missing chromium) || echo "No chromium: the page is not tried in a browser."
+}
+
 # Distributions of before 2023 have a meson older than the 1.0 that is needed: then one from PyPI, in a folder of its own.
 find_meson() {
 	version=$(meson --version 2>/dev/null || echo 0)

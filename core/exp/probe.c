@@ -116,6 +116,17 @@ static int describe_probe(struct prober *r, const struct pb_probe_group *g, cons
 	return of ? pb_parts_add(engine, i, of, r->p->arena, &r->out->parts) : -PB_E_NOMEM;
 }
 
+/* The runs without a patch, looked at besides the engine's passes. */
+static int look_at(struct prober *r, const struct pb_probe_group *g, const struct pb_engine *engine, size_t i)
+{
+	const struct pb_probing *p = r->p;
+	const char *unit = r->names[g->first + i];
+	int rc = pb_patterns_add(p->plan, r->weights, &g->probes[i], unit, r->name, p->arena, &r->out->patterns);
+	return rc ? rc
+		  : pb_updates_add(p->plan, r->weights, &g->probes[i], !engine->is_fast, unit, r->name, p->arena,
+				   &r->out->updates);
+}
+
 /* "z by head", under several sets of weights "z by head (model_1)"; files the same. */
 static int name_table(const struct prober *r, struct pb_result_sweep *table)
 {
@@ -187,7 +198,8 @@ static int run_group(struct prober *r, const struct pb_probe_group *g)
 	if (rc)
 		return pb_fail_in(rc, "the probe's runs without a patch");
 	for (size_t i = 0; !rc && i < g->n; i++)
-		rc = describe_probe(r, g, &engine, i);
+		if (!(rc = describe_probe(r, g, &engine, i)))
+			rc = look_at(r, g, &engine, i);
 	if (!rc)
 		rc = sweep_group(r, g, &engine);
 	pb_engine_close(&engine);

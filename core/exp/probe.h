@@ -5,6 +5,8 @@
 #include "exp/engine.h"
 #include "exp/folder.h"
 #include "exp/parts.h"
+#include "exp/patterns.h"
+#include "exp/updates.h"
 #include "report/report.h"
 
 struct pb_probing {
@@ -24,6 +26,8 @@ struct pb_probed {
 	size_t n_sweeps;
 	struct pb_result_sweep *sweeps; /* [sets of weights * sweeps] */
 	struct pb_parts parts;
+	struct pb_patterns patterns;
+	struct pb_updates updates;
 };
 
 /* Units [first, first + n) and their examples, copied: the data keep those of one unit only. */

@@ -186,6 +186,12 @@ static int set_probes(struct run *r)
 	r->result.probes = p->probes;
 	r->result.n_parts = p->parts.n;
 	r->result.parts = p->parts.items;
+	r->result.n_patterns = p->patterns.n;
+	r->result.patterns = p->patterns.items;
+	r->result.patterns_left_out = p->patterns.left_out;
+	r->result.n_updates = p->updates.n;
+	r->result.updates = p->updates.items;
+	r->result.updates_left_out = p->updates.left_out;
 	int rc = p->parts.n ? pb_report_write_parts(r->folder.path, p->parts.items, p->parts.n) : 0;
 	if (!rc && r->result.n_drills)
 		rc = pb_report_write_drills(r->folder.path, &r->result);

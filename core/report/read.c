@@ -245,6 +245,7 @@ static void read_run(struct pb_reader *r, const json_t *object, struct pb_result
 	run->notes = pb_reader_texts(r, object, "notes", &run->n_notes);
 	run->similarity = read_similarity(r, json_object_get(object, "similarity"));
 	read_parts(r, object, run);
+	pb_read_probed(r, object, run);
 	read_sweeps(r, object, run);
 	read_drills(r, object, run);
 	read_stages(r, object, run);

@@ -28,6 +28,8 @@ const json_t *pb_reader_list(struct pb_reader *r, const json_t *object, const ch
 const char *const *pb_reader_texts(struct pb_reader *r, const json_t *object, const char *key, size_t *ret_count);
 const double *pb_reader_reals(struct pb_reader *r, const json_t *object, const char *key, size_t expected);
 
+/* Patterns and updates; none where a version before them wrote the file. */
+void pb_read_probed(struct pb_reader *r, const json_t *object, struct pb_result_run *run);
 void pb_read_sweep(struct pb_reader *r, const json_t *object, struct pb_result_sweep *sweep);
 
 #endif

@@ -197,6 +197,25 @@ struct pb_result_drill {
 	double seconds;
 };
 
+/* Where attention looks, in the probe's two runs without a patch: the first example of each. */
+struct pb_result_pattern {
+	const char *unit, *weights; /* weights NULL: under one set only */
+	int64_t n_layers, n_heads, n_pos;
+	const char *const *clean_tokens, *const *corrupted_tokens; /* [n_pos]: "R", "alias(71)" */
+	const double *clean, *corrupted;                           /* [n_layers, n_heads, n_pos query, n_pos key] */
+};
+
+/* How far the probe's two updates move each parameter. */
+struct pb_result_update {
+	const char *unit, *weights; /* as above */
+	size_t n_params;
+	const char *const *params; /* [n_params], as all lists here */
+	const int64_t *elements;
+	const double *weight;            /* 2-norm of the parameter before */
+	const double *clean, *corrupted; /* 2-norms of its change by each of the updates */
+	const double *difference;        /* 2-norm of the one change minus the other */
+};
+
 struct pb_result_run {
 	const char *name, *question;
 	const char *version, *date; /* ISO 8601 */
@@ -213,6 +232,12 @@ struct pb_result_run {
 	const struct pb_result_similarity *similarity; /* NULL: none was asked for */
 	size_t n_parts;
 	const struct pb_result_part *parts; /* unit after unit */
+	size_t n_patterns;
+	const struct pb_result_pattern *patterns; /* of each probed unit under each set of weights */
+	int64_t patterns_left_out;                /* probes that are not among them, to bound the files */
+	size_t n_updates;
+	const struct pb_result_update *updates; /* the same; none where no update is made */
+	int64_t updates_left_out;
 	size_t n_sweeps;
 	const struct pb_result_sweep *sweeps;
 	size_t n_drills;

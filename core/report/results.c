@@ -215,6 +215,7 @@ void pb_table_add_run(struct pb_json *json, const char *key, const struct pb_res
 		pb_similarity_add(json, "similarity", run->similarity);
 	if (run->n_parts)
 		add_parts(json, run);
+	pb_table_add_probed(json, run, extent);
 	pb_json_open(json, "sweeps", '[');
 	for (size_t i = 0; i < run->n_sweeps; i++)
 		pb_table_add_sweep(json, NULL, &run->sweeps[i], extent);

@@ -10,7 +10,7 @@
 enum pb_table_extent {
 	PB_TABLE_ALL,
 	PB_TABLE_PAGE, /* of a stage with more than 1000 points every so many-th and the last; metric and score only of the
-			* cells of single units */
+			* cells of single units; attention to five decimals */
 };
 
 void pb_table_add_sweep(struct pb_json *json, const char *key, const struct pb_result_sweep *sweep,
@@ -39,6 +39,8 @@ extern const struct pb_members_number {
 extern const size_t pb_members_n_numbers;
 /* The columns that the two spreads are of: metric and score, or their estimates where there is nothing else. */
 const char *const *pb_members_columns(const struct pb_result_sweep *sweep);
+/* probed.c: patterns and updates, with how many were left out where any were. */
+void pb_table_add_probed(struct pb_json *json, const struct pb_result_run *run, enum pb_table_extent extent);
 /* drill.c */
 void pb_table_add_drills(struct pb_json *json, const char *key, const struct pb_result_run *run);
 void pb_table_add_strings(struct pb_json *json, const char *key, const char *const *strings, size_t count);

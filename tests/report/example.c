@@ -277,6 +277,41 @@ static const struct pb_result_drill *make_drills(bool edges)
 	return edges ? drills + 1 : drills;
 }
 
+/* Rows that sum to 1 over the keys up to the query. */
+static const double *make_attention(struct pb_arena *arena, int64_t matrices, int64_t n_pos, double seed)
+{
+	double *values = need(pb_arena_array(arena, (size_t)(matrices * n_pos * n_pos), sizeof *values));
+	for (int64_t row = 0; row < matrices * n_pos; row++) {
+		double sum = 0, *out = values + row * n_pos;
+		for (int64_t key = 0; key <= row % n_pos; key++)
+			sum += out[key] = exp(2 * sin(seed + (double)(row * 5 + key * 3)));
+		for (int64_t key = 0; key <= row % n_pos; key++)
+			out[key] /= sum;
+	}
+	return values;
+}
+
+static const struct pb_result_pattern *make_patterns(struct pb_arena *arena)
+{
+	enum { LAYERS = 6, HEADS = 4, POS = 4 };
+	static const char *const clean[POS] = {"R", "alias(71)", "71", "P"};
+	static const char *const corrupted[POS] = {"U", "alias(71)", "71", "P"};
+	struct pb_result_pattern *p = need(pb_arena_array(arena, 2, sizeof *p));
+	for (int i = 0; i < 2; i++)
+		p[i] = (struct pb_result_pattern){i ? "34" : "71", i ? "model_1" : NULL, LAYERS, HEADS, POS, clean, corrupted,
+						  make_attention(arena, LAYERS * HEADS, POS, i),
+						  make_attention(arena, LAYERS * HEADS, POS, i + 0.25)};
+	return p;
+}
+
+enum { N_UPDATED = 4 };
+static const char *const updated[N_UPDATED] = {"embed.W_E", "blocks.0.attn.W_Q", "blocks.0.attn.W_V", "unembed.b_U"};
+static const int64_t sizes_of_updated[N_UPDATED] = {249856, 524288, 524288, 244};
+static const double weight_norms[N_UPDATED] = {12.5, 18.1, 18.3, 0.25}, clean_norms[N_UPDATED] = {0.0045, 0.03, 0.08, 0.0012},
+		    corrupted_norms[N_UPDATED] = {0.0047, 0.033, 0.05, 0}, difference_norms[N_UPDATED] = {0.0055, 0.012, 0.07, 0.0012};
+static const struct pb_result_update made_updates[] = {{"71", NULL, N_UPDATED, updated, sizes_of_updated, weight_norms, clean_norms,
+							corrupted_norms, difference_norms}};
+
 const struct pb_result_run *pb_example_run(struct pb_arena *arena)
 {
 	static const struct pb_result_probe probe = {
@@ -307,6 +342,11 @@ const struct pb_result_run *pb_example_run(struct pb_arena *arena)
 	        .similarity = make_similarity(arena),
 	        .n_parts = sizeof parts / sizeof *parts,
 	        .parts = parts,
+	        .n_patterns = 2,
+	        .patterns = make_patterns(arena),
+	        .patterns_left_out = 3,
+	        .n_updates = sizeof made_updates / sizeof *made_updates,
+	        .updates = made_updates,
 	        .n_sweeps = 7,
 	        .sweeps = sweeps,
 	        .n_drills = 1,

@@ -17,6 +17,11 @@ const struct pb_result_run *pb_example_run(struct pb_arena *arena);
 const struct pb_result_run *pb_example_edges(struct pb_arena *arena);
 /* A run over three units, one sweep. Cell c's spreads are made of c: not those of the units' tables. */
 const struct pb_result_run *pb_example_units(struct pb_arena *arena);
+/* A run of sweeps over 0 to 4 axes, of 1 to 2000 cells, with idle patches, and of patterns of many heads and tokens. */
+const struct pb_result_run *pb_example_shapes(struct pb_arena *arena);
+const struct pb_result_pattern *pb_example_pattern(struct pb_arena *arena, const char *unit, int64_t n_layers,
+						   int64_t n_heads, int64_t n_pos);
+const struct pb_result_update *pb_example_update(struct pb_arena *arena, const char *unit, size_t n_layers);
 /* A run with nothing in it. */
 const struct pb_result_run *pb_example_empty(struct pb_arena *arena);
 

@@ -1,4 +1,4 @@
-/* make_example.c: writes an example run's files to a folder, or shows it in the terminal: make_example DIR [edges]. */
+/* make_example.c: writes an example run's files to a folder, or shows it in the terminal: make_example DIR [WHICH]. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,13 +9,14 @@
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
-		fprintf(stderr, "usage: %s DIR [run|edges|units|empty]\n", argv[0]);
+		fprintf(stderr, "usage: %s DIR [run|edges|shapes|units|empty]\n", argv[0]);
 		return 2;
 	}
 	struct pb_arena arena = {0};
 	struct pb_terminal terminal;
 	const char *which = argc > 2 ? argv[2] : "run";
 	const struct pb_result_run *run = strcmp(which, "edges") == 0   ? pb_example_edges(&arena)
+	                                  : strcmp(which, "shapes") == 0 ? pb_example_shapes(&arena)
 	                                  : strcmp(which, "units") == 0 ? pb_example_units(&arena)
 	                                  : strcmp(which, "empty") == 0 ? pb_example_empty(&arena)
 	                                                                : pb_example_run(&arena);

@@ -66,6 +66,9 @@ START_TEST(cells_have_their_places)
 	}
 	ck_assert(isnan(run.stages[1].series[2].values[0]));
 	ck_assert_int_eq(run.units[0].selected, written->units[0].selected);
+	ck_assert_mem_eq(run.patterns[1].corrupted, written->patterns[1].corrupted, 6 * 4 * 16 * sizeof(double));
+	ck_assert_int_eq(run.patterns_left_out, 3);
+	ck_assert(run.updates[0].difference[2] == 0.07 && run.updates[0].elements[1] == 524288);
 }
 END_TEST
 
@@ -94,6 +97,10 @@ START_TEST(what_does_not_fit_is_refused)
 	ck_assert_int_eq(read_changed("\"forward_fired\": [1,", "\"forward_fired\": ["), -PB_E_FORMAT);
 	ck_assert_int_eq(read_changed("\"labels\": [\"0\",", "\"labels\": ["), -PB_E_SHAPE);
 	ck_assert_int_eq(read_changed("\"x\": [0,", "\"x\": ["), -PB_E_FORMAT);
+	ck_assert_int_eq(read_changed("\"n_heads\": 4", "\"n_heads\": 3"), -PB_E_FORMAT);
+	ck_assert_int_eq(read_changed("\"n_layers\": 6", "\"n_layers\": -6"), -PB_E_FORMAT);
+	ck_assert_int_eq(read_changed("\"elements\": [249856,", "\"elements\": ["), -PB_E_FORMAT);
+	ck_assert_int_eq(read_changed("\"difference\": [", "\"difference\": [1, "), -PB_E_FORMAT);
 	ck_assert_int_eq(read_changed("{", "{{"), -PB_E_FORMAT);
 	ck_assert_int_eq(pb_report_read_run("/nowhere/results.json", &arena, &(struct pb_result_run){0}),
 	                 -PB_E_NOTFOUND);

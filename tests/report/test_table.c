@@ -285,6 +285,29 @@ START_TEST(every_edge_is_written)
 }
 END_TEST
 
+START_TEST(results_hold_patterns_and_updates)
+{
+	const struct pb_result_run *run = pb_example_run(&arena);
+	ck_assert_ok(pb_report_write_run(pb_test_dir(), run));
+	json_t *json = read_json("results.json"), *patterns = json_object_get(json, "patterns");
+	json_t *second = json_array_get(patterns, 1), *update = json_array_get(json_object_get(json, "updates"), 0);
+	ck_assert_uint_eq(json_array_size(patterns), 2);
+	ck_assert_int_eq(json_integer_value(json_object_get(json, "patterns_left_out")), 3);
+	ck_assert_ptr_null(json_object_get(json, "updates_left_out"));
+	ck_assert(json_is_null(json_object_get(json_array_get(patterns, 0), "weights")));
+	ck_assert_str_eq(json_string_value(json_object_get(second, "weights")), "model_1");
+	ck_assert_str_eq(json_string_value(json_array_get(json_object_get(second, "corrupted_tokens"), 0)), "U");
+	/* Layer 5, head 2, query 3, key 1. */
+	const size_t at = ((5 * 4 + 2) * 4 + 3) * 4 + 1;
+	ck_assert_uint_eq(json_array_size(json_object_get(second, "clean")), 6 * 4 * 4 * 4);
+	ck_assert(json_real_value(json_array_get(json_object_get(second, "clean"), at)) == run->patterns[1].clean[at]);
+	ck_assert_str_eq(json_string_value(json_array_get(json_object_get(update, "params"), 2)), "blocks.0.attn.W_V");
+	ck_assert_int_eq(json_integer_value(json_array_get(json_object_get(update, "elements"), 3)), 244);
+	ck_assert(json_real_value(json_array_get(json_object_get(update, "difference"), 2)) == 0.07);
+	json_decref(json);
+}
+END_TEST
+
 START_TEST(results_hold_the_whole_run)
 {
 	const struct pb_result_run *run = pb_example_run(&arena);
@@ -396,6 +419,7 @@ int main(void)
 	tcase_add_test(files, npz_has_arrays_shaped_by_the_axes);
 	tcase_add_test(files, every_edge_is_written);
 	tcase_add_test(files, results_hold_the_whole_run);
+	tcase_add_test(files, results_hold_patterns_and_updates);
 	tcase_add_test(files, empty_run_is_written);
 	tcase_add_test(files, curves_and_units_are_tables);
 	tcase_add_test(files, a_drill_down_is_a_table);

@@ -3,7 +3,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const run = data.run;
 
-function fill(node, attributes, children) {
+function fill(node, attributes, children = []) {
 	for (const [name, value] of Object.entries(attributes || {})) {
 		if (value === null || value === undefined || value === false)
 			continue;
@@ -14,7 +14,7 @@ function fill(node, attributes, children) {
 		else
 			node.setAttribute(name, value);
 	}
-	node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+	node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
 	return node;
 }
 
@@ -84,12 +84,16 @@ function wantsLight(rgb) {
 	return 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05;
 }
 
-/* The tooltip: a title and rows of [name, value]. */
+/* The tooltip: a title, rows of [name, value] and sentences. */
 const tip = document.getElementById("tip");
 
-function showTip(box, title, rows) {
+function tipParts(title, rows, notes) {
 	const body = rows.map(([name, value]) => el("tr", null, el("th", { scope: "row" }, name), el("td", null, value)));
-	tip.replaceChildren(el("b", null, title), el("table", null, el("tbody", null, body)));
+	return [el("b", null, title), el("table", null, el("tbody", null, body)), ...(notes || []).map((note) => el("p", null, note))];
+}
+
+function showTip(box, title, rows, notes) {
+	tip.replaceChildren(...tipParts(title, rows, notes));
 	tip.hidden = false;
 	const room = document.documentElement.clientWidth, size = tip.getBoundingClientRect();
 	let left = box.right + 10, top = box.top + box.height / 2 - size.height / 2;

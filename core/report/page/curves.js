@@ -22,13 +22,13 @@ function logTicks(low, high) {
 	return ticks;
 }
 
-/* Maps values to [from, to] of the picture. */
-function axisOf(values, from, to, log) {
+/* Maps values to [from, to] of the picture; tight: no further than they reach. */
+function axisOf(values, from, to, log, tight) {
 	const usable = values.filter((v) => Number.isFinite(v) && (!log || v > 0));
 	let low = usable.reduce((a, b) => Math.min(a, b), Infinity), high = usable.reduce((a, b) => Math.max(a, b), -Infinity);
 	if (!usable.length)
 		[low, high] = log ? [0.1, 1] : [0, 1];
-	if (!log && low >= 0 && high <= 1 && high > 0.2)
+	if (!log && !tight && low >= 0 && high <= 1 && high > 0.2)
 		[low, high] = [0, 1];
 	if (high - low < 1e-12 * Math.max(1, Math.abs(high)))
 		[low, high] = log ? [low / 2, high * 2] : [low - 0.5, high + 0.5];

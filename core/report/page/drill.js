@@ -33,6 +33,11 @@ function makeDrillSteps(drill) {
 	return makeDrillTable([["gradients of", ""], ["score", "n"], ["parameters", "n"], ["of all", "n"], ["cells so far", "n"]], rows);
 }
 
+function drillRows(drill) {
+	return [["level", "set", "score", "parameters", "cells"],
+		...drill.steps.map((step) => [step.level, step.set, step.score, step.parameters, step.cells])];
+}
+
 function makeDrillParts(drill) {
 	const rows = drill.parts.map((part) => el("tr", null, el("th", { scope: "row" }, el("code", null, part.name)),
 		el("td", { class: "n" }, sayCount(part.parameters)), el("td", { class: "n" }, sayScore(part.without))));
@@ -49,6 +54,7 @@ function makeDrill(drill) {
 	const about = [`Gradients of the set from the ${other} example, of all other parameters from the ${drill.base} one`,
 		drill.units > 1 ? `; mean score of ${drill.units} units. ` : ". ", plural(drill.cells, "cell"), ", ", sayTime(drill.seconds), "."];
 	return el("section", { style: { marginBottom: "2.5rem" } }, el("h3", null, title), el("p", { class: "about" }, about), note, makeDrillSteps(drill),
+		el("p", { class: "tools" }, makeCopy(() => drillRows(drill), "drill-down")),
 		el("p", { style: { marginTop: "1rem" } }, `${sayCount(last.parameters)} of ${sayCount(drill.parameters)} parameters (${sayPart(drill, last.parameters)}). To sweep it, with `,
 			el("code", null, "setter: params"), ":"),
 		el("pre", { style: { whiteSpace: "pre-wrap" } }, `sets: {found: "${last.set}"}`), makeDrillParts(drill));

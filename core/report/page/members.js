@@ -33,21 +33,18 @@ function spreadRows(sweep, cell) {
 	return sweep.spread === "width" ? [["mean " + (shown === "score" ? shown : sweep.metric), at("mean")], ...rows] : rows;
 }
 
-function makePicture(sweep) {
-	const scale = scaleOf(sweep);
-	return [scale.values.length ? makeFacets(sweep, scale) : el("p", null, "No cells."), scale.flat ? null : makeLegend(sweep, scale)];
-}
-
 /* The mean, with a list to choose a member from, and the width. */
-function makeMembers(sweep) {
-	const over = sweep.over, mean = "mean of " + plural(over.n, over.what), box = el("div");
-	const show = (i) => box.replaceChildren(...makePicture(i < 0 ? sweep : memberOf(sweep, over.members[i])).filter(Boolean),
-		...(i < 0 ? [] : [el("p", { class: "about" }, ends(memberOf(sweep, over.members[i])))]));
+function makeMembers(view) {
+	const sweep = view.sweep, over = sweep.over, mean = "mean of " + plural(over.n, over.what), about = el("p", { class: "about" });
+	const show = (i) => {
+		view.sweep = i < 0 ? sweep : memberOf(sweep, over.members[i]);
+		about.textContent = i < 0 ? "" : ends(view.sweep);
+		drawView(view);
+	};
 	const list = el("select", { "aria-label": "what is shown of " + sweep.name, onchange: (event) => show(Number(event.target.value)) },
 		el("option", { value: "-1" }, mean), over.members.map((member, i) => el("option", { value: i }, memberName(sweep, member))));
-	show(-1);
-	return el("div", { class: "beside members" }, el("div", null, el("p", null, list), box),
-		el("div", null, el("p", null, "width of the mean\u2019s 95 % interval"), makePicture(widthOf(sweep))));
+	return el("div", { class: "beside members" }, el("div", null, el("p", null, list), makePicture(view), about),
+		el("div", null, el("p", null, "width of the mean\u2019s 95 % interval"), makePicture(newView(widthOf(sweep)))));
 }
 
 /* Several probes in a table: what a report of one unit says in a section. */
@@ -58,7 +55,8 @@ function makeProbes(probes) {
 	const heads = [["unit"], sets ? ["set"] : null, weights ? ["weights"] : null, ["clean"], ["corrupted"], [metric + ", base weights", "n"],
 		["after the clean update", "n"], ["after the corrupted one", "n"]].filter(Boolean);
 	const rows = probes.map((p) => el("tr", null, el("th", { scope: "row" }, p.unit), sets ? el("td", null, p.set || "") : null,
-		weights ? el("td", null, p.weights || "") : null, el("td", null, makeTokens(p.clean, p.corrupted)), el("td", null, makeTokens(p.corrupted, p.clean)),
+		weights ? el("td", null, p.weights || "") : null, el("td", null, makeTokens(p.clean, p.corrupted)),
+			el("td", null, makeTokens(p.corrupted, p.clean)),
 		[p.metric_before, p.metric_clean, p.metric_corrupted].map((value) => el("td", { class: "n" }, say(value, 5)))));
 	return el("section", null, el("h2", null, "Probes"), el("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "probes" },
 		el("table", { class: "plain" }, el("thead", null, el("tr", null, heads.map(([text, cls]) => el("th", { scope: "col", class: cls }, text)))),

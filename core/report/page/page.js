@@ -6,20 +6,6 @@ function makeHeader() {
 		run.question ? el("p", { class: "question" }, run.question) : null);
 }
 
-/* What must be known before any number is read. */
-function makeNotes() {
-	const notes = run.notes.map((note) => [null, note]);
-	run.sweeps.forEach((sweep, i) => sweep.notes.filter((note) => !run.notes.some((other) => other.includes(note)))
-		.forEach((note) => notes.push([[sweep.name, i], note])));
-	if (!notes.length)
-		return null;
-	const few = 6, items = notes.map(([sweep, note]) => el("li", { class: "note" },
-		sweep ? [el("a", { href: "#sweep-" + sweep[1] }, sweep[0]), ": "] : el("b", null, "Note. "), note));
-	const rest = items.splice(few);
-	return el("div", null, el("ul", { class: "notes", "aria-label": "audit" }, items),
-		rest.length ? el("details", null, el("summary", null, plural(rest.length, "more note")), el("ul", { class: "notes" }, rest)) : null);
-}
-
 /* Each sweep in one line, with its strongest cell. */
 function makeOverview() {
 	const rows = run.sweeps.map((sweep, i) => {
@@ -28,11 +14,14 @@ function makeOverview() {
 		if (best < 0)
 			return el("tr", null, link, el("td", null), el("td", null, known ? "no cell differs from no change" : "no values"));
 		const rgb = colorAt(scale.place(scale.values[best]));
-		const chip = el("span", { class: "chip", style: { backgroundColor: css(rgb), color: wantsLight(rgb) ? "#fff" : "#000" } }, sayCell(scale, scale.values[best]));
+		const chip = el("span", { class: "chip", style: { backgroundColor: css(rgb), color: wantsLight(rgb) ? "#fff" : "#000" } },
+			sayCell(scale, scale.values[best]));
 		return el("tr", null, link, el("td", { class: "n" }, chip), el("td", null, placeName(sweep, best) || "the one cell"));
 	});
-	const heads = [["sweep", ""], ["score", "n"], ["cell farthest from no change", ""]].map(([text, cls]) => el("th", { scope: "col", class: cls }, text));
-	return rows.length ? el("div", { class: "scroll" }, el("table", { class: "plain" }, el("thead", null, el("tr", null, heads)), el("tbody", null, rows))) : null;
+	const heads = [["sweep", ""], ["score", "n"], ["cell farthest from no change", ""]]
+		.map(([text, cls]) => el("th", { scope: "col", class: cls }, text));
+	return rows.length ? el("div", { class: "scroll" }, el("table", { class: "plain" }, el("thead", null, el("tr", null, heads)),
+		el("tbody", null, rows))) : null;
 }
 
 /* Tokens of both examples; those that differ stand out. */
@@ -43,7 +32,8 @@ function makeTokens(text, other) {
 
 /* Where the three values of the metric lie; the score is the place between two of them. */
 function makeLine(probe) {
-	const points = [["after corrupted update", real(probe.metric_corrupted), css(colorAt(-0.75))], ["base weights", real(probe.metric_before), "var(--soft)"],
+	const points = [["after corrupted update", real(probe.metric_corrupted), css(colorAt(-0.75))],
+		["base weights", real(probe.metric_before), "var(--soft)"],
 		["after clean update", real(probe.metric_clean), css(colorAt(0.75))]].filter((p) => Number.isFinite(p[1]));
 	const low = Math.min(...points.map((p) => p[1])), high = Math.max(...points.map((p) => p[1]));
 	if (points.length < 2 || !(high > low))
@@ -63,7 +53,8 @@ function makeLine(probe) {
 
 function makeProbe(probe) {
 	const metric = run.sweeps.length ? run.sweeps[0].metric : "metric", number = (value) => el("td", { class: "n" }, say(value, 5));
-	const rows = [["base weights", probe.metric_before, NaN, NaN], ["after the clean update", probe.metric_clean, probe.loss_clean, probe.grad_norm_clean],
+	const rows = [["base weights", probe.metric_before, NaN, NaN],
+		["after the clean update", probe.metric_clean, probe.loss_clean, probe.grad_norm_clean],
 		["after the corrupted update", probe.metric_corrupted, probe.loss_corrupted, probe.grad_norm_corrupted]]
 		.filter(([, ...values]) => values.some((value) => Number.isFinite(real(value)))); // no update was made where only activations are patched
 	const heads = ["", metric, "loss of the example", "gradient norm"].map((text, i) => el("th", { scope: "col", class: i ? "n" : null }, text));
@@ -83,17 +74,32 @@ function makeDetails() {
 	const pairs = run.environment.map(([name, value]) => el("tr", null, el("th", { scope: "row" }, name), el("td", null, value)));
 	return makeSection("Configuration and environment", [
 		run.config ? el("details", null, el("summary", null, "Resolved experiment file"), el("pre", null, run.config)) : null,
-		pairs.length ? el("details", null, el("summary", null, "Environment"), el("div", { class: "scroll" }, el("table", { class: "plain" }, el("tbody", null, pairs)))) : null,
+		pairs.length ? el("details", null, el("summary", null, "Environment"),
+			el("div", { class: "scroll" }, el("table", { class: "plain" }, el("tbody", null, pairs)))) : null,
 	].filter(Boolean));
 }
 
-document.getElementById("page").append(...[
-	makeHeader(), makeNotes(), makeOverview(), run.probe ? makeProbe(run.probe) : makeProbes(run.probes),
-	makeSection("Sweeps", run.sweeps.length ? [el("div", { class: "figures" }, run.sweeps.map(makeSweep))] : []), run.similarity ? makeSection("Similarity of gradients", [makeSimilarity(run.similarity)]) : null,
+/* The parts of the page that this run has, as links. */
+function makeContents(sections) {
+	const named = sections.filter((section) => section.querySelector("h2"));
+	named.forEach((section, i) => (section.id = section.id || "part-" + i));
+	return named.length > 2 ? el("nav", { "aria-label": "parts of this report" },
+		named.map((section) => el("a", { href: "#" + section.id }, section.querySelector("h2").textContent))) : null;
+}
+
+const sections = [
+	run.probe ? makeProbe(run.probe) : makeProbes(run.probes),
+	makeSection("Sweeps", run.sweeps.length ? [el("div", { class: "figures" }, run.sweeps.map(makeSweep))] : []),
+	run.patterns && run.patterns.length ? makePatterns(run.patterns) : null,
+	run.updates && run.updates.length ? makeUpdates(run.updates) : null,
+	run.similarity ? makeSection("Similarity of gradients", [makeSimilarity(run.similarity)]) : null,
 	makeSection("Drill-down", (run.drilldown || []).map(makeDrill)),
-	run.parts ? makeSection("First-order estimate", [makeParts(run.parts)]) : null, makeSection("Training", run.stages.map(makeStage)),
+	run.parts ? makeSection("First-order estimate", [makeParts(run.parts)]) : null,
+	makeSection("Training", run.stages.length ? makeTraining(run.stages).flat().filter(Boolean) : []),
 	makeSection("Units", run.units.map(makeUnits)), makeDetails(),
-].filter(Boolean));
+].filter(Boolean);
+
+document.getElementById("page").append(...[makeHeader(), makeNotes(), makeOverview(), makeContents(sections), ...sections].filter(Boolean));
 
 /* On paper everything is open. */
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((details) => (details.open = true)));

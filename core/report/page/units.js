@@ -52,43 +52,30 @@ function makeMeans(table, units, sets) {
 		el("thead", null, el("tr", null, heads.map(([text, cls]) => el("th", { class: cls, scope: "col" }, text)))), el("tbody", null, rows)));
 }
 
-function unitRow(table, unit, write) {
-	return el("tr", { class: unit.at === table.selected ? "chosen" : null }, el("th", { scope: "row" }, unit.name + (unit.at === table.selected ? " \u2190" : "")),
-		el("td", null, unit.set), el("td", { class: "n" }, write(unit.before)), el("td", { class: "n" }, write(unit.after)), el("td", { class: "n" }, write(unit.change)));
+/* The values of each unit; clicks on heads sort. */
+function makeUnitTable(table, units) {
+	const write = writerOf(units), number = (key, text) => ({ text, number: true, of: (unit) => unit[key], show: (unit) => write(unit[key]) });
+	const columns = [{ text: "unit", of: (unit) => unit.name, show: (unit) => unit.name + (unit.chosen ? " \u2190" : "") },
+		{ text: "set", of: (unit) => unit.set, show: (unit) => unit.set }, number("before", table.label_before), number("after", table.label_after),
+			number("change", "change")];
+	return makeSortedTable(columns, units, "values per unit");
 }
 
-/* Numbers before names, what is missing last. */
-function compare(a, b) {
-	if (typeof a === "string")
-		return a.localeCompare(b, "en", { numeric: true });
-	return (Number.isNaN(a) ? 1 : 0) - (Number.isNaN(b) ? 1 : 0) || a - b;
-}
-
-function makeSortable(table, units) {
-	const write = writerOf(units), body = el("tbody", null, units.map((unit) => unitRow(table, unit, write)));
-	const columns = [["name", "unit", ""], ["set", "set", ""], ["before", table.label_before, "n"], ["after", table.label_after, "n"], ["change", "change", "n"]];
-	const heads = columns.map(([key, text, cls]) => {
-		const head = el("th", { class: cls, scope: "col" }, el("button", { type: "button", onclick: () => sort(key, head) }, text));
-		return head;
-	});
-	function sort(key, head) {
-		const down = head.getAttribute("aria-sort") === "ascending";
-		heads.forEach((other) => other.removeAttribute("aria-sort"));
-		head.setAttribute("aria-sort", down ? "descending" : "ascending");
-		const order = [...units].sort((a, b) => (down ? compare(b[key], a[key]) : compare(a[key], b[key])));
-		body.replaceChildren(...order.map((unit) => unitRow(table, unit, write)));
-	}
-	return el("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "values per unit" },
-		el("table", { class: "plain" }, el("thead", null, el("tr", null, heads)), body));
+function unitCsv(table, units) {
+	return [["unit", "set", table.label_before, table.label_after, "selected"],
+		...units.map((u) => [u.name, u.set, u.before, u.after, Number(u.chosen)])];
 }
 
 function makeUnits(table) {
-	const units = table.units.map((u, at) => ({ at, name: u.name, set: u.set || "", before: real(u.before), after: real(u.after), change: real(u.after) - real(u.before) }));
+	const units = table.units.map((u, at) => ({ chosen: at === table.selected, name: u.name, set: u.set || "", before: real(u.before),
+		after: real(u.after), change: real(u.after) - real(u.before) }));
 	const sets = [...new Set(units.map((u) => u.set))], chosen = units[table.selected];
 	const title = el("h3", null, table.metric + ": " + table.label_before + " and " + table.label_after);
 	if (!units.length)
 		return el("section", null, title, el("p", null, "No units."));
 	const about = plural(units.length, "unit") + (chosen ? `; selected: ${chosen.name}, from ${say(chosen.before)} to ${say(chosen.after)}` : "") + ".";
-	return el("section", null, title, el("p", { class: "about" }, about), makeMeans(table, units, sets), el("div", { class: "beside", style: { marginTop: "1.5rem" } },
-		makeScatter(table, units, sets), makeSortable(table, units)));
+	return el("section", null, title, el("p", { class: "about" }, about), makeMeans(table, units, sets),
+		el("p", { class: "tools" }, makeCopy(() => unitCsv(table, units), table.metric + " of each unit")),
+			el("div", { class: "beside", style: { marginTop: "1.5rem" } },
+		makeScatter(table, units, sets), makeUnitTable(table, units)));
 }
