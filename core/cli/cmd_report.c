@@ -1,4 +1,7 @@
 /* cmd_report.c: `patchbay report DIR...`: a run's report anew, or several runs side by side. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +13,13 @@
 #include "report/report.h"
 
 static const char usage[] =
-	"usage: patchbay report DIR... [--out FILE] [--quiet]\n"
+	"usage: patchbay report DIR... [--out FILE] [--png] [--quiet]\n"
 	"\n"
-	"Of one run folder: writes its report.html anew from its results.json (a newer patchbay draws better), and shows the\n"
-	"heat maps and the summary. Of several: writes one page with their sweeps side by side and, of two, the differences.\n"
+	"Of one run folder: writes its report.html and figures anew from its results.json (a newer patchbay draws better), and\n"
+	"shows the heat maps and the summary. Of several: writes one page with their sweeps side by side and, of two, the differences.\n"
 	"\n"
 	"  --out FILE   the page; default DIR/report.html, of several comparison.html\n"
+	"  --png        of one run: each figure as .png, too\n"
 	"  --quiet      print nothing but errors\n"
 	"\n"
 	"example: patchbay report runs/adamw runs/sgd --out adamw-or-sgd.html\n";
@@ -24,7 +28,7 @@ struct request {
 	const char **dirs;
 	size_t n;
 	const char *out;
-	bool quiet;
+	bool quiet, png;
 };
 
 /* The last part of a folder's path. */
@@ -84,6 +88,39 @@ static void show(const struct pb_result_run *run, const char *page)
 	pb_terminal_summary(&terminal, run, page);
 }
 
+/* Twice as large as the .svg says: sharp on today's screens. */
+static int write_png(const char *folder, const char *name)
+{
+	struct pb_text png = {0};
+	char *svg = pb_file_join(folder, name);
+	int rc = svg ? 0 : -PB_E_NOMEM;
+	if (svg)
+		pb_text_add(&png, "%.*s.png", (int)(strlen(svg) - strlen(".svg")), svg);
+	if (!rc)
+		rc = pb_text_status(&png);
+	if (!rc)
+		rc = pb_report_write_png(svg, png.data, 2);
+	pb_text_finish(&png);
+	free(svg);
+	return rc;
+}
+
+static int write_pngs(const char *dir)
+{
+	char *folder = pb_file_join(dir, "figures");
+	DIR *figures = folder ? opendir(folder) : NULL;
+	int rc = figures ? 0 : folder ? pb_fail(PB_E_IO, "cannot read %s: %s", folder, strerror(errno)) : -PB_E_NOMEM;
+	for (const struct dirent *d; !rc && (d = readdir(figures));) {
+		size_t length = strlen(d->d_name);
+		if (length > 4 && !strcmp(d->d_name + length - 4, ".svg"))
+			rc = write_png(folder, d->d_name);
+	}
+	if (figures)
+		closedir(figures);
+	free(folder);
+	return rc;
+}
+
 static int report(const struct request *r)
 {
 	struct pb_arena arena = {0};
@@ -94,6 +131,10 @@ static int report(const struct request *r)
 	int rc = page ? read_runs(r, &arena, &run) : -PB_E_NOMEM;
 	if (!rc)
 		rc = pb_report_write_html(page, &run);
+	if (!rc && r->n == 1)
+		rc = pb_report_write_figures(r->dirs[0], &run);
+	if (!rc && r->png)
+		rc = write_pngs(r->dirs[0]);
 	if (!rc && !r->quiet)
 		show(&run, page);
 	if (rc)
@@ -110,6 +151,8 @@ static int parse(int argc, char **argv, struct request *r)
 			return -1;
 		if (!strcmp(argv[i], "--quiet") || !strcmp(argv[i], "-q")) {
 			r->quiet = true;
+		} else if (!strcmp(argv[i], "--png")) {
+			r->png = true;
 		} else if (!strcmp(argv[i], "--out") && i + 1 < argc) {
 			r->out = argv[++i];
 		} else if (argv[i][0] == '-') {
@@ -121,6 +164,10 @@ static int parse(int argc, char **argv, struct request *r)
 	}
 	if (!r->n)
 		fprintf(stderr, "patchbay report: of which run? Name its folder\n%s", usage);
+	if (r->n > 1 && r->png) {
+		fprintf(stderr, "patchbay report: --png is for one run at a time\n");
+		return 2;
+	}
 	return r->n ? 0 : 2;
 }
 

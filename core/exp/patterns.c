@@ -27,8 +27,14 @@ static int forward(const struct pb_plan *plan, const struct pb_params *weights, 
 	if (!rc) {
 		memcpy(tokens, probe->clean.tokens, (size_t)n * sizeof *tokens);
 		memcpy(tokens + n, probe->corrupted.tokens, (size_t)n * sizeof *tokens);
-		const struct pb_forward pass = {.tape = &tape, .bus = &bus, .weights = &weights->weights,
-						.tokens = tokens, .b = 2, .p = n, .rows = &row, .n_rows = 1};
+		const struct pb_forward pass = {.tape = &tape,
+						.bus = &bus,
+						.weights = &weights->weights,
+						.tokens = tokens,
+						.b = 2,
+						.p = n,
+						.rows = &row,
+						.n_rows = 1};
 		rc = pb_model_forward(&plan->model, &pass, &logits);
 	}
 	pb_bus_finish(&bus);
@@ -100,8 +106,11 @@ int pb_patterns_add(const struct pb_plan *plan, const struct pb_params *weights,
 	if (!patterns->items)
 		return -PB_E_NOMEM;
 	struct pb_result_pattern *p = &patterns->items[patterns->n];
-	*p = (struct pb_result_pattern){
-		.unit = unit, .weights = name, .n_layers = model->n_layers, .n_heads = model->n_heads, .n_pos = n_pos};
+	*p = (struct pb_result_pattern){.unit = unit,
+					.weights = name,
+					.n_layers = model->n_layers,
+					.n_heads = model->n_heads,
+					.n_pos = n_pos};
 	int rc = make(plan, weights, probe, arena, p);
 	if (rc)
 		return pb_fail_in(rc, "the probe's attention patterns");

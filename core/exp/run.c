@@ -223,6 +223,8 @@ static int report(struct run *r, int rc, double seconds)
 		report_rc = pb_report_write_run(r->folder.path, &r->result);
 	if (!report_rc)
 		report_rc = pb_report_write_html(html, &r->result);
+	if (!report_rc)
+		report_rc = pb_report_write_figures(r->folder.path, &r->result);
 	if (!report_rc && r->options->terminal)
 		pb_terminal_summary(r->options->terminal, &r->result, html);
 	return report_rc;

@@ -175,6 +175,8 @@ static int report(struct seeds *s, const char *why, double seconds)
 		rc = pb_report_write_run(s->folder.path, &result);
 	if (!rc)
 		rc = pb_report_write_html(html, &result);
+	if (!rc)
+		rc = pb_report_write_figures(s->folder.path, &result);
 	if (!rc && s->options->terminal)
 		pb_terminal_summary(s->options->terminal, &result, html);
 	pb_text_finish(&config);

@@ -24,10 +24,10 @@ struct work {
 	struct pbk_step step; /* that gives the change in place of the new value */
 	struct pb_adjoint adjoints[2];
 	double grad_scale[2];
-	struct pb_pool pool;   /* of a piece */
+	struct pb_pool pool;                /* of a piece */
 	struct pb_view change[2], gradient; /* room for a piece */
-	int32_t *ids, *grads;  /* [rows of a piece] */
-	double *sums;          /* [N_SUMS] on the device */
+	int32_t *ids, *grads;               /* [rows of a piece] */
+	double *sums;                       /* [N_SUMS] on the device */
 };
 
 /* Rows [first, first + rows) of a parameter as a table of rows, n wide; all of one head. */
@@ -80,9 +80,14 @@ static int make_change(struct work *w, int run, const struct piece *p)
 		w->ids[r] = (int32_t)r;
 		w->grads[r] = g->form == PB_GRADIENT_ROWS ? find_row(g, p->first + r) : first + (int32_t)r;
 	}
-	const struct pbk_stepped_rows item = {.rows = p->rows, .table = pb_view_at(value, p->first * p->n), .g = rows,
-					      .host_ids = w->ids, .host_grads = w->grads,
-					      .grad_scale = w->grad_scale[run], .present = true, .y = to.data};
+	const struct pbk_stepped_rows item = {.rows = p->rows,
+					      .table = pb_view_at(value, p->first * p->n),
+					      .g = rows,
+					      .host_ids = w->ids,
+					      .host_grads = w->grads,
+					      .grad_scale = w->grad_scale[run],
+					      .present = true,
+					      .y = to.data};
 	w->k->step_rows(w->plan->device->context, &w->step, p->n, false, 1, &item);
 	return 0;
 }
@@ -100,7 +105,8 @@ static int measure(struct work *w, const struct piece *p, double *totals)
 		rc = make_change(w, 1, p);
 	if (rc)
 		return rc;
-	w->k->sum_squares(context, count, pb_view_at(&w->weights->views[p->id], p->first * p->n), w->sums + OF_WEIGHT);
+	w->k->sum_squares(context, count, pb_view_at(&w->weights->views[p->id], p->first * p->n),
+			  w->sums + OF_WEIGHT);
 	w->k->sum_squares(context, count, clean.data, w->sums + OF_CLEAN);
 	w->k->sum_squares(context, count, corrupted.data, w->sums + OF_CORRUPTED);
 	rc = pb_view_axpy(w->plan->device, &clean, -1.0, &corrupted);
@@ -199,7 +205,9 @@ static int measure_all(struct work *w, double *const lists[N_SUMS])
 static int make(const struct pb_plan *plan, const struct pb_params *weights, const struct pb_probe_data *probe,
 		bool dense, double *const lists[N_SUMS])
 {
-	struct work w = {.plan = plan, .weights = weights, .k = pb_kernels(plan->device, weights->dtype),
+	struct work w = {.plan = plan,
+			 .weights = weights,
+			 .k = pb_kernels(plan->device, weights->dtype),
 			 .step = pb_optim_first_step(&plan->update)};
 	const struct pb_examples *const runs[] = {&probe->clean, &probe->corrupted};
 	struct pb_arena arena = {0};

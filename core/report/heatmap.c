@@ -8,6 +8,7 @@
 #include "report/draw.h"
 #include "report/scale.h"
 #include "report/utf8.h"
+#include "report/words.h"
 
 enum {
 	MARGIN = 2,     /* columns left of everything */
@@ -38,18 +39,6 @@ static int at_most(int value, int limit)
 	return value < limit ? value : limit;
 }
 
-/* One axis with names rather than numbers reads better downwards. */
-static void turn_strip(struct layout *layout, const struct pb_terminal *terminal)
-{
-	struct pb_grid *grid = &layout->grid;
-	if (layout->scale.sweep->n_axes != 1 || widest_label(grid->column_axis, terminal) <= MAX_LABEL)
-		return;
-	grid->row_axis = grid->column_axis;
-	grid->rows = grid->columns;
-	grid->column_axis = NULL;
-	grid->columns = 1;
-}
-
 static int widest_number(const struct pb_scale *scale)
 {
 	int widest = 0;
@@ -65,7 +54,7 @@ static void plan(struct layout *layout, const struct pb_terminal *terminal, cons
 {
 	pb_scale_init(&layout->scale, sweep);
 	layout->grid = pb_grid_of(sweep);
-	turn_strip(layout, terminal);
+	pb_grid_turn_strip(&layout->grid, sweep);
 	const struct pb_grid *grid = &layout->grid;
 	int cell = at_most(widest_label(grid->column_axis, terminal), MAX_LABEL);
 	int number = widest_number(&layout->scale);
@@ -143,50 +132,22 @@ static void draw_facet(struct pb_text *out, const struct layout *layout, const s
 	}
 }
 
-/* "layer 0, head 3" */
 static void draw_facet_name(struct pb_text *out, const struct pb_terminal *terminal,
                             const struct pb_result_sweep *sweep, size_t cell)
 {
 	struct pb_text name = {0};
-	for (size_t a = 0; a + 2 < sweep->n_axes; a++)
-		pb_text_add(&name, "%s%s %s", a ? ", " : "", sweep->axes[a].name,
-		            sweep->axes[a].labels[pb_grid_index(sweep, cell, a)]);
+	pb_words_place(&name, sweep, cell, sweep->n_axes - 2);
 	pb_draw_style(out, terminal, PB_STYLE_BOLD);
 	pb_draw_words(out, terminal, "  ", name.data ? name.data : "");
 	pb_draw_style(out, terminal, PB_STYLE_PLAIN);
 	pb_text_finish(&name);
 }
 
-static bool is_set(const char *text)
-{
-	return text && *text && strcmp(text, "none") != 0;
-}
-
-static bool is_difference(const struct pb_result_sweep *sweep)
-{
-	return !strcmp(sweep->kind, "difference");
-}
-
-/* What was patched, in one sentence. */
 static void draw_description(struct pb_text *out, const struct pb_terminal *terminal,
                              const struct pb_result_sweep *sweep)
 {
 	struct pb_text words = {0};
-	if (is_difference(sweep))
-		pb_text_add(&words, "the one run's less the other's, cell by cell");
-	else if (!sweep->hook)
-		pb_text_add(&words, "gradients of the named parameters from the clean example, the others' from the "
-		                    "corrupted one");
-	else
-		pb_text_add(&words, "%s patching of %s by %s", sweep->kind, sweep->hook, sweep->setter);
-	if (sweep->hook && is_set(sweep->base))
-		pb_text_add(&words, "; base %s", sweep->base);
-	if (sweep->hook && is_set(sweep->forward))
-		pb_text_add(&words, "; forward %s", sweep->forward);
-	if (sweep->hook && is_set(sweep->backward))
-		pb_text_add(&words, "; backward %s", sweep->backward);
-	if (sweep->hook && is_set(sweep->gradient) && strcmp(sweep->kind, "gradient") == 0)
-		pb_text_add(&words, "; gradient %s", sweep->gradient);
+	pb_words_description(&words, sweep);
 	pb_draw_style(out, terminal, PB_STYLE_DIM);
 	pb_draw_words(out, terminal, "", words.data ? words.data : "");
 	pb_draw_style(out, terminal, PB_STYLE_PLAIN);
@@ -213,48 +174,18 @@ static void draw_legend(struct pb_text *out, const struct pb_terminal *terminal,
 	pb_text_add(out, " %s\n", high);
 }
 
-/* What 0 and 1 are, or why there is no score. */
 static void draw_ends(struct pb_text *out, const struct pb_terminal *terminal, const struct pb_scale *scale)
 {
-	const struct pb_result_sweep *sweep = scale->sweep;
-	bool update = strcmp(sweep->kind, "activation") != 0;
 	struct pb_text words = {0};
-	if (sweep->over)
-		pb_text_add(&words, "mean of %zu %s%s: ", sweep->over->n, sweep->over->what, sweep->over->n == 1 ? "" : "s");
-	if (is_difference(sweep)) {
-		pb_text_add(&words, "difference of the %s; the same in both = ",
-			    sweep->score_defined ? "score" : sweep->metric);
-	} else if (sweep->score_defined) {
-		pb_text_add(&words, "score 0 = %s (%s ", update ? "after the corrupted update" : "the corrupted run",
-		            sweep->metric);
-		pb_draw_number(&words, sweep->metric_corrupted);
-		pb_text_add(&words, "), 1 = %s (", update ? "after the clean update" : "the clean run");
-		pb_draw_number(&words, sweep->metric_clean);
-		pb_text_add(&words, "); nothing happened = ");
-	} else {
-		pb_text_add(&words,
-		            "no score, because both ends give the same %s; shown is the %s itself; both ends = ",
-		            sweep->metric, sweep->metric);
-	}
-	pb_draw_number(&words, scale->neutral);
+	pb_words_ends(&words, scale);
 	pb_draw_words(out, terminal, "  ", words.data ? words.data : "");
 	pb_text_finish(&words);
 }
 
 static void draw_estimate(struct pb_text *out, const struct pb_terminal *terminal, const struct pb_result_sweep *sweep)
 {
-	const struct pb_result_estimate *e = sweep->estimate;
 	struct pb_text words = {0};
-	pb_text_add(&words, e->only ? "first-order estimates: no cell was measured, only the ends"
-				    : "first-order estimate beside the exact values");
-	if (!isnan(e->correlation))
-		pb_text_add(&words, ": correlation %.3f", e->correlation);
-	if (!isnan(e->clean)) {
-		pb_text_add(&words, "; the ends are estimated as clean ");
-		pb_draw_number(&words, e->clean);
-		pb_text_add(&words, ", corrupted ");
-		pb_draw_number(&words, e->corrupted);
-	}
+	pb_words_estimate(&words, sweep);
 	pb_draw_words(out, terminal, "  ", words.data ? words.data : "");
 	pb_text_finish(&words);
 }

@@ -1,4 +1,5 @@
-/* probed.c: what the probe's runs without a patch look like, in results.json: attention patterns, sizes of updates. */
+/* probed.c: what the probe's runs without a patch look like, in results.json: attention patterns, sizes of updates.
+ */
 #include <math.h>
 
 #include "report/table.h"

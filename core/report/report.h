@@ -21,6 +21,14 @@ int pb_report_write_run(const char *dir, const struct pb_result_run *run); /* re
 /* results.json back, as pb_report_write_run wrote it; everything is in the arena, on failure too. */
 int pb_report_read_run(const char *path, struct pb_arena *arena, struct pb_result_run *ret_run);
 int pb_report_read_sweep(const char *path, struct pb_arena *arena, struct pb_result_sweep *ret_sweep); /* sweeps/FILE.json */
+/* Pictures in figures/, as .svg: every sweep's heat map (sweep-FILE) and, where it has estimates beside exact values,
+ * the ones against the others (estimate-FILE); each stage's curves (curves-STAGE), units before and after (units);
+ * of each probe its attention (attention-UNIT) and the sizes of its updates (updates-UNIT), under several sets of
+ * weights UNIT.WEIGHTS. */
+int pb_report_write_figures(const char *dir, const struct pb_result_run *run);
+/* A picture in SVG as one in PNG, `scale` (more than 0) times as large, through librsvg, which is looked for at run
+ * time: -PB_E_UNSUPPORTED, saying what to install, where it is not there. */
+int pb_report_write_png(const char *svg_path, const char *png_path, double scale);
 int pb_report_write_html(const char *path, const struct pb_result_run *run); /* one self-contained page */
 
 /* What the terminal can do. */

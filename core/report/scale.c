@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "report/report.h"
+#include "report/utf8.h"
 
 /* In single precision a patch that changes nothing moves the score by some 1e-5; that must not look like an effect. */
 double pb_scale_rounding(double neutral)
@@ -109,6 +110,20 @@ struct pb_grid pb_grid_of(const struct pb_result_sweep *sweep)
 	for (size_t a = 0; a + 2 < n; a++)
 		grid.facets *= (size_t)sweep->axes[a].n;
 	return grid;
+}
+
+void pb_grid_turn_strip(struct pb_grid *grid, const struct pb_result_sweep *sweep)
+{
+	enum { WIDEST_NUMBER = 14 }; /* columns: a wider label is a name */
+	bool names = false;
+	for (int64_t i = 0; sweep->n_axes == 1 && i < sweep->axes[0].n; i++)
+		names |= pb_utf8_columns(sweep->axes[0].labels[i], true) > WIDEST_NUMBER;
+	if (!names)
+		return;
+	grid->row_axis = grid->column_axis;
+	grid->rows = grid->columns;
+	grid->column_axis = NULL;
+	grid->columns = 1;
 }
 
 size_t pb_grid_index(const struct pb_result_sweep *sweep, size_t cell, size_t axis)

@@ -30,6 +30,8 @@ struct pb_grid {
 };
 
 struct pb_grid pb_grid_of(const struct pb_result_sweep *sweep);
+/* One axis with names rather than numbers reads better downwards: it becomes the rows. */
+void pb_grid_turn_strip(struct pb_grid *grid, const struct pb_result_sweep *sweep);
 /* The index of cell `cell` on axis `axis`, in row-major order. */
 size_t pb_grid_index(const struct pb_result_sweep *sweep, size_t cell, size_t axis);
 

@@ -39,12 +39,13 @@ static const struct pb_result_run *run_golden(const char *precision, const char 
 	char *file = pb_arena_printf(&arena, "%s/golden.yaml", pb_test_dir());
 	char *out = pb_arena_printf(&arena, "%s/run-%d", pb_test_dir(), number++);
 	const char *model_1 = pb_arena_strdup(&arena, pb_test_golden("model_1.pt"));
-	const char *yaml = pb_arena_printf(
-		&arena,
-		"name: probed\nprecision: %s\nmodel: {load: %s}\ncheckpoints: {model_2: %s}\n"
-		"data: {plugin: oocl, mod: 30, sets: {Dt3: [16, 20, 7, 17, 25, 19, 12], Df4: [4, 18, 3, 2, 21, 13, 5]}}\n"
-		"probe: %s\n%s",
-		precision, model_1, pb_test_golden("model_2.pt"), probe, rest);
+	const char *yaml =
+		pb_arena_printf(&arena,
+				"name: probed\nprecision: %s\nmodel: {load: %s}\ncheckpoints: {model_2: %s}\n"
+				"data: {plugin: oocl, mod: 30, sets: {Dt3: [16, 20, 7, 17, 25, 19, 12], Df4: [4, 18, "
+				"3, 2, 21, 13, 5]}}\n"
+				"probe: %s\n%s",
+				precision, model_1, pb_test_golden("model_2.pt"), probe, rest);
 	const char *engine = getenv("PB_TEST_ENGINE");
 	struct pb_run_options options = {.out = out};
 	if (engine && !strcmp(engine, "reference"))
@@ -79,7 +80,8 @@ static void compare_block(const double *got, const json_t *json, int64_t n_heads
 	}
 }
 
-static void compare_patterns(const struct pb_result_pattern *p, const double *values, const char *which, double tolerance)
+static void compare_patterns(const struct pb_result_pattern *p, const double *values, const char *which,
+			     double tolerance)
 {
 	const int64_t each = p->n_heads * p->n_pos * p->n_pos;
 	for (int64_t layer = 0; layer < p->n_layers; layer++) {
@@ -96,7 +98,8 @@ static void compare_patterns(const struct pb_result_pattern *p, const double *va
 	}
 }
 
-static const char sweep[] = "sweeps: [{name: z, hook: z, setter: layer_head, over: [layer, head], forward: corrupted}]\n";
+static const char sweep[] =
+	"sweeps: [{name: z, hook: z, setter: layer_head, over: [layer, head], forward: corrupted}]\n";
 
 START_TEST(patterns_are_pytorch_s)
 {
@@ -135,8 +138,8 @@ START_TEST(changes_by_sgd_are_pytorch_s_gradients)
 		ck_assert(u->difference[i] <= u->clean[i] + u->corrupted[i] + tolerance);
 	}
 	near(sqrt(corrupted),
-	     json_number_value(json_object_get(json_object_get(expected, "update"), "corrupted_grad_norm")), tolerance,
-	     "of the corrupted update");
+	     json_number_value(json_object_get(json_object_get(expected, "update"), "corrupted_grad_norm")),
+	     tolerance, "of the corrupted update");
 	ck_assert_str_eq(u->params[0], "embed.W_E");
 	ck_assert_int_eq(u->elements[0], 64 * 48);
 }
@@ -161,9 +164,9 @@ END_TEST
 
 START_TEST(activation_patching_has_no_updates)
 {
-	const struct pb_result_run *run = run_golden(
-		"f32", "{unit: 12}",
-		"sweeps: [{name: z, kind: activation, hook: z, setter: layer_head, over: [layer, head], forward: clean}]\n");
+	const struct pb_result_run *run = run_golden("f32", "{unit: 12}",
+						     "sweeps: [{name: z, kind: activation, hook: z, setter: "
+						     "layer_head, over: [layer, head], forward: clean}]\n");
 	ck_assert(run->n_patterns == 1 && run->n_updates == 0 && run->updates_left_out == 0);
 }
 END_TEST

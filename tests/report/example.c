@@ -298,19 +298,28 @@ static const struct pb_result_pattern *make_patterns(struct pb_arena *arena)
 	static const char *const corrupted[POS] = {"U", "alias(71)", "71", "P"};
 	struct pb_result_pattern *p = need(pb_arena_array(arena, 2, sizeof *p));
 	for (int i = 0; i < 2; i++)
-		p[i] = (struct pb_result_pattern){i ? "34" : "71", i ? "model_1" : NULL, LAYERS, HEADS, POS, clean, corrupted,
-						  make_attention(arena, LAYERS * HEADS, POS, i),
-						  make_attention(arena, LAYERS * HEADS, POS, i + 0.25)};
+		p[i] = (struct pb_result_pattern){.unit = i ? "34" : "71",
+						  .weights = i ? "model_1" : NULL,
+						  .n_layers = LAYERS,
+						  .n_heads = HEADS,
+						  .n_pos = POS,
+						  .clean_tokens = clean,
+						  .corrupted_tokens = corrupted,
+						  .clean = make_attention(arena, LAYERS * HEADS, POS, i),
+						  .corrupted = make_attention(arena, LAYERS * HEADS, POS, i + 0.25)};
 	return p;
 }
 
 enum { N_UPDATED = 4 };
 static const char *const updated[N_UPDATED] = {"embed.W_E", "blocks.0.attn.W_Q", "blocks.0.attn.W_V", "unembed.b_U"};
 static const int64_t sizes_of_updated[N_UPDATED] = {249856, 524288, 524288, 244};
-static const double weight_norms[N_UPDATED] = {12.5, 18.1, 18.3, 0.25}, clean_norms[N_UPDATED] = {0.0045, 0.03, 0.08, 0.0012},
-		    corrupted_norms[N_UPDATED] = {0.0047, 0.033, 0.05, 0}, difference_norms[N_UPDATED] = {0.0055, 0.012, 0.07, 0.0012};
-static const struct pb_result_update made_updates[] = {{"71", NULL, N_UPDATED, updated, sizes_of_updated, weight_norms, clean_norms,
-							corrupted_norms, difference_norms}};
+static const double weight_norms[N_UPDATED] = {12.5, 18.1, 18.3, 0.25};
+static const double clean_norms[N_UPDATED] = {0.0045, 0.03, 0.08, 0.0012};
+static const double corrupted_norms[N_UPDATED] = {0.0047, 0.033, 0.05, 0};
+static const double difference_norms[N_UPDATED] = {0.0055, 0.012, 0.07, 0.0012};
+static const struct pb_result_update made_updates[] = {
+	{"71", NULL, N_UPDATED, updated, sizes_of_updated, weight_norms, clean_norms, corrupted_norms,
+	 difference_norms}};
 
 const struct pb_result_run *pb_example_run(struct pb_arena *arena)
 {

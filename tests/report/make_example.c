@@ -29,6 +29,8 @@ int main(int argc, char **argv)
 	pb_text_add(&page, "%s/report.html", argv[1]);
 	if (!rc && !(rc = pb_text_status(&page)))
 		rc = pb_report_write_html(page.data, run);
+	if (!rc)
+		rc = pb_report_write_figures(argv[1], run);
 	pb_terminal_init(&terminal, stdout);
 	for (size_t i = 0; i < run->n_sweeps; i++)
 		pb_terminal_sweep(&terminal, &run->sweeps[i]);

@@ -300,8 +300,9 @@ START_TEST(results_hold_patterns_and_updates)
 	/* Layer 5, head 2, query 3, key 1. */
 	const size_t at = ((5 * 4 + 2) * 4 + 3) * 4 + 1;
 	ck_assert_uint_eq(json_array_size(json_object_get(second, "clean")), 6 * 4 * 4 * 4);
-	ck_assert(json_real_value(json_array_get(json_object_get(second, "clean"), at)) == run->patterns[1].clean[at]);
-	ck_assert_str_eq(json_string_value(json_array_get(json_object_get(update, "params"), 2)), "blocks.0.attn.W_V");
+	json_t *clean = json_object_get(second, "clean"), *params = json_object_get(update, "params");
+	ck_assert(json_real_value(json_array_get(clean, at)) == run->patterns[1].clean[at]);
+	ck_assert_str_eq(json_string_value(json_array_get(params, 2)), "blocks.0.attn.W_V");
 	ck_assert_int_eq(json_integer_value(json_array_get(json_object_get(update, "elements"), 3)), 244);
 	ck_assert(json_real_value(json_array_get(json_object_get(update, "difference"), 2)) == 0.07);
 	json_decref(json);
