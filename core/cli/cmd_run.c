@@ -1,6 +1,8 @@
 /* cmd_run.c: patchbay run, train and check. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/status.h"
 #include "base/utf8.h"
@@ -92,12 +94,22 @@ static int check_asked(const struct pb_cli_run *o, const struct pb_plan *plan, b
 	return 0;
 }
 
+/* Standard output becomes the events' own: whatever a plugin prints goes where messages go. */
+static int claim_output(struct pb_events *events)
+{
+	int fd = dup(STDOUT_FILENO);
+	events->file = fd < 0 ? NULL : fdopen(fd, "w");
+	if (!events->file || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+		return pb_fail(PB_E_IO, "cannot write to standard output: %s", strerror(errno));
+	return 0;
+}
+
 static int run(int argc, char **argv, const char *help, bool train_only)
 {
 	struct pb_cli_run o;
 	static struct session s;
 	struct pb_terminal terminal;
-	struct pb_events events = {.file = stdout};
+	struct pb_events events = {0};
 	bool started = false;
 	if (pb_cli_parse(argc, argv, &o))
 		return 2;
@@ -109,6 +121,10 @@ static int run(int argc, char **argv, const char *help, bool train_only)
 	if (rc)
 		return pb_cli_fail(argv[0], o.file, rc);
 	pb_terminal_init(&terminal, stdout);
+	if (o.json && !rc)
+		rc = claim_output(&events);
+	if (rc)
+		return pb_cli_fail(argv[0], o.file, rc);
 	struct pb_run_options options = {.out = o.out,
 					 .terminal = o.quiet || o.json ? NULL : &terminal,
 					 .events = o.json ? &events : NULL,

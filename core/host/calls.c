@@ -1,8 +1,12 @@
 /* calls.c: calls a plugin, and what became of it. */
 #include "host/calls.h"
 
+#include <fcntl.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/status.h"
 #include "host/host_impl.h"
@@ -22,12 +26,37 @@ int pb_instance_result(const struct pb_instance *instance, const char *call, int
 	return strcmp(call, "create") ? pb_fail(-rc, "%s: %s: %s", who, call, reason) : pb_fail(-rc, "%s: %s", who, reason);
 }
 
+/* The working folder before a call. */
+struct place {
+	int folder; /* -1: not known */
+	dev_t device;
+	ino_t inode;
+};
+
+/* A process has one of each, and results depend on them. */
+static void set_back(const struct pb_instance *instance, const char *call, const struct place *place)
+{
+	struct stat now;
+	const char *what = NULL;
+	if (place->folder >= 0 && (stat(".", &now) < 0 || now.st_ino != place->inode || now.st_dev != place->device) &&
+	    !fchdir(place->folder))
+		what = "the working folder";
+	if (strcmp(setlocale(LC_ALL, NULL), "C") != 0 && setlocale(LC_ALL, "C"))
+		what = "the locale";
+	if (what)
+		pb_host_log(PB_LOG_WARNING, instance->impl->who, "%s changed %s, which was set back: a mistake of the plugin",
+			    call, what);
+}
+
 static int guarded(struct pb_instance *instance, const char *call, pb_guarded *function, void *arguments)
 {
 	char text[128];
 	struct pb_fault fault;
 	pb_services_forget_reason();
 	int rc = pb_guard(function, arguments, instance->impl->who, call, &fault);
+	if (fault.changed_control && !instance->impl->told_control++)
+		pb_host_log(PB_LOG_WARNING, instance->impl->who,
+			    "%s changed how floating point rounds or traps, which was set back: a mistake of the plugin", call);
 	if (!fault.happened)
 		return pb_instance_result(instance, call, rc);
 	instance->fault = fault;
@@ -73,9 +102,25 @@ static int destroy(void *arguments)
 	return 0;
 }
 
+/* Calls that set something up, and may take their time. */
+static int guarded_setup(struct pb_instance *instance, const char *call, pb_guarded *function, void *arguments)
+{
+	struct place place = {.folder = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+	struct stat st;
+	if (place.folder >= 0 && !fstat(place.folder, &st)) {
+		place.inode = st.st_ino;
+		place.device = st.st_dev;
+	}
+	int rc = guarded(instance, call, function, arguments);
+	set_back(instance, call, &place);
+	if (place.folder >= 0)
+		close(place.folder);
+	return rc;
+}
+
 int pb_instance_start(struct pb_instance *instance)
 {
-	return guarded(instance, "create", create, &(struct arguments){.instance = instance});
+	return guarded_setup(instance, "create", create, &(struct arguments){.instance = instance});
 }
 
 int pb_instance_end(struct pb_instance *instance)
@@ -110,7 +155,7 @@ int pb_setter_prepare(struct pb_instance *instance, const struct pb_setter_shape
 {
 	if (!pb_setter_ops(instance)->prepare)
 		return 0;
-	return guarded(instance, "prepare", prepare, &(struct arguments){.instance = instance, .in = shape});
+	return guarded_setup(instance, "prepare", prepare, &(struct arguments){.instance = instance, .in = shape});
 }
 
 int pb_setter_apply(struct pb_instance *instance, const struct pb_setter_call *call)

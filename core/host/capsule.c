@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
+#include "base/utf8.h"
 #include "host/host_impl.h"
 #include "host/image.h"
 
@@ -40,10 +41,15 @@ static void put(struct writer *w, const char *key, json_t *value)
 	w->failed |= json_object_set_new(w->about, key, value) < 0;
 }
 
+/* Plugins' texts may be cut within a character, and file names be anything. */
 static void put_text(struct writer *w, const char *key, const char *text)
 {
-	if (text)
-		put(w, key, json_string_nocheck(text));
+	char *safe = text ? pb_arena_strdup(&w->arena, text) : NULL;
+	w->failed |= text && !safe;
+	if (!safe)
+		return;
+	pb_utf8_disarm(safe);
+	put(w, key, json_string_nocheck(safe));
 }
 
 /* As a text: JSON's numbers are doubles for many readers. */

@@ -8,22 +8,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #include "base/status.h"
+#include "host/machine.h"
 
 enum {
 	MOST_THREADS = 64, /* that are watched */
 	TICKS = 16,        /* looks of the watching thread within the limit */
 	LAST_SECONDS = 600, /* for what is done after a crash */
+	FIRST_SECONDS = 5,  /* of these, to find out whether memory can be had at all */
+	PATIENCE = 3,       /* limits: then a call that no signal reaches ends the process */
 	STACK = 64 << 10,  /* of the handlers: the call's own may be what overflowed */
 };
 
 /* One thread that makes calls. */
 struct caller {
-	atomic_ulong calls; /* odd: within one */
+	atomic_ulong calls;   /* odd: within one */
+	atomic_ulong accused; /* the number of the call that is to be ended */
 	pthread_t thread;
 };
 
@@ -36,14 +40,15 @@ static _Thread_local struct {
 	volatile sig_atomic_t active;
 	struct pb_fault fault;
 	struct caller *caller;
-	unsigned long noticed; /* the number of the call that took too long */
+	unsigned control; /* of floating point, before the call */
+	pid_t process;    /* a plugin may have forked */
 	bool ready;
 	char *stack;
 } mine;
 
 /* For what a dying process says. */
 static const char *volatile last_who, *volatile last_call;
-static volatile sig_atomic_t damaged;
+static volatile sig_atomic_t damaged, last_signal;
 
 static double limit = 60;
 static bool enabled = true, installed, watching, exit_is_caught;
@@ -87,7 +92,29 @@ static void say_last(const char *what)
 	say(last_who ? last_who : "a plugin");
 	say(": ");
 	say(last_call ? last_call : "a call");
+	if (last_signal) {
+		say(" crashed (SIG");
+		say(sigabbrev_np(last_signal));
+		say(")");
+	}
 	say(what);
+}
+
+/* The system's exit, whoever asks for it. */
+static _Noreturn void leave(int status)
+{
+	for (;;)
+		syscall(SYS_exit_group, status);
+}
+
+/* Within a call, and not in a process that the plugin has forked. */
+static void come_back_from_exit(void)
+{
+	if (!mine.active || getpid() != mine.process)
+		return;
+	mine.active = 0;
+	mine.fault = (struct pb_fault){.happened = true, .exited = true};
+	siglongjmp(mine.back, 1);
 }
 
 /* Not within a call on this thread: a thread that computes for one, or the program itself. */
@@ -97,12 +124,12 @@ static void die(int number, siginfo_t *info, void *context)
 		if (crashes[i] != number)
 			continue;
 		if (damaged)
-			say_last(" crashed and left memory damaged: patchbay cannot go on. What was written before is in "
+			say_last(" and left memory damaged: patchbay cannot go on. What was written before is in "
 				 "the run folder.\n");
 		else if (last_who)
 			say_last(" was under way when patchbay crashed on another thread.\n");
 		if (damaged)
-			_exit(1);
+			leave(1);
 		if (before[i].sa_flags & SA_SIGINFO) {
 			before[i].sa_sigaction(number, info, context);
 			return;
@@ -113,17 +140,6 @@ static void die(int number, siginfo_t *info, void *context)
 	}
 }
 
-static enum pb_access access_of(const void *context)
-{
-#if defined(__x86_64__)
-	const ucontext_t *machine = context;
-	return machine->uc_mcontext.gregs[REG_ERR] & 2 ? PB_ACCESS_WRITE : PB_ACCESS_READ;
-#else
-	(void)context;
-	return PB_ACCESS_UNKNOWN;
-#endif
-}
-
 static void on_crash(int number, siginfo_t *info, void *context)
 {
 	if (!mine.active) {
@@ -132,11 +148,12 @@ static void on_crash(int number, siginfo_t *info, void *context)
 	}
 	mine.active = 0;
 	damaged = 1;
+	last_signal = number;
 	mine.fault = (struct pb_fault){.happened = true, .signal = number};
 	mine.fault.has_address = (number == SIGSEGV || number == SIGBUS) && info->si_code > 0;
 	if (mine.fault.has_address) {
 		mine.fault.address = info->si_addr;
-		mine.fault.access = access_of(context);
+		mine.fault.access = pb_machine_access(context);
 	}
 	siglongjmp(mine.back, 1);
 }
@@ -150,7 +167,7 @@ static int too_long(void)
 static void on_too_long(int number, siginfo_t *info, void *context)
 {
 	(void)number, (void)info, (void)context;
-	if (!mine.active || !mine.caller || atomic_load(&mine.caller->calls) % 2 == 0)
+	if (!mine.active || !mine.caller || atomic_load(&mine.caller->calls) != atomic_load(&mine.caller->accused))
 		return;
 	mine.active = 0;
 	damaged = 1;
@@ -161,9 +178,9 @@ static void on_too_long(int number, siginfo_t *info, void *context)
 static void on_last_second(int number)
 {
 	(void)number;
-	say_last(" left memory damaged, and what was to be done after it hangs. What was written before is in the run "
-		 "folder.\n");
-	_exit(1);
+	say_last(" and left memory damaged or locked: what was to be done after it hangs. What was written before is in "
+		 "the run folder.\n");
+	leave(1);
 }
 
 /* The C library has taken this handler from its list before it calls it, and goes on with the rest when the program really
@@ -171,11 +188,14 @@ static void on_last_second(int number)
 static void on_exit_within(void)
 {
 	exit_is_caught = false;
-	if (!mine.active)
-		return;
-	mine.active = 0;
-	mine.fault = (struct pb_fault){.happened = true, .exited = true};
-	siglongjmp(mine.back, 1);
+	come_back_from_exit();
+}
+
+/* A plugin's call finds this one before the C library's (core/meson.build exports it). */
+__attribute__((visibility("default"))) void _exit(int status)
+{
+	come_back_from_exit();
+	leave(status);
 }
 
 static bool is_traced(void)
@@ -209,6 +229,16 @@ static double take_pause(void)
 	return now;
 }
 
+static void end_call(struct caller *caller, unsigned long number, int limits)
+{
+	if (limits >= PATIENCE) {
+		say_last(" hangs and lets no signal through; patchbay ends. What was written before is in the run folder.\n");
+		leave(1);
+	}
+	atomic_store(&caller->accused, number);
+	pthread_kill(caller->thread, too_long());
+}
+
 /* Counts its own looks and not the clock: a process that was stopped for a while did not take longer. */
 static void *watch(void *unused)
 {
@@ -222,10 +252,8 @@ static void *watch(void *unused)
 			unsigned long now = atomic_load(&callers[i].calls);
 			looks[i] = now % 2 && now == seen[i] ? looks[i] + 1 : 0;
 			seen[i] = now;
-			if (now_allowed > 0 && looks[i] >= TICKS && !is_traced()) {
-				pthread_kill(callers[i].thread, too_long());
-				looks[i] = 0;
-			}
+			if (now_allowed > 0 && looks[i] && looks[i] % TICKS == 0 && !is_traced())
+				end_call(&callers[i], now, looks[i] / TICKS);
 		}
 	}
 	return NULL;
@@ -299,7 +327,19 @@ static void get_ready(void)
 	pthread_setspecific(stack_key, mine.stack);
 	if (mine.stack)
 		sigaltstack(&(stack_t){.ss_sp = mine.stack, .ss_size = STACK}, NULL);
+	mine.process = getpid();
 	mine.ready = true;
+}
+
+/* A crash within malloc leaves it locked: then this never comes back, and on_last_second speaks. */
+static void find_memory(void)
+{
+	alarm(FIRST_SECONDS);
+	for (size_t size = 64; size <= 1 << 20; size *= 16) {
+		void *volatile memory = malloc(size); /* volatile: or the compiler sees that nobody needs it */
+		free(memory);
+	}
+	alarm(LAST_SECONDS);
 }
 
 static void count_call(void)
@@ -322,15 +362,20 @@ int pb_guard(pb_guarded *function, void *argument, const char *who, const char *
 	count_call();
 	if (sigsetjmp(mine.back, 0)) {
 		count_call();
-		alarm(LAST_SECONDS);
+		pb_machine_set_fp_control(mine.control);
+		find_memory();
 		*ret_fault = mine.fault;
 		return -PB_E_PLUGIN;
 	}
+	mine.control = pb_machine_fp_control();
 	mine.active = 1;
 	int rc = function(argument);
 	mine.active = 0;
 	count_call();
 	last_who = NULL;
+	ret_fault->changed_control = pb_machine_fp_control() != mine.control;
+	if (ret_fault->changed_control)
+		pb_machine_set_fp_control(mine.control);
 	return rc;
 }
 

@@ -25,6 +25,7 @@ struct pb_fault {
 	bool has_address;
 	const void *address;   /* that it touched (SIGSEGV, SIGBUS) */
 	enum pb_access access; /* what it did there, where the machine tells */
+	bool changed_control;  /* it returned with another rounding or other traps of floating point, which were set back */
 };
 
 typedef int pb_guarded(void *argument);

@@ -13,6 +13,7 @@ struct pb_instance_impl {
 	char *who;                /* "setter noise" */
 	struct pb_yaml defaults;  /* owns the texts of an instance made without a file */
 	atomic_long held;         /* allocations that the plugin has not freed */
+	atomic_int told_control;  /* that it changes floating point */
 };
 
 /* Differences between a plugin's ABI block and the host's, as an error about `path`. */

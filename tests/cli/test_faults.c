@@ -139,6 +139,8 @@ static const struct {
 	{"exit", "apply called exit", 1},
 	{"silent", "apply failed without a reason", 1},
 	{"error", "apply: head 2 is not to my taste", 1},
+	{"exit_now", "apply called exit", 1},
+	{"mumble", "cut within a character: ", 1},
 	{"nan", "apply wrote nan at element [0, 1, 0, 1] of its region", 0},
 };
 
@@ -177,6 +179,44 @@ START_TEST(results_so_far_are_kept_and_so_is_the_call)
 	check_says(o.out, "then: setter late: ");
 	check_says(o.out, "apply at blocks.0.attn.hook_z (forward): target [1, 4, 1, 4], float32");
 	check_says(o.out, "\nnow: ");
+}
+END_TEST
+
+static const struct {
+	const char *how, *says;
+	int code;
+} odd[] = {
+	{"round", "apply changed how floating point rounds or traps, which was set back", 0},
+	{"move", "create changed the working folder, which was set back", 0},
+	{"fork", "", 0},
+	{"deaf", "setter late: apply hangs and lets no signal through; patchbay ends", 1},
+};
+
+/* What it does to the process and not to its tensors. */
+START_TEST(the_process_stays_as_it_is)
+{
+	char how[64];
+	snprintf(how, sizeof how, "sweeps.0.setter.how=%s", odd[_i].how);
+	ck_assert_int_eq(run("faulty", SETTER "late", NULL, "good").code, 0);
+	struct outcome o = run("faulty", SETTER "late", how, "odd");
+	ck_assert_msg(o.code == odd[_i].code, "exit code %d\n%s", o.code, o.err);
+	check_says(o.err, odd[_i].says);
+	for (int line = 0; !o.code && line < 9; line++) {
+		char *here = table_line("odd", line), *there = table_line("good", line);
+		ck_assert_str_eq(here, there);
+		free(here);
+		free(there);
+	}
+}
+END_TEST
+
+/* malloc may be locked by then: within seconds it ends all the same, and says whose doing it was. */
+START_TEST(damaged_heap)
+{
+	struct outcome o = run("faulty", SETTER "late", "sweeps.0.setter.how=damage", "bad");
+	ck_assert_msg(o.code == 1, "exit code %d\n%s", o.code, o.err);
+	check_says(o.err, "setter late: apply crashed");
+	check_says(o.err, "SIGABRT");
 }
 END_TEST
 
@@ -239,6 +279,8 @@ int main(void)
 	tcase_add_loop_test(tcase, each_fault_is_named, 0, sizeof table / sizeof *table);
 	tcase_add_loop_test(tcase, results_so_far_are_kept_and_so_is_the_call, 0, sizeof late / sizeof *late);
 	tcase_add_test(tcase, not_finite_where_it_does_not_matter);
+	tcase_add_loop_test(tcase, the_process_stays_as_it_is, 0, sizeof odd / sizeof *odd);
+	tcase_add_test(tcase, damaged_heap);
 	tcase_add_test(tcase, what_cannot_be_replayed);
 	tcase_add_test(tcase, damaged_capsules);
 	return pb_test_run(suite, NULL);

@@ -1,8 +1,14 @@
 /* late.c: a setter that copies the source, and at one head does what it is told to. */
+#include <fenv.h>
+#include <malloc.h>
 #include <math.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <patchbay/setter.h>
 
@@ -11,9 +17,11 @@ struct late_params {
 	int64_t head;
 };
 
-enum how { NOTHING, CRASH, ABORT, STACK, LOOP, EXIT, SILENT, ERROR, NOT_A_NUMBER, LAST_NOT_A_NUMBER };
+enum how { NOTHING, CRASH, ABORT, STACK, LOOP, EXIT, SILENT, ERROR, NOT_A_NUMBER, LAST_NOT_A_NUMBER,
+	   EXIT_NOW, DAMAGE, DEAF, ROUND, MOVE, MUMBLE, FORK };
 
-static const char *const hows[] = {"nothing", "crash", "abort", "stack", "loop", "exit", "silent", "error", "nan", "last_nan", NULL};
+static const char *const hows[] = {"nothing", "crash", "abort", "stack", "loop", "exit", "silent", "error", "nan", "last_nan", "exit_now",
+				   "damage", "deaf", "round", "move", "mumble", "fork", NULL};
 
 static const struct pb_param params[] = {
 	{.name = "how",
@@ -31,9 +39,10 @@ static const struct pb_param params[] = {
 
 static int create(const struct pb_host *host, const void *parsed, void **ret_self)
 {
+	const struct late_params *p = parsed;
 	(void)host;
 	*ret_self = (void *)(uintptr_t)parsed;
-	return 0;
+	return p->how == MOVE ? chdir("/") : 0;
 }
 
 static __attribute__((noinline)) int deep(void)
@@ -52,6 +61,35 @@ static int spoil(const struct pb_host *host, const struct pb_setter_call *call, 
 	for (int i = 0; !rc && i < one.rank; i++)
 		rc = host->slice(host, &one, i, last ? one.shape[i] - 1 : one.shape[i] > 1, 1, &one);
 	return rc ? rc : host->write(host, &one, &nan, 1);
+}
+
+/* How much there is behind the last block: malloc notices when it is asked for more, and aborts with its lock held. */
+static void damage(void)
+{
+	char *volatile block = malloc(1 << 20);
+	memset(block + malloc_usable_size(block), 0x55, 8);
+	block = malloc(8 << 20);
+}
+
+/* No signal gets through. */
+static void deaf(void)
+{
+	volatile int forever = 1;
+	sigset_t all;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+	while (forever)
+		;
+}
+
+/* A child's exit is its own. */
+static int in_a_child(void)
+{
+	int status = 0;
+	pid_t pid = fork();
+	if (!pid)
+		_exit(7);
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 7 ? 0 : -PB_E_INTERNAL;
 }
 
 static int apply(void *self, const struct pb_host *host, const struct pb_setter_call *call)
@@ -74,6 +112,13 @@ static int apply(void *self, const struct pb_host *host, const struct pb_setter_
 	case ERROR: return host->fail(host, PB_E_RANGE, "head %d is not to my taste", (int)call->index[1]);
 	case NOT_A_NUMBER: return spoil(host, call, false);
 	case LAST_NOT_A_NUMBER: return spoil(host, call, true);
+	case EXIT_NOW: _exit(0);
+	case DAMAGE: damage(); break;
+	case DEAF: deaf(); break;
+	case ROUND: fesetround(FE_UPWARD); break;
+	case MUMBLE: return host->fail(host, PB_E_RANGE, "cut within a character: %.1s", "\xc3\xa4");
+	case FORK: return in_a_child();
+	case MOVE:
 	case NOTHING: break;
 	}
 	return 0;
