@@ -4,22 +4,14 @@
 
 #include "base/schema.h"
 #include "base/status.h"
+#include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/help.h"
+#include "cli/json_schema.h"
 #include "cli/keys.h"
 #include "cli/options.h"
 #include "cli/roff.h"
 #include "cli/wrap.h"
-
-/* Defaults that stand for a key that is left out. */
-static bool stands_for_nothing(const char *text)
-{
-	static const char *const nothing[] = {"~", "[]", "{}", "1e300", "-1e300"};
-	for (size_t i = 0; i < PB_COUNT_OF(nothing); i++)
-		if (!strcmp(text, nothing[i]))
-			return true;
-	return false;
-}
 
 static void add_item(struct pb_text *out, size_t begin, const char *doc)
 {
@@ -36,7 +28,7 @@ static void add_param(struct pb_text *out, const struct pb_param *p)
 		pb_text_add(out, ", in %s", p->unit);
 	if (!p->default_text)
 		pb_text_add(out, "; required)");
-	else if (stands_for_nothing(p->default_text))
+	else if (pb_keys_stands_for_nothing(p->default_text))
 		pb_text_add(out, "; optional)");
 	else
 		pb_text_add(out, "; default %s)", p->default_text);
@@ -97,7 +89,16 @@ static int add_manual(struct pb_text *out)
 	return rc;
 }
 
-static const char *const formats[] = {"markdown", "man", NULL};
+/* Plugins' texts are as they come. */
+static int add_schema(struct pb_text *out)
+{
+	int rc = pb_json_schema(out);
+	if (!rc)
+		pb_utf8_disarm(out->data);
+	return rc;
+}
+
+static const char *const formats[] = {"markdown", "man", "json-schema", NULL};
 
 struct values {
 	const char *format;
@@ -110,18 +111,23 @@ static int run(int argc, char **argv)
 	int code;
 	if (!pb_cli_parse(&pb_cmd_keys, argc, argv, &v, &code))
 		return code;
-	int rc = !strcmp(v.format, "man") ? add_manual(&out) : add_keys(&out);
+	int rc = !strcmp(v.format, "man")           ? add_manual(&out)
+		 : !strcmp(v.format, "json-schema") ? add_schema(&out)
+						    : add_keys(&out);
 	return pb_cli_print(&pb_cmd_keys, &out, rc);
 }
 
 static const struct pb_cli_option format = {
 	.name = "format", .type = PB_CLI_TEXT, .offset = offsetof(struct values, format),
 	.value = {.name = "FORMAT", .choices = formats},
-	.doc = "markdown (if left out); man: the manual page patchbay.yaml(5)"};
+	.doc = "markdown (if left out); man: the manual page patchbay.yaml(5); json-schema: for editors, with the parameters of "
+	       "the plugins that are found now"};
 
 static const struct pb_cli_example examples[] = {
 	{"keys | less", "every key with its type, default and meaning"},
 	{"keys --format man | man -l -", "the same as a manual page"},
+	{"keys --format json-schema > patchbay.schema.json",
+	 "for an editor, which then completes and checks keys, those of one's own plugins, too"},
 	{0},
 };
 

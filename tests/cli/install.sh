@@ -42,7 +42,7 @@ for file in "$patchbay" "$PATCHBAY_PLUGIN_PATH/setter_zero.so" "$templates/datas
 done
 share=$stage/root$prefix/share
 for file in man/man1/patchbay.1 man/man5/patchbay.yaml.5 bash-completion/completions/patchbay.bash \
-	zsh/site-functions/_patchbay; do
+	zsh/site-functions/_patchbay patchbay/patchbay.schema.json; do
 	[ -s "$share/$file" ] || fail "not installed: share/$file"
 done
 if grep -rl "$build" "$pc" "$templates" "$share"; then fail "these name the build folder"; fi

@@ -144,7 +144,7 @@ static const struct {
 	{{"convert", "a.pt", "b.npz", "c"}, "patchbay convert: it takes IN and OUT; what is `c`\n"},
 	{{"convert", "a.pt", "b.npz", "--dtype", "f16"}, "patchbay convert: --dtype takes f32 or f64, not `f16`"},
 	{{"keys", "--format", "mann"},
-	 "patchbay keys: --format takes markdown or man, not `mann`; did you mean `man`?\n"},
+	 "patchbay keys: --format takes markdown, man or json-schema, not `mann`; did you mean `man`?\n"},
 	{{"completion", "bsh"}, "patchbay completion: SHELL takes bash or zsh, not `bsh`; did you mean `bash`?\n"},
 	{{"plugin", "lst"}, "patchbay plugin: unknown command `lst`; did you mean `list`?\n"},
 	{{"plugin", "info"}, "patchbay plugin info: NAME is missing behind `info`\n"},
