@@ -186,7 +186,7 @@ static const struct {
 	{"seed", "--set seed: write path=value as in update.lr=1e-4\n"},
 	{"=1", "--set =1: a part of the path is empty"},
 	{"seed=x", "--set seed=x: `seed` is the text `x`; expected int, at least 0\n"},
-	{"sede=1", "--set sede=1: unknown key `sede` in an experiment; did you mean `seed`?\n"},
+	{"sede=1", "--set sede=1: unknown key `sede` in an experiment; did you mean `seed`, which is there already?\n"},
 	{"sweeps.1.hook=z", "--set sweeps.1.hook=z: there is no item `1` in the list; its items are 0 .. 0\n"},
 	{"sweeps.first.hook=z", "--set sweeps.first.hook=z: there is no item `first`"},
 	{"seed.a=1", "--set seed.a=1: `seed` is the number `3`; it has nothing below it\n"},
