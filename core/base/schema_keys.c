@@ -53,8 +53,8 @@ bool pb_schema_reader_lacks(const struct pb_schema_reader *r, const struct pb_ya
 	return true;
 }
 
-bool pb_schema_lacks(struct pb_yaml *yaml, const struct pb_yaml_node *map, const struct pb_param *table, size_t n_table,
-		     const char *const *skip, const char *key)
+bool pb_schema_lacks(struct pb_yaml *yaml, const struct pb_yaml_node *map, const struct pb_param *table,
+		     size_t n_table, const char *const *skip, const char *key)
 {
 	struct pb_schema_reader r = {yaml, table, n_table, skip, ""};
 	return pb_schema_reader_lacks(&r, map, key);
@@ -68,8 +68,8 @@ static int list_keys(const struct pb_schema_reader *r, const struct pb_yaml_node
 		pb_text_add(&list, "%s%s", i ? ", " : "", names->items[i]);
 	int rc = pb_text_status(&list);
 	if (!rc)
-		rc = pb_yaml_error(r->yaml, key, "unknown key `%s` in %s; its keys are %s%s", text, r->where, list.data,
-				   names->count > LISTED ? ", ..." : "");
+		rc = pb_yaml_error(r->yaml, key, "unknown key `%s` in %s; its keys are %s%s", text, r->where,
+				   list.data, names->count > LISTED ? ", ..." : "");
 	pb_text_finish(&list);
 	return rc;
 }
@@ -81,8 +81,8 @@ static int unknown(const struct pb_schema_reader *r, const struct pb_yaml_node *
 	const char *near = pb_nearest(key->text, names->items, names->count);
 	pb_utf8_shown(key->text, text, sizeof text);
 	if (near)
-		return pb_yaml_error(r->yaml, key, "unknown key `%s` in %s; did you mean `%s`%s?", text, r->where, near,
-				     pb_yaml_get(map, near) ? ", which is there already" : "");
+		return pb_yaml_error(r->yaml, key, "unknown key `%s` in %s; did you mean `%s`%s?", text, r->where,
+				     near, pb_yaml_get(map, near) ? ", which is there already" : "");
 	if (!names->count)
 		return pb_yaml_error(r->yaml, key, "unknown key `%s` in %s, which has no keys; remove it", text,
 				     r->where);

@@ -32,8 +32,8 @@ static int run(int argc, char **argv)
 const struct pb_cli_command pb_cmd_completion = {
 	.name = "completion",
 	.summary = "print what a shell needs to complete patchbay's words",
-	.doc = "Prints a script that makes bash or zsh complete commands, options, files and names of plugins. An installed "
-	       "patchbay has put both where the shells look for them.",
+	.doc = "Prints a script that makes bash or zsh complete commands, options, files and names of plugins. An "
+	       "installed patchbay has put both where the shells look for them.",
 	.operands = operands,
 	.examples = examples,
 	.run = run,

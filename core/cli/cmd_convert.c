@@ -28,7 +28,7 @@ static bool has_suffix(const char *name, const char *suffix)
 static int choose_writer(const struct options *o, write_fn **ret_write)
 {
 	write_fn *write = has_suffix(o->out, ".safetensors") ? pb_ckpt_write_safetensors
-			  : has_suffix(o->out, ".npz")	     ? pb_ckpt_write_npz
+			  : has_suffix(o->out, ".npz")       ? pb_ckpt_write_npz
 							     : NULL;
 	if (!write)
 		return pb_fail(PB_E_USAGE, "%s should end in .safetensors or .npz", o->out);
@@ -97,10 +97,14 @@ static const struct pb_cli_word operands[] = {
 };
 
 static const struct pb_cli_option
-	dtype = {.name = "dtype", .type = PB_CLI_TEXT, .offset = offsetof(struct options, dtype),
+	dtype = {.name = "dtype",
+		 .type = PB_CLI_TEXT,
+		 .offset = offsetof(struct options, dtype),
 		 .value = {.name = "TYPE", .choices = dtypes},
 		 .doc = "write every floating-point tensor as this type; integers and booleans stay as they are"},
-	force = {.name = "force", .type = PB_CLI_FLAG, .offset = offsetof(struct options, force),
+	force = {.name = "force",
+		 .type = PB_CLI_FLAG,
+		 .offset = offsetof(struct options, force),
 		 .doc = "replace OUT if it exists"};
 
 static const struct pb_cli_example examples[] = {
@@ -112,8 +116,8 @@ static const struct pb_cli_example examples[] = {
 const struct pb_cli_command pb_cmd_convert = {
 	.name = "convert",
 	.summary = "write a checkpoint in another format",
-	.doc = "Reads a checkpoint (.pt, .safetensors or .npz, told by content) and writes its tensors as .safetensors or "
-	       ".npz, told by OUT's suffix. What the file holds besides tensors is not written.",
+	.doc = "Reads a checkpoint (.pt, .safetensors or .npz, told by content) and writes its tensors as "
+	       ".safetensors or .npz, told by OUT's suffix. What the file holds besides tensors is not written.",
 	.operands = operands,
 	.options = (const struct pb_cli_option *const[]){&dtype, &force, NULL},
 	.examples = examples,

@@ -115,8 +115,8 @@ static const struct pb_cli_example examples[] = {
 const struct pb_cli_command pb_cmd_hooks = {
 	.name = "hooks",
 	.summary = "list the hook points of an experiment or a checkpoint",
-	.doc = "Lists the hook points of an experiment's model, or of a checkpoint (.pt, .safetensors), in order of "
-	       "evaluation: full name, short name, shape. A sweep's `hook` takes either name.",
+	.doc = "Lists the hook points of an experiment's model, or of a checkpoint (.pt, .safetensors), in order "
+	       "of evaluation: full name, short name, shape. A sweep's `hook` takes either name.",
 	.operands = operands,
 	.options = (const struct pb_cli_option *const[]){&pb_cli_set, NULL},
 	.examples = examples,

@@ -41,16 +41,18 @@ static const struct pb_cli_word operands[] = {
 };
 
 static const struct pb_cli_example examples[] = {
-	{"inspect runs/oocl/checkpoints/model_1.safetensors", "the tensors of a run's weights, and the model's dimensions"},
+	{"inspect runs/oocl/checkpoints/model_1.safetensors",
+	 "the tensors of a run's weights, and the model's dimensions"},
 	{0},
 };
 
 const struct pb_cli_command pb_cmd_inspect = {
 	.name = "inspect",
 	.summary = "show what is in a checkpoint",
-	.doc = "Prints what is in a .pt (torch.save, of any age), .safetensors or .npz file: each tensor's name, type, shape, "
-	       "least and greatest element, mean and norm (of its finite elements), how many are NaN or infinite; what else "
-	       "the file holds; and the model's dimensions where it is a HookedTransformer. Nothing in the file is executed.",
+	.doc = "Prints what is in a .pt (torch.save, of any age), .safetensors or .npz file: each tensor's name, "
+	       "type, shape, least and greatest element, mean and norm (of its finite elements), how many are NaN "
+	       "or infinite; what else the file holds; and the model's dimensions where it is a HookedTransformer. "
+	       "Nothing in the file is executed.",
 	.operands = operands,
 	.examples = examples,
 	.run = inspect_all,

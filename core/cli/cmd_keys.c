@@ -117,11 +117,13 @@ static int run(int argc, char **argv)
 	return pb_cli_print(&pb_cmd_keys, &out, rc);
 }
 
-static const struct pb_cli_option format = {
-	.name = "format", .type = PB_CLI_TEXT, .offset = offsetof(struct values, format),
-	.value = {.name = "FORMAT", .choices = formats},
-	.doc = "markdown (if left out); man: the manual page patchbay.yaml(5); json-schema: for editors, with the parameters of "
-	       "the plugins that are found now"};
+static const struct pb_cli_option format = {.name = "format",
+					    .type = PB_CLI_TEXT,
+					    .offset = offsetof(struct values, format),
+					    .value = {.name = "FORMAT", .choices = formats},
+					    .doc = "markdown (if left out); man: the manual page patchbay.yaml(5); "
+						   "json-schema: for editors, with the parameters of "
+						   "the plugins that are found now"};
 
 static const struct pb_cli_example examples[] = {
 	{"keys | less", "every key with its type, default and meaning"},
@@ -134,8 +136,9 @@ static const struct pb_cli_example examples[] = {
 const struct pb_cli_command pb_cmd_keys = {
 	.name = "keys",
 	.summary = "explain every key of an experiment file",
-	.doc = "Prints the reference of the experiment file: every key with its type, range, default and meaning, the words "
-	       "it takes, and an example of each kind of sweep. `patchbay plugin info NAME` has the keys of a plugin.",
+	.doc = "Prints the reference of the experiment file: every key with its type, range, default and meaning, "
+	       "the words it takes, and an example of each kind of sweep. `patchbay plugin info NAME` has the keys "
+	       "of a plugin.",
 	.options = (const struct pb_cli_option *const[]){&format, NULL},
 	.examples = examples,
 	.run = run,

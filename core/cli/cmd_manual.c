@@ -24,8 +24,8 @@ static const struct item environment[] = {
 	{"XDG_DATA_HOME", "the user's plugins are in its folder `patchbay/plugins`; default ~/.local/share"},
 	{"NO_COLOR", "set to anything: no colours in the terminal"},
 	{"OMP_PROC_BIND, OMP_PLACES, GOMP_CPU_AFFINITY, GOMP_SPINCOUNT, OMP_WAIT_POLICY",
-	 "with any of the first three set, neither the threads' places nor their way of waiting is touched; with one of the "
-	 "last two, not their way of waiting"},
+	 "with any of the first three set, neither the threads' places nor their way of waiting is touched; with one "
+	 "of the last two, not their way of waiting"},
 };
 
 static const struct item files[] = {
@@ -121,8 +121,9 @@ static int manual(int argc, char **argv)
 	pb_roff_begin(&out, "PATCHBAY", 1, "User commands");
 	pb_text_add(&out, ".SH NAME\npatchbay \\- %s\n", p->summary);
 	pb_text_add(&out, ".SH SYNOPSIS\n.B patchbay\n.I COMMAND\n[\\fIARGUMENT\\fR]...\n.SH DESCRIPTION\n");
-	pb_roff_fill(&out, "Runs experiments that a YAML file describes; patchbay.yaml(5) explains its keys. Each command "
-			   "explains itself with `--help`.");
+	pb_roff_fill(&out,
+		     "Runs experiments that a YAML file describes; patchbay.yaml(5) explains its keys. Each command "
+		     "explains itself with `--help`.");
 	add_options(&out, own);
 	pb_roff_heading(&out, ".SH", "Commands");
 	for (size_t i = 0; p->commands[i]; i++)

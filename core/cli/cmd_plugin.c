@@ -256,8 +256,8 @@ const struct pb_cli_command pb_cmd_plugin = {
 	.name = "plugin",
 	.summary = "list plugins, show one, or start one",
 	.doc = "Plugins are looked for in the folders of PATCHBAY_PLUGIN_PATH (parted by `:`), then in "
-	       "$XDG_DATA_HOME/patchbay/plugins (or ~/.local/share/patchbay/plugins), then in the system's folder. Of two "
-	       "plugins of one kind and name, the first found is used; the other is shadowed.",
+	       "$XDG_DATA_HOME/patchbay/plugins (or ~/.local/share/patchbay/plugins), then in the system's folder. "
+	       "Of two plugins of one kind and name, the first found is used; the other is shadowed.",
 	.examples = examples,
 	.commands = commands,
 };

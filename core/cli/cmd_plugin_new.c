@@ -160,8 +160,8 @@ static int run(int argc, char **argv)
 	r.name = argv[2];
 	if (!is_name(r.name))
 		return pb_cli_usage(&pb_cmd_plugin_new,
-				    "a plugin's name has at most 60 lower-case letters, digits and _, and begins with a "
-				    "letter; so it cannot be",
+				    "a plugin's name has at most 60 lower-case letters, digits and _, and begins with "
+				    "a letter; so it cannot be",
 				    r.name, NULL);
 	return make(&r);
 }
@@ -174,7 +174,8 @@ static const struct pb_cli_word operands[] = {
 
 static const struct pb_cli_option dir = {
 	.name = "dir", .type = PB_CLI_TEXT, .offset = offsetof(struct request, dir),
-	.value = {.name = "FOLDER", .offer = PB_CLI_FOLDERS}, .doc = "where the project's folder is made; default here"};
+	.value = {.name = "FOLDER", .offer = PB_CLI_FOLDERS},
+	.doc = "where the project's folder is made; default here"};
 
 static const struct pb_cli_example examples[] = {
 	{"plugin new setter my_patch", "the project my_patch, here"},
@@ -185,9 +186,9 @@ static const struct pb_cli_example examples[] = {
 const struct pb_cli_command pb_cmd_plugin_new = {
 	.name = "plugin new",
 	.summary = "a project to write a setter, metric or dataset in",
-	.doc = "Writes FOLDER/NAME (FOLDER: here, if left out): the source of a plugin that works, meson.build, a test, an "
-	       "experiment that runs in seconds, and a README. NAME is what experiments call the plugin: lower-case "
-	       "letters, digits and _, beginning with a letter.",
+	.doc = "Writes FOLDER/NAME (FOLDER: here, if left out): the source of a plugin that works, meson.build, a "
+	       "test, an experiment that runs in seconds, and a README. NAME is what experiments call the plugin: "
+	       "lower-case letters, digits and _, beginning with a letter.",
 	.operands = operands,
 	.options = (const struct pb_cli_option *const[]){&dir, NULL},
 	.examples = examples,

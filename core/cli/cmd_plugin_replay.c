@@ -99,19 +99,19 @@ static const struct pb_cli_word operands[] = {
 };
 
 static const struct pb_cli_example examples[] = {
-	{"plugin replay runs/first/capsules/1-setter-mine-apply.npz", "the call that ended a cell, by the plugin as it is now"},
+	{"plugin replay runs/first/capsules/1-setter-mine-apply.npz",
+	 "the call that ended a cell, by the plugin as it is now"},
 	{0},
 };
 
 const struct pb_cli_command pb_cmd_plugin_replay = {
 	.name = "plugin replay",
 	.summary = "a call that failed in a run, once more",
-	.doc = "Makes a call again that failed in a run: with the inputs, parameters and seed that the capsule keeps "
-	       "(RUN/capsules), by the plugin of that name that is found now (`patchbay plugin list`); the capsule's own path "
-	       "is not trusted. Says what the call did then and does now; 0: it returns now and all it wrote is finite, 1: it "
-	       "fails.\n\n"
-	       "In a debugger, which stops where the plugin crashes:\n"
-	       "gdb --args patchbay plugin replay CAPSULE",
+	.doc = "Makes a call again that failed in a run: with the inputs, parameters and seed that the capsule "
+	       "keeps (RUN/capsules), by the plugin of that name that is found now (`patchbay plugin list`); the "
+	       "capsule's own path is not trusted. Says what the call did then and does now; 0: it returns now and "
+	       "all it wrote is finite, 1: it fails.\n\nIn a debugger, which stops where the plugin crashes:\ngdb "
+	       "--args patchbay plugin replay CAPSULE",
 	.operands = operands,
 	.examples = examples,
 	.run = run,

@@ -76,19 +76,20 @@ static int run(const struct pb_cli_command *command, int argc, char **argv, bool
 	if (rc)
 		return pb_cli_fail(command, o.file, rc);
 	pb_terminal_init(&terminal, stdout);
-	struct pb_run_options options = {.out = o.out,
-					 .terminal = o.quiet ? NULL : &terminal,
-					 .train_only = train_only,
-					 .engine = {.kind = strcmp(o.engine, "reference") ? PB_ENGINE_AUTO
-											  : PB_ENGINE_REFERENCE,
-						    .memory = o.memory,
-						    .batch = o.batch},
-					 .ret_started = &started};
+	struct pb_run_options options = {
+		.out = o.out,
+		.terminal = o.quiet ? NULL : &terminal,
+		.train_only = train_only,
+		.engine = {.kind = strcmp(o.engine, "reference") ? PB_ENGINE_AUTO : PB_ENGINE_REFERENCE,
+			   .memory = o.memory,
+			   .batch = o.batch},
+		.ret_started = &started};
 	rc = check_asked(&o, &s.plan, train_only);
 	if (!rc)
 		rc = pb_interrupted();
 	if (!rc)
-		rc = s.config.seeds.count ? pb_run_seeds(&s.plan, o.file, o.sets.items, &options) : pb_run(&s.plan, &options);
+		rc = s.config.seeds.count ? pb_run_seeds(&s.plan, o.file, o.sets.items, &options)
+					  : pb_run(&s.plan, &options);
 	code = rc ? pb_cli_fail(command, o.file, rc) : 0;
 	close_session(&s);
 	/* Whatever a plugin calls its failure, it is the run's and not the user's. */
@@ -128,10 +129,12 @@ static int check(int argc, char **argv)
 }
 
 static const struct pb_cli_example run_examples[] = {
-	{"run configs/quickstart.yaml --out runs/first", "from scratch in a minute; ends with the path of the report"},
+	{"run configs/quickstart.yaml --out runs/first",
+	 "from scratch in a minute; ends with the path of the report"},
 	{"run configs/patch-z.yaml --set model.load=model_1.pt --set probe.unit=34",
 	 "on a checkpoint, about another unit than the file says"},
-	{"run configs/patch-z.yaml --engine reference --threads 4", "the same numbers, by the engine that is the oracle"},
+	{"run configs/patch-z.yaml --engine reference --threads 4",
+	 "the same numbers, by the engine that is the oracle"},
 	{0},
 };
 
@@ -157,7 +160,8 @@ static const struct pb_cli_example train_examples[] = {
 const struct pb_cli_command pb_cmd_train = {
 	.name = "train",
 	.summary = "run an experiment's training stages only",
-	.doc = "Runs an experiment's training stages only, and writes their checkpoints and curves into a run folder.",
+	.doc = "Runs an experiment's training stages only, and writes their checkpoints and curves into a run "
+	       "folder.",
 	.operands = pb_cli_experiment,
 	.options = (const struct pb_cli_option *const[]){&pb_cli_set, &pb_cli_out, &pb_cli_device, &pb_cli_threads,
 							 &pb_cli_plugin_time, &pb_cli_quiet, NULL},
@@ -175,8 +179,8 @@ static const struct pb_cli_example check_examples[] = {
 const struct pb_cli_command pb_cmd_check = {
 	.name = "check",
 	.summary = "say what an experiment would do, or what is wrong with it",
-	.doc = "Reads an experiment, resolves plugins, model, splits, units, hook points and cells, and says what it would "
-	       "do. Every mistake is told with its place. Nothing is run or written.",
+	.doc = "Reads an experiment, resolves plugins, model, splits, units, hook points and cells, and says what "
+	       "it would do. Every mistake is told with its place. Nothing is run or written.",
 	.operands = pb_cli_experiment,
 	.options = (const struct pb_cli_option *const[]){&pb_cli_set, &pb_cli_plugin_time, &pb_cli_quiet, NULL},
 	.examples = check_examples,

@@ -5,7 +5,8 @@
 #include "base/text.h"
 #include "cli/program.h"
 
-/* All of `program`'s commands with their options, operands and values. The names of plugins are asked for at that time. */
+/* All of `program`'s commands with their options, operands and values. The names of plugins are asked for at that
+ * time. */
 void pb_completion_bash(const struct pb_cli_command *program, struct pb_text *out);
 void pb_completion_zsh(const struct pb_cli_command *program, struct pb_text *out);
 

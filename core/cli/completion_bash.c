@@ -4,7 +4,8 @@
 static const char head[] =
 	"# bash completion of patchbay, written by `patchbay completion bash`.\n"
 	"\n"
-	"# What completes at a place: \"COMMAND... N\" is its operand number N, \"COMMAND... --OPTION\" the option's value,\n"
+	"# What completes at a place: \"COMMAND... N\" is its operand number N, \"COMMAND... --OPTION\" the option's "
+	"value,\n"
 	"# \"COMMAND... --\" its options, \"COMMAND... commands\" its subcommands. Empty: there is no such place.\n"
 	"_patchbay_offer() {\n"
 	"\tcase $1 in\n";
@@ -87,9 +88,10 @@ static void add_offer(struct pb_text *out, const struct pb_cli_word *word)
 	} else if (word->offer == PB_CLI_FILES) {
 		pb_text_add(out, "files %s", word->suffixes ? word->suffixes : "");
 	} else {
-		pb_text_add(out, "%s", word->offer == PB_CLI_FOLDERS   ? "folders"
-				       : word->offer == PB_CLI_PLUGINS ? "plugins"
-								       : "anything");
+		pb_text_add(out, "%s",
+			    word->offer == PB_CLI_FOLDERS   ? "folders"
+			    : word->offer == PB_CLI_PLUGINS ? "plugins"
+							    : "anything");
 	}
 	pb_text_add(out, "' ;;\n");
 }

@@ -1,23 +1,22 @@
 /* completion_zsh.c: one call of zsh's _arguments for each command. */
 #include "cli/completion.h"
 
-static const char head[] =
-	"#compdef patchbay\n"
-	"# zsh completion of patchbay, written by `patchbay completion zsh`.\n"
-	"\n"
-	"_patchbay_plugins() {\n"
-	"\tlocal -a names\n"
-	"\tnames=(${(f)\"$(patchbay plugin list 2>/dev/null | while read -r kind name rest; do\n"
-	"\t\tcase $kind in (setter|metric|dataset|executor) echo $name ;; esac\n"
-	"\tdone)\"})\n"
-	"\tcompadd -a names\n"
-	"}\n"
-	"\n"
-	"# The command's words so far, e.g. \"plugin info\", are in $1.\n"
-	"_patchbay_command() {\n"
-	"\tlocal curcontext=$curcontext state line\n"
-	"\ttypeset -A opt_args\n"
-	"\tcase $1 in\n";
+static const char head[] = "#compdef patchbay\n"
+			   "# zsh completion of patchbay, written by `patchbay completion zsh`.\n"
+			   "\n"
+			   "_patchbay_plugins() {\n"
+			   "\tlocal -a names\n"
+			   "\tnames=(${(f)\"$(patchbay plugin list 2>/dev/null | while read -r kind name rest; do\n"
+			   "\t\tcase $kind in (setter|metric|dataset|executor) echo $name ;; esac\n"
+			   "\tdone)\"})\n"
+			   "\tcompadd -a names\n"
+			   "}\n"
+			   "\n"
+			   "# The command's words so far, e.g. \"plugin info\", are in $1.\n"
+			   "_patchbay_command() {\n"
+			   "\tlocal curcontext=$curcontext state line\n"
+			   "\ttypeset -A opt_args\n"
+			   "\tcase $1 in\n";
 
 static const char tail[] =
 	"\tesac\n"
@@ -61,10 +60,11 @@ static void add_word(struct pb_text *out, const struct pb_cli_word *word)
 			pb_text_add(out, "%c", *s == ' ' ? '|' : *s);
 		pb_text_add(out, ")\"");
 	} else {
-		pb_text_add(out, "%s", word->offer == PB_CLI_FILES     ? "_files"
-				       : word->offer == PB_CLI_FOLDERS ? "_files -/"
-				       : word->offer == PB_CLI_PLUGINS ? "_patchbay_plugins"
-								       : " ");
+		pb_text_add(out, "%s",
+			    word->offer == PB_CLI_FILES     ? "_files"
+			    : word->offer == PB_CLI_FOLDERS ? "_files -/"
+			    : word->offer == PB_CLI_PLUGINS ? "_patchbay_plugins"
+							    : " ");
 	}
 }
 

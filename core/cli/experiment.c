@@ -14,13 +14,14 @@ const struct pb_cli_option pb_cli_out = {
 	.name = "out", .type = PB_CLI_TEXT, AT(out), .value = {.name = "DIR", .offer = PB_CLI_FOLDERS},
 	.doc = "the run folder; default runs/NAME-DATE-TIME"};
 const struct pb_cli_option pb_cli_device = {
-	.name = "device", .type = PB_CLI_TEXT, AT(device), .value = {.name = "NAME"}, .accepts = pb_device_is_name,
-	.expected = "auto, cpu, cuda or cuda:NUMBER",
-	.doc = "where to compute: cpu, cuda, cuda:1, or auto: a GPU where one can be used; default what the file says"};
+	.name = "device", .type = PB_CLI_TEXT, AT(device), .value = {.name = "NAME"},
+	.accepts = pb_device_is_name, .expected = "auto, cpu, cuda or cuda:NUMBER",
+	.doc = "where to compute: cpu, cuda, cuda:1, or auto: a GPU where one can be used; default what the file "
+	       "says"};
 const struct pb_cli_option pb_cli_engine = {
 	.name = "engine", .type = PB_CLI_TEXT, AT(engine), .value = {.name = "NAME", .choices = engines},
-	.doc = "auto: the cells of a sweep in shared passes, updated weights formed in cache; reference: one cell at a "
-	       "time, everything materialised; the same numbers, slower"};
+	.doc = "auto: the cells of a sweep in shared passes, updated weights formed in cache; reference: one cell "
+	       "at a time, everything materialised; the same numbers, slower"};
 const struct pb_cli_option pb_cli_memory = {
 	.name = "memory", .type = PB_CLI_SIZE, AT(memory), .value = {.name = "SIZE"},
 	.expected = "bytes, such as 512M or 4G",
@@ -34,8 +35,8 @@ const struct pb_cli_option pb_cli_threads = {
 	.expected = "a number from 0 (all) to 1024",
 	.doc = "CPU threads; default all cores"};
 const struct pb_cli_option pb_cli_plugin_time = {
-	.name = "plugin-time", .type = PB_CLI_REAL, AT(plugin_time), .value = {.name = "SECONDS"}, .min = 0, .max = 1e6,
-	.expected = "seconds from 0 (no limit) to 1000000",
+	.name = "plugin-time", .type = PB_CLI_REAL, AT(plugin_time), .value = {.name = "SECONDS"},
+	.min = 0, .max = 1e6, .expected = "seconds from 0 (no limit) to 1000000",
 	.doc = "after which a call of a plugin counts as hung; default 60, 0: never"};
 const struct pb_cli_option pb_cli_quiet = {
 	.name = "quiet", .letter = 'q', .type = PB_CLI_FLAG, AT(quiet), .doc = "print nothing but errors"};

@@ -8,12 +8,12 @@ struct pb_cli_run {
 	const char *file;
 	struct pb_cli_list sets;
 	const char *out;
-	const char *device;  /* pb_device_open's name; NULL: what the file says */
-	const char *engine;  /* "auto", "reference" */
-	size_t memory;       /* bytes; 0: not given */
-	int batch;           /* cells; 0: not given */
-	int threads;         /* 0: all cores */
-	double plugin_time;  /* seconds that a plugin's call may take; 0: for ever */
+	const char *device; /* pb_device_open's name; NULL: what the file says */
+	const char *engine; /* "auto", "reference" */
+	size_t memory;      /* bytes; 0: not given */
+	int batch;          /* cells; 0: not given */
+	int threads;        /* 0: all cores */
+	double plugin_time; /* seconds that a plugin's call may take; 0: for ever */
 	bool quiet;
 };
 

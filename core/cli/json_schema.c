@@ -25,7 +25,8 @@ static const struct {
 } definitions[] = {
 	{"model", &pb_config_tables.model,
 	 "{\"anyOf\": [{\"required\": [\"load\"]}, {\"required\": [\"n_layers\", \"d_model\", \"n_heads\"]}]}"},
-	{"stage", &pb_config_tables.stage, "{\"anyOf\": [{\"required\": [\"epochs\"]}, {\"required\": [\"steps\"]}]}"},
+	{"stage", &pb_config_tables.stage,
+	 "{\"anyOf\": [{\"required\": [\"epochs\"]}, {\"required\": [\"steps\"]}]}"},
 	{"optimizer", &pb_config_tables.optimizer, NULL},
 	{"stop", &pb_config_tables.stop, "{\"anyOf\": [{\"required\": [\"below\"]}, {\"required\": [\"above\"]}]}"},
 	{"probe", &pb_config_tables.probe, "{\"not\": {\"required\": [\"unit\", \"units\"]}}"},
@@ -34,9 +35,10 @@ static const struct {
 	{"example", &pb_config_tables.example, NULL},
 	{"sweep", &pb_config_tables.sweep,
 	 "{\"if\": {\"properties\": {\"setter\": {\"const\": \"params\"}}, \"required\": [\"setter\"]},"
-	 " \"then\": {\"properties\": {\"kind\": {\"const\": \"params\"}, \"hook\": false, \"over\": false, \"together\": false,"
-	 "  \"forward\": false, \"backward\": false, \"cells\": false}, \"required\": [\"sets\"]},"
-	 " \"else\": {\"properties\": {\"kind\": {\"not\": {\"const\": \"params\"}}, \"sets\": false}, \"required\": [\"hook\"]}}"},
+	 " \"then\": {\"required\": [\"sets\"], \"properties\": {\"kind\": {\"const\": \"params\"}, \"hook\": false,"
+	 "  \"over\": false, \"together\": false, \"forward\": false, \"backward\": false, \"cells\": false}},"
+	 " \"else\": {\"required\": [\"hook\"], \"properties\": {\"kind\": {\"not\": {\"const\": \"params\"}},"
+	 "  \"sets\": false}}}"},
 	{"drilldown", &pb_config_tables.drilldown, NULL},
 };
 
@@ -175,8 +177,8 @@ static void add_param(struct writer *w, json_t *schema, const struct pb_param *p
 
 static json_t *table_of(struct writer *w, const struct pb_param *fields, size_t n)
 {
-	json_t *schema = json_pack("{s:s, s:b, s:{}, s:[]}", "type", "object", "additionalProperties", 0, "properties",
-				   "required");
+	json_t *schema = json_pack("{s:s, s:b, s:{}, s:[]}", "type", "object", "additionalProperties", 0,
+				   "properties", "required");
 	for (size_t i = 0; i < n; i++)
 		add_param(w, schema, &fields[i]);
 	return schema;
@@ -215,8 +217,8 @@ static json_t *keys_of_plugin(struct writer *w, const struct pb_plugin *p)
 	json_t *then = table_of(w, p->params, p->n_params);
 	put(w, json_object_get(then, "properties"), "plugin", json_true());
 	w->failed |= json_object_del(then, "type") < 0; /* the word alone will do, too */
-	return json_pack("{s:{s:s, s:{s:{s:s}}, s:[s]}, s:o}", "if", "type", "object", "properties", "plugin", "const", p->name,
-			 "required", "plugin", "then", then);
+	return json_pack("{s:{s:s, s:{s:{s:s}}, s:[s]}, s:o}", "if", "type", "object", "properties", "plugin",
+			 "const", p->name, "required", "plugin", "then", then);
 }
 
 static json_t *described(struct writer *w, const char *name, const char *doc)
@@ -242,9 +244,9 @@ static json_t *plugin_of(struct writer *w, enum pb_kind kind)
 	append(w, words, json_pack("{s:s}", "type", "object"));
 	if (kind == PB_KIND_SETTER) /* the one word that names no plugin */
 		append(w, words, described(w, "params", pb_keys_find("kind", "params")->doc));
-	return json_pack("{s:[ss], s:o, s:{s:{s:s, s:o}}, s:[s], s:o}", "type", "string", "object", "anyOf", words, "properties",
-			 "plugin", "description", "the plugin's name; the other keys are its own", "anyOf", names, "required",
-			 "plugin", "allOf", cases);
+	return json_pack("{s:[ss], s:o, s:{s:{s:s, s:o}}, s:[s], s:o}", "type", "string", "object", "anyOf", words,
+			 "properties", "plugin", "description", "the plugin's name; the other keys are its own",
+			 "anyOf", names, "required", "plugin", "allOf", cases);
 }
 
 static json_t *make_definitions(struct writer *w)
@@ -266,9 +268,10 @@ static json_t *make_definitions(struct writer *w)
 
 static int write_schema(struct writer *w, struct pb_text *out)
 {
-	json_t *schema = json_pack("{s:s, s:s, s:s}", "$schema", "http://json-schema.org/draft-07/schema#", "title",
-				   "an experiment of patchbay", "description",
-				   "written by `patchbay keys --format json-schema`; docs/experiment-file.md explains all");
+	json_t *schema =
+		json_pack("{s:s, s:s, s:s}", "$schema", "http://json-schema.org/draft-07/schema#", "title",
+			  "an experiment of patchbay", "description",
+			  "written by `patchbay keys --format json-schema`; docs/experiment-file.md explains all");
 	json_t *top = mapping(w, &pb_config_tables.top);
 	w->failed |= json_object_update(schema, top) < 0;
 	json_decref(top);

@@ -54,8 +54,9 @@ static int choose(const struct parse *p, const char *name, const struct pb_cli_w
 	for (size_t i = 0; i < n; i++)
 		pb_text_add(&what, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", word->choices[i]);
 	pb_text_add(&what, ", not");
-	int rc = pb_text_status(&what) ? 1
-				       : pb_cli_usage(p->command, what.data, value, pb_nearest(value, word->choices, n));
+	int rc = pb_text_status(&what)
+			 ? 1
+			 : pb_cli_usage(p->command, what.data, value, pb_nearest(value, word->choices, n));
 	pb_text_finish(&what);
 	return rc;
 }

@@ -1,8 +1,8 @@
-/* program.h: the commands and their options as data. One description feeds the parser, `--help`, the manual page and the
- * shells' completion.
+/* program.h: the commands and their options as data. One description feeds the parser, `--help`, the manual page and
+ * the shells' completion.
  *
- * A command is one `const struct pb_cli_command` in the file that implements it, and one row of pb_cli_program's list in
- * commands.c (a subcommand of `plugin`: one row in cmd_plugin.c); an option is one row of its command's list.
+ * A command is one `const struct pb_cli_command` in the file that implements it, and one row of pb_cli_program's list
+ * in commands.c (a subcommand of `plugin`: one row in cmd_plugin.c); an option is one row of its command's list.
  */
 #ifndef PB_CLI_PROGRAM_H
 #define PB_CLI_PROGRAM_H
@@ -20,7 +20,7 @@ enum pb_cli_offer {
 
 /* A word that the user fills in: an operand, or an option's value. */
 struct pb_cli_word {
-	const char *name; /* "FILE", for help; NULL: ends a list of words */
+	const char *name;           /* "FILE", for help; NULL: ends a list of words */
 	const char *const *choices; /* the only words there are, ended by NULL; NULL: any */
 	enum pb_cli_offer offer;
 	const char *suffixes; /* FILES: those offered, "yaml yml"; NULL: all */
@@ -48,7 +48,7 @@ struct pb_cli_option {
 	const char *name; /* without dashes */
 	char letter;      /* its short form; 0: none */
 	enum pb_cli_type type;
-	size_t offset; /* offsetof(struct of the command's values, member) */
+	size_t offset;            /* offsetof(struct of the command's values, member) */
 	struct pb_cli_word value; /* no name: FLAG */
 	double min, max;
 	bool (*accepts)(const char *value); /* (optional) TEXT: is that a value? */
@@ -65,9 +65,9 @@ struct pb_cli_command {
 	const char *name;    /* all its words behind "patchbay": "run", "plugin list"; "": the program itself */
 	const char *summary; /* in the list of commands */
 	const char *doc;     /* paragraphs, parted by an empty line; may be NULL */
-	const struct pb_cli_word *operands;          /* ended by one without a name; NULL: none */
-	const struct pb_cli_option *const *options;  /* all but --help, ended by NULL; NULL: none */
-	const struct pb_cli_example *examples;       /* at least one */
+	const struct pb_cli_word *operands;           /* ended by one without a name; NULL: none */
+	const struct pb_cli_option *const *options;   /* all but --help, ended by NULL; NULL: none */
+	const struct pb_cli_example *examples;        /* at least one */
 	const struct pb_cli_command *const *commands; /* subcommands, ended by NULL; NULL: none */
 	/* argv[0] is the command's last word. Returns the process's exit code. NULL with `commands`. */
 	int (*run)(int argc, char **argv);

@@ -10,7 +10,7 @@ enum { WIDTH = 76 };
 /* Where a page's words go. */
 struct fill {
 	struct pb_text *out;
-	size_t line; /* where the line begins */
+	size_t line;      /* where the line begins */
 	bool bold, whole; /* whole: in one line */
 };
 

@@ -10,7 +10,8 @@ void pb_roff_begin(struct pb_text *out, const char *title, int section, const ch
 void pb_roff_heading(struct pb_text *out, const char *macro, const char *words);
 /* What the next words explain, in bold. */
 void pb_roff_term(struct pb_text *out, const char *term);
-/* Words in lines that fit, each paragraph behind an empty line of `text` behind .PP; `code` between backticks is bold. */
+/* Words in lines that fit, each paragraph behind an empty line of `text` behind .PP; `code` between backticks is
+ * bold. */
 void pb_roff_fill(struct pb_text *out, const char *text);
 /* Lines as they are, indented. */
 void pb_roff_lines(struct pb_text *out, const char *text, size_t length);

@@ -27,7 +27,8 @@ const struct pb_yaml_node *pb_plan_item(const struct pb_yaml_node *map, const ch
 	return list && list->kind == PB_YAML_LIST && i < list->count ? list->items[i] : list;
 }
 
-static bool ask_axis(struct pb_yaml *yaml, const struct pb_yaml_node *at, const char *name, struct pb_plan_asked *asked)
+static bool ask_axis(struct pb_yaml *yaml, const struct pb_yaml_node *at, const char *name,
+		     struct pb_plan_asked *asked)
 {
 	const char *names[N_AXIS_NAMES];
 	enum pb_axis axis = PB_AXIS_NONE;
@@ -38,7 +39,8 @@ static bool ask_axis(struct pb_yaml *yaml, const struct pb_yaml_node *at, const 
 	}
 	const char *nearest = pb_nearest(name, names, N_AXIS_NAMES);
 	if (axis == PB_AXIS_NONE) {
-		pb_yaml_error(yaml, at, "there is no axis `%s`; %s%s%s", name, nearest ? "did you mean `" : "axes are ",
+		pb_yaml_error(yaml, at, "there is no axis `%s`; %s%s%s", name,
+			      nearest ? "did you mean `" : "axes are ",
 			      nearest ? nearest : "layer, pos, head, dest_pos, src_pos", nearest ? "`?" : "");
 		return false;
 	}

@@ -1,8 +1,8 @@
 /* test_broken.c: every file of tests/cli/broken must be refused with exactly the words beside it, and nothing else
  * happen.
  *
- * The build folder reads @BUILD@ there, and the number of plugin files in it N. With PATCHBAY_UPDATE set, the texts are
- * written anew: read the difference before you keep it.
+ * The build folder reads @BUILD@ there, and the number of plugin files in it N. With PATCHBAY_UPDATE set, the texts
+ * are written anew: read the difference before you keep it.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -118,8 +118,9 @@ END_TEST
 static const struct {
 	const char *wrong, *right;
 } corrections[] = {
-	{"4.0", "4"},	      {"fp32", "f32"},	    {"n_head", "n_heads"}, {"ocol", "oocl"},  {"modulus", "mod"}, {"Df44", "Df4"},
-	{"beta", "betas"},    {"logits", "logit"},  {"patern", "pattern"}, {"heads", "head"}, {"sigma", "std"},   {"set", "sets"},
+	{"4.0", "4"},          {"fp32", "f32"},   {"n_head", "n_heads"}, {"ocol", "oocl"},
+	{"modulus", "mod"},    {"Df44", "Df4"},   {"beta", "betas"},     {"logits", "logit"},
+	{"patern", "pattern"}, {"heads", "head"}, {"sigma", "std"},      {"set", "sets"},
 };
 
 enum { N_CORRECTIONS = sizeof corrections / sizeof *corrections };

@@ -1,5 +1,5 @@
-/* test_schema.c: the JSON Schema of the experiment file takes what the program takes, and refuses mistakes that a schema
- * can tell. That docs/patchbay.schema.json is the program's own is for reference.sh. */
+/* test_schema.c: the JSON Schema of the experiment file takes what the program takes, and refuses mistakes that a
+ * schema can tell. That docs/patchbay.schema.json is the program's own is for reference.sh. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,12 +12,21 @@
 #include "support/support.h"
 
 static const char *const shipped[] = {
-	"configs/activation-patching.yaml", "configs/drill-down.yaml",	    "configs/oocl-120.yaml",
-	"configs/patch-params.yaml",	    "configs/patch-position.yaml",  "configs/patch-resid-pre.yaml",
-	"configs/patch-z.yaml",		    "configs/quickstart.yaml",	    "configs/screen-estimate.yaml",
-	"plugins/template/setter/example.yaml", "plugins/template/metric/example.yaml",
-	"plugins/template/dataset/example.yaml", "plugins/examples/kl_divergence/example.yaml",
-	"plugins/examples/low_rank/example.yaml", "plugins/examples/steering/example.yaml",
+	"configs/activation-patching.yaml",
+	"configs/drill-down.yaml",
+	"configs/oocl-120.yaml",
+	"configs/patch-params.yaml",
+	"configs/patch-position.yaml",
+	"configs/patch-resid-pre.yaml",
+	"configs/patch-z.yaml",
+	"configs/quickstart.yaml",
+	"configs/screen-estimate.yaml",
+	"plugins/template/setter/example.yaml",
+	"plugins/template/metric/example.yaml",
+	"plugins/template/dataset/example.yaml",
+	"plugins/examples/kl_divergence/example.yaml",
+	"plugins/examples/low_rank/example.yaml",
+	"plugins/examples/steering/example.yaml",
 	"plugins/examples/tokens_table/example.yaml",
 };
 
@@ -54,9 +63,9 @@ START_TEST(shipped_files_are_valid)
 	json_t *schema = read_schema();
 	char *text = read_text(source(shipped[_i]));
 	ck_assert_msg(takes(schema, text), "%s is not valid", shipped[_i]);
-	check_says(text, _i < N_CONFIGS ? "\n# yaml-language-server: $schema=../docs/patchbay.schema.json\n"
-		   : _i < N_CONFIGS + 3 ? "\n# yaml-language-server: $schema=patchbay.schema.json\n"
-					: "");
+	check_says(text, _i < N_CONFIGS       ? "\n# yaml-language-server: $schema=../docs/patchbay.schema.json\n"
+			 : _i < N_CONFIGS + 3 ? "\n# yaml-language-server: $schema=patchbay.schema.json\n"
+					      : "");
 	free(text);
 	json_decref(schema);
 }
@@ -78,10 +87,28 @@ END_TEST
 
 /* Files of tests/cli/broken whose mistakes need no plugin's code and no model. */
 static const char *const refused[] = {
-	"01-unknown-key", "02-unknown-key-in-stage", "03-unknown-key-in-sweep", "04-unknown-key-in-plugin", "05-wrong-types",
-	"06-wrong-kinds", "07-empty-values", "08-out-of-range", "22-empty-lists", "30-set-syntax", "31-params-sweep",
-	"35-mean-over-what", "46-how-long", "48-no-layers", "49-no-model", "50-no-data", "64-several", "66-estimate",
-	"67-similarity", "70-drilldown", "72-drilldown-kind", "76-unit-and-units",
+	"01-unknown-key",
+	"02-unknown-key-in-stage",
+	"03-unknown-key-in-sweep",
+	"04-unknown-key-in-plugin",
+	"05-wrong-types",
+	"06-wrong-kinds",
+	"07-empty-values",
+	"08-out-of-range",
+	"22-empty-lists",
+	"30-set-syntax",
+	"31-params-sweep",
+	"35-mean-over-what",
+	"46-how-long",
+	"48-no-layers",
+	"49-no-model",
+	"50-no-data",
+	"64-several",
+	"66-estimate",
+	"67-similarity",
+	"70-drilldown",
+	"72-drilldown-kind",
+	"76-unit-and-units",
 };
 
 START_TEST(mistakes_are_refused)
@@ -108,7 +135,8 @@ static const struct {
 	{"sweeps: [{name: a, hook: z, setter: {plugin: noise, sdt: 3}, over: layer}]", false},
 	{"sweeps: [{name: a, hook: z, setter: {plugin: noise, mode: adds}, over: layer}]", false},
 	/* Nobody knows the plugins of the user's own. */
-	{"sweeps: [{name: a, hook: z, setter: mine}, {name: b, hook: z, setter: {plugin: mine, any: [thing]}}]", true},
+	{"sweeps: [{name: a, hook: z, setter: mine}, {name: b, hook: z, setter: {plugin: mine, any: [thing]}}]",
+	 true},
 	{"sweeps: [{name: a, hook: z, setter: {std: 3}}]", false},
 	{"sweeps: [{name: a, hook: z, setter: [noise]}]", false},
 	{"sweeps: [{name: a, setter: params, sets: each}, {name: b, setter: params, sets: {x: attn}}]", true},
@@ -124,7 +152,8 @@ static const struct {
 	{"probe: {unit: seventy-one, model: [a, b]}", true},
 	{"update: {lr: 1e-3, betas: [0.9, 0.98]}", true},
 	{"update: {lr: -1e-3}", false},
-	{"train: [{name: a, split: X1, epochs: 1, optimizer: continue, evaluate: {accuracy: [a, b], my_metric: c}}]", true},
+	{"train: [{name: a, split: X1, epochs: 1, optimizer: continue, evaluate: {accuracy: [a, b], my_metric: c}}]",
+	 true},
 	{"train: [{name: a, split: X1, epochs: 1, optimizer: contniue}]", false},
 	{"similarity: [clean, 3, {example: questions, unit: 4}]", true},
 	{"drilldown: {share: 0.9}", true},
@@ -151,14 +180,16 @@ static int check_properties(const json_t *root, const json_t *schema)
 	if (json_is_object(schema)) {
 		const json_t *properties = json_object_get(schema, "properties");
 		if (json_is_false(json_object_get(schema, "additionalProperties")))
-			json_object_foreach((json_t *)properties, key, value) {
+			json_object_foreach((json_t *)properties, key, value)
+			{
 				const json_t *fallback = json_object_get(value, "default");
 				n++;
-				ck_assert_msg(json_is_true(value) || json_object_get(value, "description"), "%s", key);
+				ck_assert_msg(json_is_true(value) || json_object_get(value, "description"), "%s",
+					      key);
 				ck_assert_msg(!fallback || validate(root, value, fallback), "the default of %s", key);
 			}
-		json_object_foreach((json_t *)schema, key, value)
-			n += strcmp(key, "default") ? check_properties(root, value) : 0;
+		json_object_foreach((json_t *)schema, key, value) n +=
+			strcmp(key, "default") ? check_properties(root, value) : 0;
 	}
 	for (size_t i = 0; i < json_array_size(schema); i++)
 		n += check_properties(root, json_array_get(schema, i));

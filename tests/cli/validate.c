@@ -44,8 +44,10 @@ static bool is_type(const char *type, const json_t *value)
 	if (!strcmp(type, "integer"))
 		return json_is_integer(value) ||
 		       (json_is_real(value) && json_real_value(value) == (double)(int64_t)json_real_value(value));
-	return (!strcmp(type, "object") && json_is_object(value)) || (!strcmp(type, "array") && json_is_array(value)) ||
-	       (!strcmp(type, "string") && json_is_string(value)) || (!strcmp(type, "number") && json_is_number(value)) ||
+	return (!strcmp(type, "object") && json_is_object(value)) ||
+	       (!strcmp(type, "array") && json_is_array(value)) ||
+	       (!strcmp(type, "string") && json_is_string(value)) ||
+	       (!strcmp(type, "number") && json_is_number(value)) ||
 	       (!strcmp(type, "boolean") && json_is_boolean(value)) || (!strcmp(type, "null") && json_is_null(value));
 }
 
@@ -83,10 +85,12 @@ static bool check_required(const json_t *names, const json_t *value)
 
 static bool check_keys(const json_t *root, const json_t *schema, const json_t *value)
 {
-	const json_t *known = json_object_get(schema, "properties"), *rest = json_object_get(schema, "additionalProperties");
+	const json_t *known = json_object_get(schema, "properties"),
+		     *rest = json_object_get(schema, "additionalProperties");
 	const char *key;
 	json_t *item;
-	json_object_foreach((json_t *)value, key, item) {
+	json_object_foreach((json_t *)value, key, item)
+	{
 		const json_t *own = json_object_get(known, key) ? json_object_get(known, key) : rest;
 		if (own && !validate(root, own, item))
 			return false;
@@ -120,7 +124,8 @@ static bool check_if(const json_t *root, const json_t *schema, const json_t *val
 
 static bool is_silent(const char *keyword)
 {
-	static const char *const silent[] = {"$schema", "title", "description", "default", "definitions", "then", "else"};
+	static const char *const silent[] = {"$schema",     "title", "description", "default",
+					     "definitions", "then",  "else"};
 	for (size_t i = 0; i < sizeof silent / sizeof *silent; i++)
 		if (!strcmp(keyword, silent[i]))
 			return true;
@@ -169,8 +174,6 @@ bool validate(const json_t *root, const json_t *schema, const json_t *value)
 	if (json_is_boolean(schema))
 		return json_is_true(schema);
 	ck_assert(json_is_object(schema));
-	json_object_foreach((json_t *)schema, keyword, with)
-		if (!check(root, schema, keyword, value))
-			return false;
+	json_object_foreach((json_t *)schema, keyword, with) if (!check(root, schema, keyword, value)) return false;
 	return true;
 }
