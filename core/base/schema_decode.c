@@ -4,20 +4,11 @@
 #include <string.h>
 
 #include "base/scalar.h"
-#include "base/schema.h"
+#include "base/schema_impl.h"
 #include "base/status.h"
 #include "base/utf8.h"
 
-enum { SHOWN = 64, LISTED = 24 };
-
-/* One table at work. */
-struct decode {
-	struct pb_yaml *yaml;
-	const struct pb_param *table;
-	size_t n_table;
-	const char *const *skip;
-	const char *where;
-};
+enum { SHOWN = 64 };
 
 /* One value at work: a parameter's own, or an item of its list. */
 struct value {
@@ -158,7 +149,7 @@ static int decode_enum(const struct value *v, const struct pb_yaml_node *node, i
 	return wrong_text(v, node, behind, NULL);
 }
 
-static int decode_table(const struct decode *d, const struct pb_yaml_node *node, const struct pb_yaml_node *at,
+static int decode_table(const struct pb_schema_reader *d, const struct pb_yaml_node *node, const struct pb_yaml_node *at,
                         void *out);
 
 static int decode_record(const struct value *v, const struct pb_yaml_node *node, const struct pb_yaml_node *at,
@@ -166,7 +157,7 @@ static int decode_record(const struct value *v, const struct pb_yaml_node *node,
 {
 	char where[SHOWN + 16];
 	snprintf(where, sizeof where, "%s`%s`", v->item ? "an item of " : "", v->param->name);
-	struct decode d = {v->yaml, v->param->fields, v->param->n_fields, NULL, where};
+	struct pb_schema_reader d = {v->yaml, v->param->fields, v->param->n_fields, NULL, where};
 	return decode_table(&d, node, at, out);
 }
 
@@ -257,58 +248,11 @@ static int decode_default(const struct value *v, const struct pb_yaml_node *at, 
 	return node ? decode_value(v, node, out) : pb_yaml_error(v->yaml, NULL, "%s", pb_error_text());
 }
 
-static bool known(const struct decode *d, const char *key)
-{
-	for (size_t i = 0; i < d->n_table; i++)
-		if (!strcmp(d->table[i].name, key))
-			return true;
-	for (const char *const *s = d->skip; s && *s; s++)
-		if (!strcmp(*s, key))
-			return true;
-	return false;
-}
-
-/* The names that a key may have, the table's first. */
-static const char **names_of(const struct decode *d, size_t *ret_count)
-{
-	size_t count = 0, n_skip = 0;
-	while (d->skip && d->skip[n_skip])
-		n_skip++;
-	const char **names = pb_arena_array(&d->yaml->arena, d->n_table + n_skip + 1, sizeof *names);
-	if (!names)
-		return NULL;
-	for (size_t i = 0; i < d->n_table; i++)
-		names[count++] = d->table[i].name;
-	for (size_t i = 0; i < n_skip; i++)
-		names[count++] = d->skip[i];
-	*ret_count = count;
-	return names;
-}
-
-/* As pb_schema_lacks. */
-static bool lacks(const struct decode *d, const struct pb_yaml_node *map, const char *key)
-{
-	const char **names = NULL;
-	size_t n_names = 0;
-	if (pb_yaml_get(map, key))
-		return false;
-	for (size_t i = 0; map && map->kind == PB_YAML_MAP && i < map->count; i++) {
-		if (known(d, map->keys[i]->text))
-			continue;
-		if (!names && !(names = names_of(d, &n_names)))
-			return true;
-		const char *near = pb_nearest(map->keys[i]->text, names, n_names);
-		if (near && !strcmp(near, key))
-			return false;
-	}
-	return true;
-}
-
-static int missing(const struct decode *d, const struct pb_yaml_node *node, const struct pb_yaml_node *at,
+static int missing(const struct pb_schema_reader *d, const struct pb_yaml_node *node, const struct pb_yaml_node *at,
                    const struct pb_param *p)
 {
 	struct pb_text type = {0};
-	if (!lacks(d, node, p->name))
+	if (!pb_schema_reader_lacks(d, node, p->name))
 		return -PB_E_CONFIG;
 	pb_schema_type_text(p, &type);
 	int rc = pb_text_status(&type);
@@ -319,46 +263,8 @@ static int missing(const struct decode *d, const struct pb_yaml_node *node, cons
 	return rc;
 }
 
-static int unknown(const struct decode *d, const struct pb_yaml_node *key, const char *const *names, size_t count)
-{
-	char text[SHOWN];
-	const char *near = pb_nearest(key->text, names, count);
-	pb_utf8_shown(key->text, text, sizeof text);
-	if (near)
-		return pb_yaml_error(d->yaml, key, "unknown key `%s` in %s; did you mean `%s`?", text, d->where, near);
-	if (!count)
-		return pb_yaml_error(d->yaml, key, "unknown key `%s` in %s, which has no keys; remove it", text,
-		                     d->where);
-	struct pb_text list = {0};
-	for (size_t i = 0; i < count && i < LISTED; i++)
-		pb_text_add(&list, "%s%s", i ? ", " : "", names[i]);
-	int rc = pb_text_status(&list);
-	if (!rc)
-		rc = pb_yaml_error(d->yaml, key, "unknown key `%s` in %s; its keys are %s%s", text, d->where, list.data,
-		                   count > LISTED ? ", ..." : "");
-	pb_text_finish(&list);
-	return rc;
-}
-
-static int refuse_unknown(const struct decode *d, const struct pb_yaml_node *map)
-{
-	const char **names = NULL;
-	size_t n_names = 0;
-	int rc = 0;
-	for (size_t i = 0; i < map->count; i++) {
-		if (known(d, map->keys[i]->text))
-			continue;
-		if (!names && !(names = names_of(d, &n_names)))
-			return -PB_E_NOMEM;
-		rc = unknown(d, map->keys[i], names, n_names);
-		if (rc == -PB_E_NOMEM)
-			return rc;
-	}
-	return rc;
-}
-
 /* `at` is where a missing key is reported: the map, or NULL for the file as a whole. */
-static int decode_table(const struct decode *d, const struct pb_yaml_node *node, const struct pb_yaml_node *at,
+static int decode_table(const struct pb_schema_reader *d, const struct pb_yaml_node *node, const struct pb_yaml_node *at,
                         void *out)
 {
 	int rc = 0;
@@ -367,7 +273,7 @@ static int decode_table(const struct decode *d, const struct pb_yaml_node *node,
 	if (node && node->kind != PB_YAML_MAP)
 		return pb_yaml_error(d->yaml, node, "%s is %s; expected a mapping, `key: value`", d->where,
 		                     pb_yaml_kind_name(node));
-	if (node && (rc = refuse_unknown(d, node)) == -PB_E_NOMEM)
+	if (node && (rc = pb_schema_refuse_unknown(d, node)) == -PB_E_NOMEM)
 		return rc;
 	for (size_t i = 0; i < d->n_table; i++) {
 		const struct pb_param *p = &d->table[i];
@@ -387,13 +293,6 @@ static int decode_table(const struct decode *d, const struct pb_yaml_node *node,
 int pb_schema_decode(struct pb_yaml *yaml, const struct pb_yaml_node *node, const struct pb_param *table,
                      size_t n_table, const char *const *skip, const char *where, void *out)
 {
-	struct decode d = {yaml, table, n_table, skip, where};
+	struct pb_schema_reader d = {yaml, table, n_table, skip, where};
 	return decode_table(&d, node, node, out);
-}
-
-bool pb_schema_lacks(struct pb_yaml *yaml, const struct pb_yaml_node *map, const struct pb_param *table, size_t n_table,
-                     const char *const *skip, const char *key)
-{
-	struct decode d = {yaml, table, n_table, skip, ""};
-	return lacks(&d, map, key);
 }

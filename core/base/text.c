@@ -149,17 +149,18 @@ static bool abbreviates(const char *word, const char *name)
 	return length >= 3 && !strncasecmp(word, name, length);
 }
 
+/* Of equally near names, one that the word begins, and of these the shortest: `n_heads` for `n_head`, not `d_head`. */
 const char *pb_nearest(const char *word, const char *const *names, size_t count)
 {
 	const char *nearest = NULL;
-	size_t length = strlen(word), least = length <= 3 ? 1 : length <= 6 ? 2 : length / 3;
+	size_t length = strlen(word), most = length <= 3 ? 1 : length <= 6 ? 2 : length / 3, least = SIZE_MAX;
 	for (size_t i = 0; i < count && names[i]; i++) {
-		size_t d = distance(word, names[i]);
-		if (d > least && abbreviates(word, names[i]))
-			d = least;
+		const bool begins = abbreviates(word, names[i]);
+		const size_t edits = distance(word, names[i]), d = begins && edits > most ? most : edits;
+		const size_t rank = d << 16 | (size_t)!begins << 8 | edits;
 		/* All letters changed is no resemblance. */
-		if (d <= least && d < length && d < strlen(names[i]) && (d < least || !nearest)) {
-			least = d;
+		if (d <= most && d < length && d < strlen(names[i]) && rank < least) {
+			least = rank;
 			nearest = names[i];
 		}
 	}

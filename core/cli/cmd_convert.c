@@ -7,71 +7,17 @@
 #include "base/status.h"
 #include "ckpt/ckpt.h"
 #include "cli/cli.h"
-
-static const char usage[] =
-	"usage: patchbay convert [--dtype f32|f64] [--force] IN OUT\n"
-	"\n"
-	"Reads a checkpoint (.pt, .safetensors or .npz, told by content) and writes its tensors as .safetensors or "
-	".npz,\n"
-	"told by OUT's suffix. What the file holds besides tensors is not written.\n"
-	"\n"
-	"  --dtype f32|f64  write every floating-point tensor as this type; integers and booleans stay as they are\n"
-	"  --force          replace OUT if it exists\n"
-	"\n"
-	"example: patchbay convert model_1.pt model_1.safetensors\n";
+#include "cli/options.h"
 
 typedef int write_fn(const char *path, const struct pb_ckpt_tensor *tensors, size_t n_tensors);
 
+static const char *const dtypes[] = {"f32", "f64", NULL};
+
 struct options {
 	const char *in, *out;
-	enum pb_dtype dtype; /* 0: as they are */
-	bool force, help;
+	const char *dtype; /* NULL: as they are */
+	bool force;
 };
-
-static int take_dtype(const char *name, enum pb_dtype *ret_dtype)
-{
-	if (!name || (strcmp(name, "f32") && strcmp(name, "f64")))
-		return pb_fail(PB_E_USAGE, "--dtype wants f32 or f64");
-	*ret_dtype = strcmp(name, "f32") ? PB_F64 : PB_F32;
-	return 0;
-}
-
-static int take_file(const char *name, struct options *o)
-{
-	static const char *const options[] = {"dtype", "force", "help", NULL};
-	if (name[0] == '-') {
-		const char *nearest = pb_nearest(name + strspn(name, "-"), options, 3);
-		return pb_fail(PB_E_USAGE, "unknown option `%s`%s%s%s\n(`patchbay convert --help` lists the options)",
-			       name, nearest ? "; did you mean `--" : "", nearest ? nearest : "", nearest ? "`?" : "");
-	}
-	if (o->out)
-		return pb_fail(PB_E_USAGE, "one IN and one OUT, not also %s", name);
-	*(o->in ? &o->out : &o->in) = name;
-	return 0;
-}
-
-static int parse(int argc, char **argv, struct options *ret_options)
-{
-	struct options o = {0};
-	int rc = 0;
-	for (int i = 1; i < argc && !rc; i++) {
-		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
-			o.help = true;
-		else if (!strcmp(argv[i], "--force"))
-			o.force = true;
-		else if (!strncmp(argv[i], "--dtype=", 8))
-			rc = take_dtype(argv[i] + 8, &o.dtype);
-		else if (!strcmp(argv[i], "--dtype"))
-			rc = take_dtype(++i < argc ? argv[i] : NULL, &o.dtype);
-		else
-			rc = take_file(argv[i], &o);
-	}
-	if (!rc && !o.help && !o.out)
-		rc = pb_fail(PB_E_USAGE, "name IN and OUT; `patchbay convert --help` says more");
-	if (!rc)
-		*ret_options = o;
-	return rc;
-}
 
 static bool has_suffix(const char *name, const char *suffix)
 {
@@ -82,7 +28,7 @@ static bool has_suffix(const char *name, const char *suffix)
 static int choose_writer(const struct options *o, write_fn **ret_write)
 {
 	write_fn *write = has_suffix(o->out, ".safetensors") ? pb_ckpt_write_safetensors
-			  : has_suffix(o->out, ".npz")	     ? pb_ckpt_write_npz
+			  : has_suffix(o->out, ".npz")       ? pb_ckpt_write_npz
 							     : NULL;
 	if (!write)
 		return pb_fail(PB_E_USAGE, "%s should end in .safetensors or .npz", o->out);
@@ -121,7 +67,7 @@ static int convert(const struct options *o)
 	if (!ckpt.n_tensors)
 		rc = pb_fail(PB_E_FORMAT, "%s holds no tensors (`patchbay inspect` shows what it holds)", o->in);
 	if (!rc && o->dtype)
-		rc = set_dtype(&ckpt, o->dtype);
+		rc = set_dtype(&ckpt, strcmp(o->dtype, dtypes[0]) ? PB_F64 : PB_F32);
 	if (!rc)
 		rc = write(o->out, ckpt.tensors, ckpt.n_tensors);
 	if (!rc)
@@ -132,17 +78,49 @@ static int convert(const struct options *o)
 	return rc;
 }
 
-int pb_cmd_convert(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	struct options o;
-	int rc = parse(argc, argv, &o);
-	if (!rc && o.help) {
-		fputs(usage, stdout);
-		return 0;
-	}
-	if (!rc)
-		rc = convert(&o);
-	if (rc < 0)
-		fprintf(stderr, "patchbay convert: %s\n", pb_error_text());
-	return pb_status_exit_code(rc);
+	struct options o = {0};
+	int code;
+	if (!pb_cli_parse(&pb_cmd_convert, argc, argv, &o, &code))
+		return code;
+	o.in = argv[1];
+	o.out = argv[2];
+	int rc = convert(&o);
+	return rc ? pb_cli_fail(&pb_cmd_convert, NULL, rc) : 0;
 }
+
+static const struct pb_cli_word operands[] = {
+	{.name = "IN", .offer = PB_CLI_FILES, .suffixes = "pt safetensors npz"},
+	{.name = "OUT", .offer = PB_CLI_FILES, .suffixes = "safetensors npz"},
+	{0},
+};
+
+static const struct pb_cli_option
+	dtype = {.name = "dtype",
+		 .type = PB_CLI_TEXT,
+		 .offset = offsetof(struct options, dtype),
+		 .value = {.name = "TYPE", .choices = dtypes},
+		 .doc = "write every floating-point tensor as this type; integers and booleans stay as they are"},
+	force = {.name = "force",
+		 .type = PB_CLI_FLAG,
+		 .offset = offsetof(struct options, force),
+		 .doc = "replace OUT if it exists"};
+
+static const struct pb_cli_example examples[] = {
+	{"convert model_1.pt model_1.safetensors", "what torch.save wrote, as safetensors"},
+	{"convert model_1.pt model_1.npz --dtype f64", "for numpy, in double precision"},
+	{0},
+};
+
+const struct pb_cli_command pb_cmd_convert = {
+	.name = "convert",
+	.summary = "write a checkpoint in another format",
+	.doc = "Reads a checkpoint (.pt, .safetensors or .npz, told by content) and writes its tensors as "
+	       ".safetensors or .npz, told by OUT's suffix. What the file holds besides tensors is not written.",
+	.operands = operands,
+	.options = (const struct pb_cli_option *const[]){&dtype, &force, NULL},
+	.examples = examples,
+	.run = run,
+	.writes = true,
+};

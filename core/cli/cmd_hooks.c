@@ -5,14 +5,8 @@
 #include "base/status.h"
 #include "ckpt/model_load.h"
 #include "cli/cli.h"
-#include "cli/options.h"
+#include "cli/experiment.h"
 #include "exp/plan.h"
-
-static const char help[] =
-	"usage: patchbay hooks FILE|CHECKPOINT [--set PATH=VALUE]...\n\n"
-	"Lists the hook points of an experiment's model, or of a checkpoint (.pt, .safetensors), in order of\n"
-	"evaluation: full name, shape, short name. A sweep's `hook` takes either name.\n\n"
-	"example: patchbay hooks model_1.pt\n";
 
 static void print_shape(const struct pb_site *site)
 {
@@ -70,7 +64,7 @@ static int experiment_hooks(const struct pb_cli_run *o)
 	struct pb_config config;
 	struct pb_device device = {0};
 	static struct pb_plan plan;
-	int rc = pb_config_open(o->file, o->sets, &config);
+	int rc = pb_config_open(o->file, o->sets.items, &config);
 	if (rc)
 		return rc;
 	rc = pb_device_open_cpu(o->threads, &device);
@@ -97,13 +91,34 @@ static int checkpoint_hooks(const char *path)
 	return rc ? rc : print_sites(&config);
 }
 
-int pb_cmd_hooks(int argc, char **argv)
+static int hooks(int argc, char **argv)
 {
 	struct pb_cli_run o;
-	if (pb_cli_parse(argc, argv, &o))
-		return 2;
-	if (o.help)
-		return fputs(help, stdout) < 0;
+	int code;
+	if (!pb_cli_parse_run(&pb_cmd_hooks, argc, argv, &o, &code))
+		return code;
 	int rc = is_yaml(o.file) ? experiment_hooks(&o) : checkpoint_hooks(o.file);
-	return rc ? pb_cli_fail(argv[0], o.file, rc) : 0;
+	return rc ? pb_cli_fail(&pb_cmd_hooks, o.file, rc) : 0;
 }
+
+static const struct pb_cli_word operands[] = {
+	{.name = "FILE|CHECKPOINT", .offer = PB_CLI_FILES, .suffixes = "yaml yml pt safetensors"},
+	{0},
+};
+
+static const struct pb_cli_example examples[] = {
+	{"hooks model_1.pt", "the points of a checkpoint's model"},
+	{"hooks configs/quickstart.yaml --set model.n_layers=1", "those of an experiment, with one value changed"},
+	{0},
+};
+
+const struct pb_cli_command pb_cmd_hooks = {
+	.name = "hooks",
+	.summary = "list the hook points of an experiment or a checkpoint",
+	.doc = "Lists the hook points of an experiment's model, or of a checkpoint (.pt, .safetensors), in order "
+	       "of evaluation: full name, short name, shape. A sweep's `hook` takes either name.",
+	.operands = operands,
+	.options = (const struct pb_cli_option *const[]){&pb_cli_set, NULL},
+	.examples = examples,
+	.run = hooks,
+};

@@ -5,22 +5,7 @@
 #include "base/status.h"
 #include "ckpt/ckpt.h"
 #include "cli/cli.h"
-
-static const char usage[] =
-	"usage: patchbay inspect CHECKPOINT...\n"
-	"\n"
-	"Prints what is in a .pt (torch.save, of any age), .safetensors or .npz file: each tensor's name, type, "
-	"shape,\n"
-	"least and greatest element, mean and norm (of its finite elements), how many are NaN or infinite; what else\n"
-	"the file holds; and the model's dimensions where it is a HookedTransformer. Nothing in the file is executed.\n"
-	"\n"
-	"example: patchbay inspect runs/oocl/model_1.pt\n";
-
-static int fail(int rc)
-{
-	fprintf(stderr, "patchbay inspect: %s\n", pb_error_text());
-	return pb_status_exit_code(rc);
-}
+#include "cli/options.h"
 
 static int inspect(const char *path)
 {
@@ -37,20 +22,38 @@ static int inspect(const char *path)
 	return rc;
 }
 
-int pb_cmd_inspect(int argc, char **argv)
+static int inspect_all(int argc, char **argv)
 {
-	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-		fputs(usage, stdout);
-		return 0;
-	}
-	if (argc < 2)
-		return fail(pb_fail(PB_E_USAGE, "name a checkpoint; `patchbay inspect --help` says more"));
-	for (int i = 1; i < argc; i++) {
-		int rc = argv[i][0] == '-' ? pb_fail(PB_E_USAGE,
-						     "unknown option `%s`\n(`patchbay inspect --help` says more)", argv[i])
-					   : inspect(argv[i]);
-		if (rc < 0)
-			return fail(rc);
+	int code;
+	if (!pb_cli_parse(&pb_cmd_inspect, argc, argv, NULL, &code))
+		return code;
+	for (int i = 1; argv[i]; i++) {
+		int rc = inspect(argv[i]);
+		if (rc)
+			return pb_cli_fail(&pb_cmd_inspect, NULL, rc);
 	}
 	return 0;
 }
+
+static const struct pb_cli_word operands[] = {
+	{.name = "CHECKPOINT", .offer = PB_CLI_FILES, .suffixes = "pt safetensors npz", .repeated = true},
+	{0},
+};
+
+static const struct pb_cli_example examples[] = {
+	{"inspect runs/oocl/checkpoints/model_1.safetensors",
+	 "the tensors of a run's weights, and the model's dimensions"},
+	{0},
+};
+
+const struct pb_cli_command pb_cmd_inspect = {
+	.name = "inspect",
+	.summary = "show what is in a checkpoint",
+	.doc = "Prints what is in a .pt (torch.save, of any age), .safetensors or .npz file: each tensor's name, "
+	       "type, shape, least and greatest element, mean and norm (of its finite elements), how many are NaN "
+	       "or infinite; what else the file holds; and the model's dimensions where it is a HookedTransformer. "
+	       "Nothing in the file is executed.",
+	.operands = operands,
+	.examples = examples,
+	.run = inspect_all,
+};

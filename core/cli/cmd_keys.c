@@ -4,29 +4,14 @@
 
 #include "base/schema.h"
 #include "base/status.h"
+#include "base/utf8.h"
 #include "cli/cli.h"
+#include "cli/help.h"
+#include "cli/json_schema.h"
 #include "cli/keys.h"
+#include "cli/options.h"
+#include "cli/roff.h"
 #include "cli/wrap.h"
-
-static const char usage[] =
-	"usage: patchbay keys [--help]\n"
-	"\n"
-	"Prints the reference of the experiment file as Markdown: every key with its type, range, "
-	"default and meaning,\n"
-	"the words it takes, and an example of each kind of sweep. `patchbay plugin info NAME` has the "
-	"keys of a plugin.\n"
-	"\n"
-	"example: patchbay keys | less\n";
-
-/* Defaults that stand for a key that is left out. */
-static bool stands_for_nothing(const char *text)
-{
-	static const char *const nothing[] = {"~", "[]", "{}", "1e300", "-1e300"};
-	for (size_t i = 0; i < PB_COUNT_OF(nothing); i++)
-		if (!strcmp(text, nothing[i]))
-			return true;
-	return false;
-}
 
 static void add_item(struct pb_text *out, size_t begin, const char *doc)
 {
@@ -43,7 +28,7 @@ static void add_param(struct pb_text *out, const struct pb_param *p)
 		pb_text_add(out, ", in %s", p->unit);
 	if (!p->default_text)
 		pb_text_add(out, "; required)");
-	else if (stands_for_nothing(p->default_text))
+	else if (pb_keys_stands_for_nothing(p->default_text))
 		pb_text_add(out, "; optional)");
 	else
 		pb_text_add(out, "; default %s)", p->default_text);
@@ -82,30 +67,79 @@ static int add_section(struct pb_text *out, const struct pb_keys_section *sectio
 	return rc ? rc : add_names(out, section->of, section->words);
 }
 
-static int print_keys(void)
+static int add_keys(struct pb_text *out)
 {
-	struct pb_text out = {0};
 	int rc = 0;
 	for (size_t i = 0; !rc && i < pb_keys_n_sections; i++)
-		rc = add_section(&out, &pb_keys_sections[i]);
+		rc = add_section(out, &pb_keys_sections[i]);
+	return rc ? rc : pb_text_status(out);
+}
+
+/* patchbay.yaml(5). */
+static int add_manual(struct pb_text *out)
+{
+	struct pb_text keys = {0};
+	int rc = add_keys(&keys);
+	pb_roff_begin(out, "PATCHBAY.YAML", 5, "File formats");
+	pb_text_add(out, ".SH NAME\npatchbay.yaml \\- experiments of patchbay(1)\n.SH DESCRIPTION\n");
 	if (!rc)
-		rc = pb_text_status(&out);
-	if (!rc && (fputs(out.data, stdout) < 0 || fflush(stdout)))
-		rc = pb_fail(PB_E_IO, "cannot write the keys");
-	pb_text_finish(&out);
+		pb_roff_markdown(out, keys.data);
+	pb_text_add(out, ".SH SEE ALSO\n.BR patchbay (1)\n");
+	pb_text_finish(&keys);
 	return rc;
 }
 
-int pb_cmd_keys(int argc, char **argv)
+/* Plugins' texts are as they come. */
+static int add_schema(struct pb_text *out)
 {
-	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-		fputs(usage, stdout);
-		return 0;
-	}
-	int rc = argc > 1 ? pb_fail(PB_E_USAGE,
-				    "it takes no arguments; what is `%s`\n(`patchbay keys --help` says more)", argv[1])
-			  : print_keys();
-	if (rc)
-		fprintf(stderr, "patchbay keys: %s\n", pb_error_text());
-	return pb_status_exit_code(rc);
+	int rc = pb_json_schema(out);
+	if (!rc)
+		pb_utf8_disarm(out->data);
+	return rc;
 }
+
+static const char *const formats[] = {"markdown", "man", "json-schema", NULL};
+
+struct values {
+	const char *format;
+};
+
+static int run(int argc, char **argv)
+{
+	struct values v = {.format = formats[0]};
+	struct pb_text out = {0};
+	int code;
+	if (!pb_cli_parse(&pb_cmd_keys, argc, argv, &v, &code))
+		return code;
+	int rc = !strcmp(v.format, "man")           ? add_manual(&out)
+		 : !strcmp(v.format, "json-schema") ? add_schema(&out)
+						    : add_keys(&out);
+	return pb_cli_print(&pb_cmd_keys, &out, rc);
+}
+
+static const struct pb_cli_option format = {.name = "format",
+					    .type = PB_CLI_TEXT,
+					    .offset = offsetof(struct values, format),
+					    .value = {.name = "FORMAT", .choices = formats},
+					    .doc = "markdown (if left out); man: the manual page patchbay.yaml(5); "
+						   "json-schema: for editors, with the parameters of "
+						   "the plugins that are found now"};
+
+static const struct pb_cli_example examples[] = {
+	{"keys | less", "every key with its type, default and meaning"},
+	{"keys --format man | man -l -", "the same as a manual page"},
+	{"keys --format json-schema > patchbay.schema.json",
+	 "for an editor, which then completes and checks keys, those of one's own plugins, too"},
+	{0},
+};
+
+const struct pb_cli_command pb_cmd_keys = {
+	.name = "keys",
+	.summary = "explain every key of an experiment file",
+	.doc = "Prints the reference of the experiment file: every key with its type, range, default and meaning, "
+	       "the words it takes, and an example of each kind of sweep. `patchbay plugin info NAME` has the keys "
+	       "of a plugin.",
+	.options = (const struct pb_cli_option *const[]){&format, NULL},
+	.examples = examples,
+	.run = run,
+};

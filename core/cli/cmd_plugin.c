@@ -1,4 +1,4 @@
-/* cmd_plugin.c: `patchbay plugin`: finds the subcommand; `list` and `info` are here. */
+/* cmd_plugin.c: `patchbay plugin` and its list of subcommands; `list` and `info` are here. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,35 +6,14 @@
 #include "base/status.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
+#include "cli/options.h"
 #include "cli/plugin_show.h"
-
-static const char usage[] =
-	"usage: patchbay plugin list [--json]\n"
-	"                                    all plugins: kind, name, version, what each does, its file\n"
-	"       patchbay plugin info NAME [--splits] [--json]\n"
-	"                                    all about one: what it is for, its parameters, how it works\n"
-	"       patchbay plugin check FILE.so [options]\n"
-	"                                    does it keep the contract? (`plugin check --help` tells more)\n"
-	"       patchbay plugin new KIND NAME [--dir FOLDER]\n"
-	"                                    a project to write a setter, metric or dataset in\n"
-	"       patchbay plugin replay CAPSULE\n"
-	"                                    a call that failed in a run, once more\n"
-	"\n"
-	"  --splits  also makes the dataset with its default parameters and lists its splits: this runs the\n"
-	"            plugin's code, which nothing else here does\n"
-	"  --json    prints JSON: an object with the list `plugins`\n"
-	"\n"
-	"Plugins are looked for in the folders of PATCHBAY_PLUGIN_PATH (parted by `:`), then in\n"
-	"$XDG_DATA_HOME/patchbay/plugins (or ~/.local/share/patchbay/plugins), then in the system's folder.\n"
-	"Of two plugins of one kind and name, the first found is used; the other is shadowed.\n"
-	"\n"
-	"example: patchbay plugin info layer_head\n";
 
 /* What list and info were asked for. */
 struct request {
-	const char *command; /* "list" */
-	const char *name;    /* NULL: all */
-	bool splits, json, help;
+	const struct pb_cli_command *command;
+	const char *name; /* NULL: all */
+	bool splits, json;
 };
 
 static int compare(const void *a, const void *b)
@@ -127,8 +106,7 @@ static int select_named(const struct pb_registry *registry, const struct pb_load
 	return 0;
 }
 
-static int info(struct pb_registry *registry, const struct pb_loaded *const *plugins, bool splits,
-		struct pb_text *out)
+static int info(struct pb_registry *registry, const struct pb_loaded *const *plugins, bool splits, struct pb_text *out)
 {
 	int rc = 0;
 	for (size_t i = 0; !rc && plugins[i]; i++) {
@@ -196,103 +174,90 @@ static int show(const struct request *r)
 		/* These are the texts of files that nobody may have vouched for. */
 		pb_utf8_disarm(out.data);
 		fputs(out.data, stdout);
-	} else {
-		fprintf(stderr, "patchbay plugin: %s\n", pb_error_text());
 	}
 	pb_text_finish(&out);
-	return pb_status_exit_code(rc);
+	return rc ? pb_cli_fail(r->command, NULL, rc) : 0;
 }
 
-static int wrong(const char *command, const char *what, const char *word, const char *nearest)
-{
-	fprintf(stderr, "patchbay plugin %s: %s `%s`", command, what, word);
-	if (nearest)
-		fprintf(stderr, "; did you mean `%s`?", nearest);
-	fputs("\n(`patchbay plugin --help` tells more)\n", stderr);
-	return 2;
-}
-
-static int parse(int argc, char **argv, bool names, struct request *ret_request)
-{
-	static const char *const options[] = {"--json", "--help", "--splits"};
-	struct request r = {.command = argv[0]};
-	for (int i = 1; i < argc; i++) {
-		const char *word = argv[i];
-		if (!strcmp(word, "--json"))
-			r.json = true;
-		else if (!strcmp(word, "--splits") && names)
-			r.splits = true;
-		else if (!strcmp(word, "--help") || !strcmp(word, "-h"))
-			r.help = true;
-		else if (*word == '-')
-			return wrong(r.command, "unknown option", word, pb_nearest(word, options, names ? 3 : 2));
-		else if (!names || r.name)
-			return wrong(r.command, names ? "one name is enough; what is" : "it takes no name; what is",
-				     word, NULL);
-		else
-			r.name = word;
-	}
-	if (r.json && r.splits)
-		return wrong(r.command, "with --json there is no", "--splits", NULL);
-	*ret_request = r;
-	return 0;
-}
-
-static int list_or_info(int argc, char **argv, bool names)
-{
-	struct request r;
-	int rc = parse(argc, argv, names, &r);
-	if (rc)
-		return rc;
-	if (r.help) {
-		fputs(usage, stdout);
-		return 0;
-	}
-	if (names && !r.name) {
-		fputs("patchbay plugin: which? Name a plugin behind `info`\n", stderr);
-		fputs(usage, stderr);
-		return 2;
-	}
-	return show(&r);
-}
+static const struct pb_cli_command list_command, info_command;
 
 static int cmd_list(int argc, char **argv)
 {
-	return list_or_info(argc, argv, false);
+	struct request r = {.command = &list_command};
+	int code;
+	return pb_cli_parse(r.command, argc, argv, &r, &code) ? show(&r) : code;
 }
 
 static int cmd_info(int argc, char **argv)
 {
-	return list_or_info(argc, argv, true);
+	struct request r = {.command = &info_command};
+	int code;
+	if (!pb_cli_parse(r.command, argc, argv, &r, &code))
+		return code;
+	if (r.json && r.splits)
+		return pb_cli_usage(r.command, "with --json there is no", "--splits", NULL);
+	r.name = argv[1];
+	return show(&r);
 }
 
-/* Each gets its own name as argv[0] and returns the process's exit code. */
-static const struct {
-	const char *name;
-	int (*run)(int argc, char **argv);
-} commands[] = {
-	{"list", cmd_list},
-	{"info", cmd_info},
-	{"check", pb_cmd_plugin_check},
-	{"new", pb_cmd_plugin_new},
-	{"replay", pb_cmd_plugin_replay},
+static const struct pb_cli_option
+	json = {.name = "json", .type = PB_CLI_FLAG, .offset = offsetof(struct request, json),
+		.doc = "print JSON: an object with the list `plugins`"},
+	splits = {.name = "splits", .type = PB_CLI_FLAG, .offset = offsetof(struct request, splits),
+		  .doc = "also make the dataset with its default parameters and list its splits: this runs the plugin's "
+			 "code, which nothing else here does"};
+
+static const struct pb_cli_word info_operands[] = {{.name = "NAME", .offer = PB_CLI_PLUGINS}, {0}};
+
+static const struct pb_cli_example list_examples[] = {
+	{"plugin list", "what `setter`, `metric`, `loss` and `data` can name, and where it was found"},
+	{"plugin list --json", "the same for programs"},
+	{0},
 };
 
-int pb_cmd_plugin(int argc, char **argv)
-{
-	const char *names[PB_COUNT(commands)], *nearest;
-	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-		fputs(usage, stdout);
-		return 0;
-	}
-	for (size_t i = 0; i < PB_COUNT(commands); i++) {
-		names[i] = commands[i].name;
-		if (argc > 1 && !strcmp(argv[1], names[i]))
-			return commands[i].run(argc - 1, argv + 1);
-	}
-	nearest = argc > 1 ? pb_nearest(argv[1], names, PB_COUNT(commands)) : NULL;
-	if (nearest)
-		fprintf(stderr, "patchbay plugin: there is no `%s`; did you mean `%s`?\n", argv[1], nearest);
-	fputs(usage, stderr);
-	return 2;
-}
+static const struct pb_cli_example info_examples[] = {
+	{"plugin info layer_head", "a setter: its parameters, its axes, what it does to gradients"},
+	{"plugin info oocl --splits", "a dataset, with the splits to train on and the units to probe"},
+	{0},
+};
+
+static const struct pb_cli_command
+	list_command = {
+		.name = "plugin list",
+		.summary = "all plugins: kind, name, version, what each does, its file",
+		.options = (const struct pb_cli_option *const[]){&json, NULL},
+		.examples = list_examples,
+		.run = cmd_list,
+	},
+	info_command = {
+		.name = "plugin info",
+		.summary = "all about one: what it is for, its parameters, how it works",
+		.operands = info_operands,
+		.options = (const struct pb_cli_option *const[]){&splits, &json, NULL},
+		.examples = info_examples,
+		.run = cmd_info,
+	};
+
+static const struct pb_cli_command *const commands[] = {
+	&list_command,
+	&info_command,
+	&pb_cmd_plugin_new, &pb_cmd_plugin_check,
+	&pb_cmd_plugin_replay,
+	NULL,
+};
+
+static const struct pb_cli_example examples[] = {
+	{"plugin info layer_head", "all about one plugin"},
+	{"plugin new setter my_patch", "a project to write one in"},
+	{0},
+};
+
+const struct pb_cli_command pb_cmd_plugin = {
+	.name = "plugin",
+	.summary = "list plugins, show one, or start one",
+	.doc = "Plugins are looked for in the folders of PATCHBAY_PLUGIN_PATH (parted by `:`), then in "
+	       "$XDG_DATA_HOME/patchbay/plugins (or ~/.local/share/patchbay/plugins), then in the system's folder. "
+	       "Of two plugins of one kind and name, the first found is used; the other is shadowed.",
+	.examples = examples,
+	.commands = commands,
+};

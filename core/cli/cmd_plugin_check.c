@@ -7,135 +7,31 @@
 #include "base/status.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
+#include "cli/options.h"
 #include "cli/wrap.h"
 #include "conform/check.h"
 #include "report/json.h"
 
 enum { INDENT = 4 };
 
-static const char usage[] =
-	"usage: patchbay plugin check FILE.so [options]\n"
-	"\n"
-	"Tests whether a plugin keeps the contract of patchbay's headers, each test in a process of its own.\n"
-	"Exit code 1: it does not; 2: the file is not there, or a mistake of usage.\n"
-	"\n"
-	"  --params YAML         parameters to use in place of defaults: \"file: vector.txt\"\n"
-	"  --dir FOLDER          where files named in them are (here, if left out)\n"
-	"  --d-model N           of the hook points that a setter is tried on (16)\n"
-	"  --n-heads N           likewise (2)\n"
-	"  --seed N              of all that is drawn at random (0)\n"
-	"  --time-limit SECONDS  of one call (10); a test may take ten times as long; 0: for ever\n"
-	"  --only TEST           one test; it relies on none before it\n"
-	"  --in-process          all in one process, where a crash ends it: for a debugger\n"
-	"  --json                the results as JSON\n"
-	"\n"
-	"tests:\n";
-
 static const char *const words[] = {
 	[PB_CHECK_OK] = "ok", [PB_CHECK_NOTE] = "note", [PB_CHECK_SKIPPED] = "skipped", [PB_CHECK_FAILED] = "FAILED"};
 
-static int wrong(const char *what, const char *word, const char *nearest)
-{
-	fprintf(stderr, "patchbay plugin check: %s `%s`", what, word);
-	if (nearest)
-		fprintf(stderr, "; did you mean `%s`?", nearest);
-	fputs("\n(`patchbay plugin check --help` tells more)\n", stderr);
-	return 2;
-}
-
-static int show_help(void)
-{
-	const char *name, *doc, *kinds;
-	fputs(usage, stdout);
-	for (size_t i = 0; (name = pb_check_test(i, &doc, &kinds)); i++)
-		printf("  %-11s %-8s %s\n", name, kinds, doc);
-	fputs("\nexample: patchbay plugin check build/setter_my_patch.so\n", stdout);
-	return 0;
-}
-
+/* The values as the command line gives them. */
 struct request {
 	struct pb_check_options options;
-	bool json, help;
+	int d_model, n_heads, seed;
+	bool json;
 };
-
-/* Where the value of each option goes; those without one are flags. */
-static int take(struct request *r, const char *option, const char *value)
-{
-	struct pb_check_options *o = &r->options;
-	char *end = (char *)"";
-	double number = 0;
-	if (!strcmp(option, "--params"))
-		o->params = value;
-	else if (!strcmp(option, "--dir"))
-		o->dir = value;
-	else if (!strcmp(option, "--only"))
-		o->only = value;
-	else
-		number = strtod(value, &end);
-	if (*end || !*value || !(number >= 0 && number < 1e15))
-		return wrong("this takes a number, and not such a one:", option, NULL);
-	if (!strcmp(option, "--d-model"))
-		o->d_model = (int64_t)number;
-	else if (!strcmp(option, "--n-heads"))
-		o->n_heads = (int64_t)number;
-	else if (!strcmp(option, "--seed"))
-		o->seed = (uint64_t)number;
-	else if (!strcmp(option, "--time-limit"))
-		o->time_limit = number;
-	return 0;
-}
-
-static bool take_flag(struct request *r, const char *word)
-{
-	if (!strcmp(word, "--in-process"))
-		return r->options.in_process = true;
-	if (!strcmp(word, "--json"))
-		return r->json = true;
-	if (!strcmp(word, "--help") || !strcmp(word, "-h"))
-		return r->help = true;
-	return false;
-}
-
-static int parse(int argc, char **argv, struct request *r)
-{
-	static const char *const names[] = {"--params", "--dir",        "--only",       "--d-model", "--n-heads",
-					    "--seed",   "--time-limit", "--in-process", "--json",    "--help"};
-	enum { N_VALUES = 7, N_NAMES = sizeof names / sizeof *names };
-	int rc = 0;
-	for (int i = 1; !rc && i < argc; i++) {
-		const char *word = argv[i], *option = NULL;
-		size_t length = strcspn(word, "=");
-		for (int k = 0; k < N_VALUES; k++)
-			if (strlen(names[k]) == length && !strncmp(word, names[k], length))
-				option = names[k];
-		if (option && word[length])
-			rc = take(r, option, word + length + 1);
-		else if (option && i + 1 == argc)
-			rc = wrong("a value is missing behind", option, NULL);
-		else if (option)
-			rc = take(r, option, argv[++i]);
-		else if (take_flag(r, word))
-			continue;
-		else if (*word == '-')
-			rc = wrong("unknown option", word, pb_nearest(word, names, N_NAMES));
-		else if (r->options.file)
-			rc = wrong("one file at a time; what is", word, NULL);
-		else
-			r->options.file = word;
-	}
-	return rc;
-}
 
 static int check_dims(const struct pb_check_options *o)
 {
 	int64_t d_model = o->d_model ? o->d_model : 16, n_heads = o->n_heads ? o->n_heads : 2;
 	if (d_model % n_heads == 0 && d_model <= 4096)
 		return 0;
-	fprintf(stderr,
-		"patchbay plugin check: --d-model must be a multiple of --n-heads, 4096 at most, "
-		"and not %lld and %lld\n",
-		(long long)d_model, (long long)n_heads);
-	return 2;
+	char both[64];
+	snprintf(both, sizeof both, "%lld and %lld", (long long)d_model, (long long)n_heads);
+	return pb_cli_usage(&pb_cmd_plugin_check, "--d-model must be a multiple of --n-heads, and not", both, NULL);
 }
 
 static void show_result(void *context, const struct pb_check_result *result)
@@ -189,38 +85,85 @@ static int show_json(const struct pb_check_options *options, const struct pb_che
 	return rc;
 }
 
-static int run(const struct request *r)
+static int check(const struct request *r)
 {
 	struct pb_check_report report;
 	int rc = pb_check_run(&r->options, r->json ? NULL : show_result, NULL, &report);
-	if (!rc) {
-		if (r->json)
-			rc = show_json(&r->options, &report);
-		else
-			show_summary(&r->options, &report);
-	}
-	if (rc) {
-		fprintf(stderr, "patchbay plugin check: %s\n", pb_error_text());
-		return pb_status_exit_code(rc);
-	}
-	rc = report.counts[PB_CHECK_FAILED] ? 1 : 0;
+	if (rc)
+		return pb_cli_fail(&pb_cmd_plugin_check, NULL, rc);
+	if (r->json)
+		rc = show_json(&r->options, &report);
+	else
+		show_summary(&r->options, &report);
+	const bool failed = report.counts[PB_CHECK_FAILED];
 	pb_check_finish(&report);
-	return rc;
+	return rc ? pb_cli_fail(&pb_cmd_plugin_check, NULL, rc) : failed;
 }
 
-int pb_cmd_plugin_check(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct request r = {.options = {.time_limit = 10}};
-	int rc = parse(argc, argv, &r);
-	if (rc)
-		return rc;
-	if (r.help)
-		return show_help();
-	if (!r.options.file) {
-		fputs("patchbay plugin check: which file?\n", stderr);
-		fputs(usage, stderr);
-		return 2;
-	}
-	rc = check_dims(&r.options);
-	return rc ? rc : run(&r);
+	int code;
+	if (!pb_cli_parse(&pb_cmd_plugin_check, argc, argv, &r, &code))
+		return code;
+	r.options.file = argv[1];
+	r.options.d_model = r.d_model;
+	r.options.n_heads = r.n_heads;
+	r.options.seed = (uint64_t)r.seed;
+	code = check_dims(&r.options);
+	return code ? code : check(&r);
 }
+
+#define AT(member) .offset = offsetof(struct request, member)
+
+static const struct pb_cli_option params = {
+	.name = "params", .type = PB_CLI_TEXT, AT(options.params), .value = {.name = "YAML"},
+	.doc = "parameters to use in place of defaults: \"file: vector.txt\""};
+static const struct pb_cli_option dir = {
+	.name = "dir", .type = PB_CLI_TEXT, AT(options.dir), .value = {.name = "FOLDER", .offer = PB_CLI_FOLDERS},
+	.doc = "where files named in them are; default here"};
+static const struct pb_cli_option d_model = {
+	.name = "d-model", .type = PB_CLI_INT, AT(d_model), .value = {.name = "N"}, .min = 1, .max = 4096,
+	.expected = "a width from 1 to 4096", .doc = "of the hook points that a setter is tried on; default 16"};
+static const struct pb_cli_option n_heads = {
+	.name = "n-heads", .type = PB_CLI_INT, AT(n_heads), .value = {.name = "N"}, .min = 1, .max = 4096,
+	.expected = "a number from 1 to 4096", .doc = "likewise; default 2"};
+static const struct pb_cli_option seed = {
+	.name = "seed", .type = PB_CLI_INT, AT(seed), .value = {.name = "N"}, .min = 0, .max = 2147483647,
+	.expected = "a number from 0 to 2147483647", .doc = "of all that is drawn at random; default 0"};
+static const struct pb_cli_option time_limit = {
+	.name = "time-limit", .type = PB_CLI_REAL, AT(options.time_limit), .value = {.name = "SECONDS"}, .min = 0, .max = 1e6,
+	.expected = "seconds from 0 (no limit) to 1000000",
+	.doc = "of one call; default 10; a test may take ten times as long; 0: for ever"};
+static const struct pb_cli_option only = {
+	.name = "only", .type = PB_CLI_TEXT, AT(options.only), .value = {.name = "TEST"},
+	.doc = "one test; it relies on none before it"};
+static const struct pb_cli_option in_process = {
+	.name = "in-process", .type = PB_CLI_FLAG, AT(options.in_process),
+	.doc = "all in one process, where a crash ends it: for a debugger"};
+static const struct pb_cli_option json = {
+	.name = "json", .type = PB_CLI_FLAG, AT(json), .doc = "print the results as JSON"};
+
+static const struct pb_cli_word operands[] = {
+	{.name = "FILE", .offer = PB_CLI_FILES, .suffixes = "so"},
+	{0},
+};
+
+static const struct pb_cli_example examples[] = {
+	{"plugin check build/setter_my_patch.so", "all tests of a setter"},
+	{"plugin check setter_steering.so --params \"file: vector.txt\"", "where a parameter has no default"},
+	{0},
+};
+
+const struct pb_cli_command pb_cmd_plugin_check = {
+	.name = "plugin check",
+	.summary = "does a plugin keep the contract?",
+	.doc = "Tests whether a plugin keeps the contract of patchbay's headers, each test in a process of its own; "
+	       "docs/plugin-authors.md lists the tests. It runs the plugin's code with parameters that are made up. "
+	       "Exit code 1: it does not; 2: the file is not there, or a mistake of usage.",
+	.operands = operands,
+	.options = (const struct pb_cli_option *const[]){&params, &dir, &d_model, &n_heads, &seed, &time_limit, &only,
+							 &in_process, &json, NULL},
+	.examples = examples,
+	.run = run,
+};

@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/options.h"
 
 /* In a template's files and their names it stands for the plugin's name. */
 #define PLACEHOLDER "placeholder"
@@ -20,15 +21,6 @@
 enum { MOST_FILES = 32, MOST_FILE = 1 << 20, MOST_NAME = 60 };
 
 static const char *const kinds[] = {"setter", "metric", "dataset", NULL};
-
-static const char usage[] =
-	"usage: patchbay plugin new setter|metric|dataset NAME [--dir FOLDER]\n"
-	"\n"
-	"Writes FOLDER/NAME (FOLDER: here, if left out): the source of a plugin that works, meson.build, a test,\n"
-	"an experiment that runs in seconds, and a README. NAME is what experiments call the plugin:\n"
-	"lower-case letters, digits and _, beginning with a letter.\n"
-	"\n"
-	"example: patchbay plugin new setter my_patch\n";
 
 struct request {
 	const char *kind, *name, *dir;
@@ -40,67 +32,12 @@ struct project {
 	int count;
 };
 
-static int wrong(const char *what, const char *word, const char *nearest)
-{
-	fprintf(stderr, "patchbay plugin new: %s `%s`", what, word);
-	if (nearest)
-		fprintf(stderr, "; did you mean `%s`?", nearest);
-	fputs("\n(`patchbay plugin new --help` tells more)\n", stderr);
-	return 2;
-}
-
 static bool is_name(const char *name)
 {
 	size_t length = strlen(name);
 	if (!islower((unsigned char)*name) || length > MOST_NAME)
 		return false;
 	return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == length;
-}
-
-static int check(struct request *r)
-{
-	int i = 0;
-	if (!r->kind || !r->name) {
-		fputs(usage, stderr);
-		return 2;
-	}
-	while (kinds[i] && strcmp(r->kind, kinds[i]) != 0)
-		i++;
-	if (!kinds[i])
-		return wrong("a plugin is a setter, a metric or a dataset, not a", r->kind,
-			     pb_nearest(r->kind, kinds, 3));
-	if (!is_name(r->name))
-		return wrong(
-			"a plugin's name has at most 60 lower-case letters, digits and _, and begins with a letter; "
-			"so it cannot be",
-			r->name, NULL);
-	return 0;
-}
-
-static int parse(int argc, char **argv, struct request *ret_request)
-{
-	struct request r = {.dir = "."};
-	for (int i = 1; i < argc; i++) {
-		const char *word = argv[i];
-		if (!strncmp(word, "--dir=", 6))
-			r.dir = word + 6;
-		else if (!strcmp(word, "--dir") && i + 1 == argc)
-			return wrong("a folder is missing behind", word, NULL);
-		else if (!strcmp(word, "--dir"))
-			r.dir = argv[++i];
-		else if (*word == '-')
-			return wrong("unknown option", word, "--dir");
-		else if (r.name)
-			return wrong("a kind and a name are enough; what is", word, NULL);
-		else if (r.kind)
-			r.name = word;
-		else
-			r.kind = word;
-	}
-	if (!*r.dir)
-		return wrong("the folder is empty in", "--dir", NULL);
-	*ret_request = r;
-	return check(ret_request);
 }
 
 static void add_named(struct pb_text *out, const char *text, const char *name)
@@ -205,24 +142,56 @@ static int make(const struct request *r)
 		rc = write_project(target, &project);
 	if (!rc)
 		say_what_next(r, target, &project);
-	else
-		fprintf(stderr, "patchbay plugin new: %s\n", pb_error_text());
 	for (int i = 0; i < project.count; i++) {
 		pb_text_finish(&project.names[i]);
 		pb_text_finish(&project.texts[i]);
 	}
 	free(target);
-	return pb_status_exit_code(rc);
+	return rc ? pb_cli_fail(&pb_cmd_plugin_new, NULL, rc) : 0;
 }
 
-int pb_cmd_plugin_new(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	struct request request;
-	for (int i = 1; i < argc; i++)
-		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-			fputs(usage, stdout);
-			return 0;
-		}
-	int rc = parse(argc, argv, &request);
-	return rc ? rc : make(&request);
+	struct request r = {.dir = "."};
+	int code;
+	if (!pb_cli_parse(&pb_cmd_plugin_new, argc, argv, &r, &code))
+		return code;
+	r.kind = argv[1];
+	r.name = argv[2];
+	if (!is_name(r.name))
+		return pb_cli_usage(&pb_cmd_plugin_new,
+				    "a plugin's name has at most 60 lower-case letters, digits and _, and begins with "
+				    "a letter; so it cannot be",
+				    r.name, NULL);
+	return make(&r);
 }
+
+static const struct pb_cli_word operands[] = {
+	{.name = "KIND", .choices = kinds},
+	{.name = "NAME"},
+	{0},
+};
+
+static const struct pb_cli_option dir = {
+	.name = "dir", .type = PB_CLI_TEXT, .offset = offsetof(struct request, dir),
+	.value = {.name = "FOLDER", .offer = PB_CLI_FOLDERS},
+	.doc = "where the project's folder is made; default here"};
+
+static const struct pb_cli_example examples[] = {
+	{"plugin new setter my_patch", "the project my_patch, here"},
+	{"plugin new metric my_score --dir ~/plugins", "the project my_score in another folder"},
+	{0},
+};
+
+const struct pb_cli_command pb_cmd_plugin_new = {
+	.name = "plugin new",
+	.summary = "a project to write a setter, metric or dataset in",
+	.doc = "Writes FOLDER/NAME (FOLDER: here, if left out): the source of a plugin that works, meson.build, a "
+	       "test, an experiment that runs in seconds, and a README. NAME is what experiments call the plugin: "
+	       "lower-case letters, digits and _, beginning with a letter.",
+	.operands = operands,
+	.options = (const struct pb_cli_option *const[]){&dir, NULL},
+	.examples = examples,
+	.run = run,
+	.writes = true,
+};

@@ -6,18 +6,9 @@
 #include "base/status.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
+#include "cli/options.h"
 #include "conform/replay.h"
 #include "host/image.h"
-
-static const char usage[] =
-	"usage: patchbay plugin replay CAPSULE\n"
-	"\n"
-	"Makes a call again that failed in a run: with the inputs, parameters and seed that the capsule keeps (RUN/capsules),\n"
-	"by the plugin of that name that is found now (`patchbay plugin list`); the capsule's own path is not trusted. Says\n"
-	"what the call did then and does now; 0: it returns now and all it wrote is finite, 1: it fails.\n"
-	"\n"
-	"In a debugger, which stops where the plugin crashes:\n"
-	"  gdb --args patchbay plugin replay runs/first/capsules/1-setter-mine-apply.npz\n";
 
 static void add_plugin(const struct pb_capsule *c, const struct pb_loaded *loaded, struct pb_text *out)
 {
@@ -86,25 +77,42 @@ static int replay(const struct pb_capsule *c)
 	return rc;
 }
 
-int pb_cmd_plugin_replay(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct pb_capsule capsule;
-	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-		fputs(usage, stdout);
-		return 0;
-	}
-	if (argc != 2 || argv[1][0] == '-') {
-		fputs(usage, stderr);
-		return 2;
-	}
+	int code;
+	if (!pb_cli_parse(&pb_cmd_plugin_replay, argc, argv, NULL, &code))
+		return code;
 	int rc = pb_capsule_read(argv[1], &capsule);
-	if (rc) {
-		fprintf(stderr, "patchbay plugin replay: %s\n", pb_error_text());
-		return pb_status_exit_code(rc);
-	}
+	if (rc)
+		return pb_cli_fail(&pb_cmd_plugin_replay, NULL, rc);
 	rc = replay(&capsule);
 	if (rc && *pb_error_text())
-		fprintf(stderr, "patchbay plugin replay: %s\n", pb_error_text());
+		pb_cli_fail(&pb_cmd_plugin_replay, NULL, rc);
 	pb_capsule_finish(&capsule);
 	return rc ? 1 : 0;
 }
+
+static const struct pb_cli_word operands[] = {
+	{.name = "CAPSULE", .offer = PB_CLI_FILES, .suffixes = "npz"},
+	{0},
+};
+
+static const struct pb_cli_example examples[] = {
+	{"plugin replay runs/first/capsules/1-setter-mine-apply.npz",
+	 "the call that ended a cell, by the plugin as it is now"},
+	{0},
+};
+
+const struct pb_cli_command pb_cmd_plugin_replay = {
+	.name = "plugin replay",
+	.summary = "a call that failed in a run, once more",
+	.doc = "Makes a call again that failed in a run: with the inputs, parameters and seed that the capsule "
+	       "keeps (RUN/capsules), by the plugin of that name that is found now (`patchbay plugin list`); the "
+	       "capsule's own path is not trusted. Says what the call did then and does now; 0: it returns now and "
+	       "all it wrote is finite, 1: it fails.\n\nIn a debugger, which stops where the plugin crashes:\ngdb "
+	       "--args patchbay plugin replay CAPSULE",
+	.operands = operands,
+	.examples = examples,
+	.run = run,
+};

@@ -9,20 +9,9 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "cli/cli.h"
+#include "cli/options.h"
 #include "report/compare.h"
 #include "report/report.h"
-
-static const char usage[] =
-	"usage: patchbay report DIR... [--out FILE] [--png] [--quiet]\n"
-	"\n"
-	"Of one run folder: writes its report.html and figures anew from its results.json (a newer patchbay draws better), and\n"
-	"shows the heat maps and the summary. Of several: writes one page with their sweeps side by side and, of two, the differences.\n"
-	"\n"
-	"  --out FILE   the page; default DIR/report.html, of several comparison.html\n"
-	"  --png        of one run: each figure as .png, too\n"
-	"  --quiet      print nothing but errors\n"
-	"\n"
-	"example: patchbay report runs/adamw runs/sgd --out adamw-or-sgd.html\n";
 
 struct request {
 	const char **dirs;
@@ -137,48 +126,56 @@ static int report(const struct request *r)
 		rc = write_pngs(r->dirs[0]);
 	if (!rc && !r->quiet)
 		show(&run, page);
-	if (rc)
-		fprintf(stderr, "patchbay report: %s\n", pb_error_text());
+	int code = rc ? pb_cli_fail(&pb_cmd_report, NULL, rc) : 0;
 	pb_arena_finish(&arena);
-	return pb_status_exit_code(rc);
+	return code;
 }
 
-/* 0, or 2; -1: only help was asked for. */
-static int parse(int argc, char **argv, struct request *r)
+static int run(int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
-			return -1;
-		if (!strcmp(argv[i], "--quiet") || !strcmp(argv[i], "-q")) {
-			r->quiet = true;
-		} else if (!strcmp(argv[i], "--png")) {
-			r->png = true;
-		} else if (!strcmp(argv[i], "--out") && i + 1 < argc) {
-			r->out = argv[++i];
-		} else if (argv[i][0] == '-') {
-			fprintf(stderr, "patchbay report: what is `%s`?\n%s", argv[i], usage);
-			return 2;
-		} else {
-			r->dirs[r->n++] = argv[i];
-		}
-	}
-	if (!r->n)
-		fprintf(stderr, "patchbay report: of which run? Name its folder\n%s", usage);
-	if (r->n > 1 && r->png) {
-		fprintf(stderr, "patchbay report: --png is for one run at a time\n");
-		return 2;
-	}
-	return r->n ? 0 : 2;
+	struct request r = {0};
+	int code;
+	if (!pb_cli_parse(&pb_cmd_report, argc, argv, &r, &code))
+		return code;
+	r.dirs = (const char **)(argv + 1);
+	while (r.dirs[r.n])
+		r.n++;
+	if (r.n > 1 && r.png)
+		return pb_cli_usage(&pb_cmd_report, "of one run at a time; not with several folders:", "--png", NULL);
+	return report(&r);
 }
 
-int pb_cmd_report(int argc, char **argv)
-{
-	struct request r = {.dirs = calloc((size_t)argc, sizeof *r.dirs)};
-	int code = r.dirs ? parse(argc, argv, &r) : 1;
-	if (code < 0)
-		fputs(usage, stdout);
-	else if (!code)
-		code = report(&r);
-	free(r.dirs);
-	return code < 0 ? 0 : code;
-}
+static const struct pb_cli_option out = {
+	.name = "out", .type = PB_CLI_TEXT, .offset = offsetof(struct request, out),
+	.value = {.name = "FILE", .offer = PB_CLI_FILES, .suffixes = "html"},
+	.doc = "the page; default DIR/report.html, of several comparison.html"};
+static const struct pb_cli_option png = {
+	.name = "png", .type = PB_CLI_FLAG, .offset = offsetof(struct request, png),
+	.doc = "of one run: each figure as .png, too"};
+static const struct pb_cli_option quiet = {
+	.name = "quiet", .letter = 'q', .type = PB_CLI_FLAG, .offset = offsetof(struct request, quiet),
+	.doc = "print nothing but errors"};
+
+static const struct pb_cli_word operands[] = {
+	{.name = "DIR", .offer = PB_CLI_FOLDERS, .repeated = true},
+	{0},
+};
+
+static const struct pb_cli_example examples[] = {
+	{"report runs/first", "its report.html and figures anew, and the heat maps here"},
+	{"report runs/adamw runs/sgd --out adamw-or-sgd.html", "one page with both, and their difference"},
+	{0},
+};
+
+const struct pb_cli_command pb_cmd_report = {
+	.name = "report",
+	.summary = "a run's report anew, or several runs side by side",
+	.doc = "Of one run folder: writes its report.html and figures anew from its results.json (a newer patchbay draws better), "
+	       "and shows the heat maps and the summary. Of several: writes one page with their sweeps side by side and, of "
+	       "two, the differences.",
+	.operands = operands,
+	.options = (const struct pb_cli_option *const[]){&out, &png, &quiet, NULL},
+	.examples = examples,
+	.run = run,
+	.writes = true,
+};

@@ -7,40 +7,9 @@
 #include "base/status.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
-#include "cli/options.h"
+#include "cli/experiment.h"
 #include "exp/interrupt.h"
 #include "exp/seeds.h"
-
-static const char run_help[] =
-	"usage: patchbay run FILE [--set PATH=VALUE]... [--out DIR] [--device NAME] [--engine auto|reference]\n"
-	"                    [--memory SIZE] [--batch N] [--threads N] [--plugin-time SECONDS] [--json] [--quiet]\n\n"
-	"Runs an experiment: trains what it asks to train, patches, and writes a run folder with tables and "
-	"report.html.\n\n"
-	"  --set PATH=VALUE   change one value of the file, e.g. --set sweeps.0.hook=z --set model.load=model_1.pt\n"
-	"  --out DIR          the run folder; default runs/NAME-DATE-TIME\n"
-	"  --device NAME      where to compute: cpu, cuda, cuda:1, or auto: a GPU where one can be used; default what\n"
-	"                     the file says\n"
-	"  --engine NAME      auto: the cells of a sweep in shared passes, updated weights formed in cache;\n"
-	"                     reference: one cell at a time, everything materialised; the same numbers, slower\n"
-	"  --memory SIZE      what shared passes may take, e.g. 512M; default half of what is free\n"
-	"  --batch N          cells that share a pass; default as many as pay\n"
-	"  --threads N        CPU threads; default all cores\n"
-	"  --plugin-time SECONDS\n"
-	"                     after which a call of a plugin counts as hung; default 60, 0: never\n"
-	"  --json             print what happens as lines of JSON, those of the run folder's events.jsonl\n"
-	"  --quiet            print nothing but errors\n\n"
-	"example: patchbay run configs/quickstart.yaml --out runs/first\n";
-
-static const char train_help[] =
-	"usage: patchbay train FILE [--set PATH=VALUE]... [--out DIR] [--device NAME] [--threads N] [--quiet]\n\n"
-	"Runs an experiment's training stages only. Options as for `patchbay run`.\n\n"
-	"example: patchbay train configs/oocl-120.yaml --out runs/oocl-120\n";
-
-static const char check_help[] = "usage: patchbay check FILE [--set PATH=VALUE]... [--quiet]\n\n"
-				 "Reads an experiment, resolves plugins, model, splits, units, hook points and cells, "
-				 "and says what it would do.\n"
-				 "Every mistake is told with its place. Nothing is run or written.\n\n"
-				 "example: patchbay check configs/patch-z.yaml --set model.load=model_1.pt\n";
 
 static void print_warning(void *context, int level, const char *who, const char *text)
 {
@@ -61,7 +30,7 @@ static int open_session(const struct pb_cli_run *o, const char *device, struct s
 {
 	pb_host_set_log(print_warning, NULL);
 	pb_guard_limit(o->plugin_time);
-	int rc = pb_config_open(o->file, o->sets, &s->config);
+	int rc = pb_config_open(o->file, o->sets.items, &s->config);
 	if (rc)
 		return rc;
 	rc = pb_device_open(device ? device : s->config.device, o->threads, s->config.matmul, &s->device);
@@ -104,69 +73,66 @@ static int claim_output(struct pb_events *events)
 	return 0;
 }
 
-static int run(int argc, char **argv, const char *help, bool train_only)
+static int run(const struct pb_cli_command *command, int argc, char **argv, bool train_only)
 {
 	struct pb_cli_run o;
 	static struct session s;
 	struct pb_terminal terminal;
 	struct pb_events events = {0};
 	bool started = false;
-	if (pb_cli_parse(argc, argv, &o))
-		return 2;
-	if (o.help)
-		return fputs(help, stdout) < 0;
+	int code;
+	if (!pb_cli_parse_run(command, argc, argv, &o, &code))
+		return code;
 	int rc = pb_interrupt_catch(); /* before the first thread of a kernel */
 	if (!rc)
 		rc = open_session(&o, o.device, &s);
 	if (rc)
-		return pb_cli_fail(argv[0], o.file, rc);
+		return pb_cli_fail(command, o.file, rc);
 	pb_terminal_init(&terminal, stdout);
-	if (o.json && !rc)
-		rc = claim_output(&events);
-	if (rc)
-		return pb_cli_fail(argv[0], o.file, rc);
-	struct pb_run_options options = {.out = o.out,
-					 .terminal = o.quiet || o.json ? NULL : &terminal,
-					 .events = o.json ? &events : NULL,
-					 .train_only = train_only,
-					 .engine = {.kind = strcmp(o.engine, "reference") ? PB_ENGINE_AUTO
-											  : PB_ENGINE_REFERENCE,
-						    .memory = o.memory,
-						    .batch = o.batch},
-					 .ret_started = &started};
+	if (o.json && (rc = claim_output(&events)))
+		return pb_cli_fail(command, o.file, rc);
+	struct pb_run_options options = {
+		.out = o.out,
+		.terminal = o.quiet || o.json ? NULL : &terminal,
+		.events = o.json ? &events : NULL,
+		.train_only = train_only,
+		.engine = {.kind = strcmp(o.engine, "reference") ? PB_ENGINE_AUTO : PB_ENGINE_REFERENCE,
+			   .memory = o.memory,
+			   .batch = o.batch},
+		.ret_started = &started};
 	rc = check_asked(&o, &s.plan, train_only);
 	if (!rc)
 		rc = pb_interrupted();
 	if (!rc)
-		rc = s.config.seeds.count ? pb_run_seeds(&s.plan, o.file, o.sets, &options) : pb_run(&s.plan, &options);
-	int code = rc ? pb_cli_fail(argv[0], o.file, rc) : 0;
+		rc = s.config.seeds.count ? pb_run_seeds(&s.plan, o.file, o.sets.items, &options)
+					  : pb_run(&s.plan, &options);
+	code = rc ? pb_cli_fail(command, o.file, rc) : 0;
 	close_session(&s);
 	/* Whatever a plugin calls its failure, it is the run's and not the user's. */
 	return started && code == 2 ? 1 : code;
 }
 
-int pb_cmd_run(int argc, char **argv)
+static int run_all(int argc, char **argv)
 {
-	return run(argc, argv, run_help, false);
+	return run(&pb_cmd_run, argc, argv, false);
 }
 
-int pb_cmd_train(int argc, char **argv)
+static int run_training(int argc, char **argv)
 {
-	return run(argc, argv, train_help, true);
+	return run(&pb_cmd_train, argc, argv, true);
 }
 
-int pb_cmd_check(int argc, char **argv)
+static int check(int argc, char **argv)
 {
 	struct pb_cli_run o;
 	static struct session s;
 	struct pb_text text = {0};
-	if (pb_cli_parse(argc, argv, &o))
-		return 2;
-	if (o.help)
-		return fputs(check_help, stdout) < 0;
+	int code;
+	if (!pb_cli_parse_run(&pb_cmd_check, argc, argv, &o, &code))
+		return code;
 	int rc = open_session(&o, "cpu", &s); /* nothing is computed */
 	if (rc)
-		return pb_cli_fail(argv[0], o.file, rc);
+		return pb_cli_fail(&pb_cmd_check, o.file, rc);
 	pb_plan_describe(&s.plan, &text);
 	rc = pb_text_status(&text);
 	if (!rc)
@@ -175,5 +141,64 @@ int pb_cmd_check(int argc, char **argv)
 		printf("%s: fine\n%s", o.file, text.data);
 	pb_text_finish(&text);
 	close_session(&s);
-	return rc ? pb_cli_fail(argv[0], o.file, rc) : 0;
+	return rc ? pb_cli_fail(&pb_cmd_check, o.file, rc) : 0;
 }
+
+static const struct pb_cli_example run_examples[] = {
+	{"run configs/quickstart.yaml --out runs/first",
+	 "from scratch in a minute; ends with the path of the report"},
+	{"run configs/patch-z.yaml --set model.load=model_1.pt --set probe.unit=34",
+	 "on a checkpoint, about another unit than the file says"},
+	{"run configs/patch-z.yaml --engine reference --threads 4",
+	 "the same numbers, by the engine that is the oracle"},
+	{0},
+};
+
+const struct pb_cli_command pb_cmd_run = {
+	.name = "run",
+	.summary = "run an experiment",
+	.doc = "Runs an experiment: trains what it asks to train, patches, and writes a run folder with tables and "
+	       "report.html.",
+	.operands = pb_cli_experiment,
+	.options = (const struct pb_cli_option *const[]){&pb_cli_set, &pb_cli_out, &pb_cli_device, &pb_cli_engine,
+							 &pb_cli_memory, &pb_cli_batch, &pb_cli_threads,
+							 &pb_cli_plugin_time, &pb_cli_json, &pb_cli_quiet, NULL},
+	.examples = run_examples,
+	.run = run_all,
+	.writes = true,
+};
+
+static const struct pb_cli_example train_examples[] = {
+	{"train configs/oocl-120.yaml --out runs/oocl-120", "checkpoints, curves and sets, without the sweeps"},
+	{0},
+};
+
+const struct pb_cli_command pb_cmd_train = {
+	.name = "train",
+	.summary = "run an experiment's training stages only",
+	.doc = "Runs an experiment's training stages only, and writes their checkpoints and curves into a run "
+	       "folder.",
+	.operands = pb_cli_experiment,
+	.options = (const struct pb_cli_option *const[]){&pb_cli_set, &pb_cli_out, &pb_cli_device, &pb_cli_threads,
+							 &pb_cli_plugin_time, &pb_cli_json, &pb_cli_quiet, NULL},
+	.examples = train_examples,
+	.run = run_training,
+	.writes = true,
+};
+
+static const struct pb_cli_example check_examples[] = {
+	{"check configs/patch-z.yaml --set model.load=model_1.pt", "what the experiment would do, or what is wrong"},
+	{"check configs/patch-z.yaml --quiet && echo fine", "in a script"},
+	{0},
+};
+
+const struct pb_cli_command pb_cmd_check = {
+	.name = "check",
+	.summary = "say what an experiment would do, or what is wrong with it",
+	.doc = "Reads an experiment, resolves plugins, model, splits, units, hook points and cells, and says what "
+	       "it would do. Every mistake is told with its place. Nothing is run or written.",
+	.operands = pb_cli_experiment,
+	.options = (const struct pb_cli_option *const[]){&pb_cli_set, &pb_cli_plugin_time, &pb_cli_quiet, NULL},
+	.examples = check_examples,
+	.run = check,
+};

@@ -12,17 +12,8 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "cli/cli.h"
+#include "cli/options.h"
 #include "report/dashboard.h"
-
-static const char usage[] =
-	"usage: patchbay watch DIR [--once]\n"
-	"\n"
-	"Follows the run in folder DIR from another terminal: its stages and sweeps, how far they are, and the last heat map.\n"
-	"Ends when the run ends, with 0 if it is done and 1 if it failed or was killed. Ctrl-C stops watching, not the run.\n"
-	"\n"
-	"  --once   say where it stands, and end\n"
-	"\n"
-	"example: patchbay watch runs/first\n";
 
 struct watch {
 	const char *dir;
@@ -220,32 +211,42 @@ static int watch(struct watch *w)
 	}
 	int code = rc == -PB_E_INTERRUPTED || w->dashboard.failure ? 1 : pb_status_exit_code(rc);
 	if (rc)
-		fprintf(stderr, "patchbay watch: %s\n", pb_error_text());
+		pb_cli_fail(&pb_cmd_watch, NULL, rc);
 	free(w->pending);
 	pb_dashboard_finish(&w->dashboard);
 	return code;
 }
 
-int pb_cmd_watch(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct watch w = {0};
-	for (int i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-			fputs(usage, stdout);
-			return 0;
-		}
-		if (!strcmp(argv[i], "--once")) {
-			w.once = true;
-		} else if (argv[i][0] == '-' || w.dir) {
-			fprintf(stderr, "patchbay watch: what is `%s`?\n%s", argv[i], usage);
-			return 2;
-		} else {
-			w.dir = argv[i];
-		}
-	}
-	if (!w.dir) {
-		fputs(usage, stderr);
-		return 2;
-	}
+	int code;
+	if (!pb_cli_parse(&pb_cmd_watch, argc, argv, &w, &code))
+		return code;
+	w.dir = argv[1];
 	return watch(&w);
 }
+
+static const struct pb_cli_option once = {
+	.name = "once", .type = PB_CLI_FLAG, .offset = offsetof(struct watch, once), .doc = "say where it stands, and end"};
+
+static const struct pb_cli_word operands[] = {
+	{.name = "DIR", .offer = PB_CLI_FOLDERS},
+	{0},
+};
+
+static const struct pb_cli_example examples[] = {
+	{"watch runs/first", "the stages and sweeps of a run, and the last heat map"},
+	{0},
+};
+
+const struct pb_cli_command pb_cmd_watch = {
+	.name = "watch",
+	.summary = "follow a run from another terminal",
+	.doc = "Follows the run in folder DIR: its stages and sweeps, how far they are, and the last heat map. Ends when the run "
+	       "ends, with 0 if it is done and 1 if it failed or was killed. Ctrl-C stops watching, not the run.",
+	.operands = operands,
+	.options = (const struct pb_cli_option *const[]){&once, NULL},
+	.examples = examples,
+	.run = run,
+};

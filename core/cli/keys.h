@@ -10,6 +10,8 @@ struct pb_keys_entry {
 	const char *name; /* the key or the word */
 	const char *type; /* NULL: a word */
 	const char *doc;
+	const char *schema; /* JSON Schema of the value, of a key; $ref names a definition of json_schema.c */
+	bool required;      /* always, of a key */
 };
 
 /* A heading with its text; then the table's keys, then the words, each where there are any. */
@@ -25,5 +27,7 @@ extern const size_t pb_keys_n_sections;
 
 /* NULL: nobody has described it. */
 const struct pb_keys_entry *pb_keys_find(const char *of, const char *name);
+/* Does a default of a table stand for a key that is left out? */
+bool pb_keys_stands_for_nothing(const char *default_text);
 
 #endif

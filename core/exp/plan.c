@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "exp/plan_axes.h"
 
 int pb_plan_blame(struct pb_plan *plan, const struct pb_yaml_node *at, size_t n_before, int rc)
 {
@@ -28,50 +29,6 @@ const char *pb_plan_list(struct pb_plan *plan, const char *const *names, size_t 
 	const char *list = text.failed ? NULL : pb_arena_strdup(&plan->arena, text.data ? text.data : "");
 	pb_text_finish(&text);
 	return list;
-}
-
-/* A word alone gives no parameters: says so where some are required. */
-static bool word_suffices(struct pb_plan *plan, const struct pb_plugin *plugin, const struct pb_yaml_node *word)
-{
-	const struct pb_param *required = NULL;
-	for (uint32_t i = 0; !required && i < plugin->n_params; i++)
-		if (!plugin->params[i].default_text)
-			required = &plugin->params[i];
-	if (word && required)
-		pb_yaml_error(&plan->config->yaml, word,
-			      "%s `%s` needs `%s`: write `{plugin: %s, %s: ...}`; it is the %s",
-			      pb_kind_name((enum pb_kind)plugin->kind), plugin->name, required->name, plugin->name,
-			      required->name, required->doc);
-	return !word || !required;
-}
-
-/* Is it a setter that needs host memory where tensors are elsewhere? */
-static bool is_staged(const struct pb_plan *plan, enum pb_kind kind, const struct pb_plugin *plugin)
-{
-	return kind == PB_KIND_SETTER && plan->device->backend &&
-	       ((const struct pb_setter_ops *)plugin->ops)->flags & PB_RAW_MEMORY;
-}
-
-int pb_plan_instance(struct pb_plan *plan, enum pb_kind kind, const struct pb_yaml_node *node, const char *fallback,
-		     const char *const *skip, struct pb_instance **ret_instance)
-{
-	struct pb_config *c = plan->config;
-	const struct pb_loaded *loaded;
-	const struct pb_yaml_node *params = node && node->kind == PB_YAML_MAP ? node : NULL;
-	const struct pb_yaml_node *name_node = params ? pb_yaml_get(params, "plugin") : node;
-	size_t before = c->yaml.n_errors;
-	*ret_instance = NULL;
-	int rc = pb_registry_find(plan->registry, kind, name_node ? name_node->text : fallback, &c->yaml, name_node,
-				  &loaded);
-	if (!rc && !params && !word_suffices(plan, loaded->plugin, node))
-		return 0;
-	const bool staged = !rc && is_staged(plan, kind, loaded->plugin);
-	if (staged && !plan->host.context)
-		rc = pb_device_open_cpu(1, &plan->host);
-	if (!rc)
-		rc = pb_instance_create(loaded, &c->yaml, params, skip, (uint64_t)c->seed, c->base_dir,
-					staged ? &plan->host : plan->device, ret_instance);
-	return pb_plan_blame(plan, node, before, rc);
 }
 
 int pb_plan_scorer(struct pb_plan *plan, const struct pb_yaml_node *node, const char *fallback,
@@ -163,13 +120,15 @@ static int make_metrics(struct pb_plan *plan)
 	return rc;
 }
 
-/* Of a file with mistakes, what can still be judged: the plugins of its sweeps and their parameters. */
+/* Of a file with mistakes, what can still be judged: the plugins of its sweeps, their parameters, and the names of axes. */
 static int try_setters(struct pb_plan *plan)
 {
 	static const char *const skip[] = {"plugin", NULL};
 	int rc = 0;
 	for (size_t i = 0; !rc && i < plan->config->n_sweeps; i++) {
 		struct pb_instance *setter = NULL;
+		struct pb_plan_asked asked;
+		pb_plan_ask_axes(&plan->config->yaml, &plan->config->sweeps[i], &asked);
 		if (plan->config->sweeps[i].setter)
 			rc = pb_plan_instance(plan, PB_KIND_SETTER, plan->config->sweeps[i].setter, NULL, skip,
 					      &setter);

@@ -6,24 +6,7 @@
 
 #include "base/status.h"
 #include "exp/plan.h"
-
-static const struct {
-	const char *name;
-	enum pb_axis axis;
-} axis_names[] = {
-	{"layer", PB_AXIS_LAYER},       {"pos", PB_AXIS_POS},         {"head", PB_AXIS_HEAD},
-	{"dest_pos", PB_AXIS_DEST_POS}, {"src_pos", PB_AXIS_SRC_POS},
-};
-
-enum { N_AXIS_NAMES = sizeof axis_names / sizeof *axis_names };
-
-static const char *axis_name(enum pb_axis axis)
-{
-	for (size_t i = 0; i < N_AXIS_NAMES; i++)
-		if (axis_names[i].axis == axis)
-			return axis_names[i].name;
-	return "feature";
-}
+#include "exp/plan_axes.h"
 
 /* What a sweep is being made from. */
 struct maker {
@@ -32,41 +15,8 @@ struct maker {
 	struct pb_plan_sweep *sweep;
 	const struct pb_config_sweep *config;
 	const struct pb_setter_ops *ops;
-	size_t n_asked; /* axes of over, then together */
-	uint8_t asked[2 * PB_PLAN_MAX_AXES];
-	const struct pb_yaml_node *asked_at[2 * PB_PLAN_MAX_AXES];
+	struct pb_plan_asked asked;
 };
-
-static const struct pb_yaml_node *item_node(const struct pb_yaml_node *map, const char *key, size_t i)
-{
-	const struct pb_yaml_node *list = pb_yaml_get(map, key);
-	return list && list->kind == PB_YAML_LIST && i < list->count ? list->items[i] : list;
-}
-
-static void ask_axis(struct maker *m, const char *key, size_t i, const char *name)
-{
-	const char *names[N_AXIS_NAMES];
-	const struct pb_yaml_node *at = item_node(m->config->node, key, i);
-	enum pb_axis axis = PB_AXIS_NONE;
-	for (size_t k = 0; k < N_AXIS_NAMES; k++) {
-		names[k] = axis_names[k].name;
-		if (!strcmp(name, names[k]))
-			axis = axis_names[k].axis;
-	}
-	const char *nearest = pb_nearest(name, names, N_AXIS_NAMES);
-	if (axis == PB_AXIS_NONE) {
-		pb_yaml_error(m->yaml, at, "there is no axis `%s`; %s%s%s", name,
-			      nearest ? "did you mean `" : "axes are ",
-			      nearest ? nearest : "layer, pos, head, dest_pos, src_pos", nearest ? "`?" : "");
-		return;
-	}
-	if (memchr(m->asked, axis, m->n_asked)) {
-		pb_yaml_error(m->yaml, at, "axis `%s` is named twice; once in `over` or `together` is enough", name);
-		return;
-	}
-	m->asked_at[m->n_asked] = at;
-	m->asked[m->n_asked++] = (uint8_t)axis;
-}
 
 static bool contains(const uint8_t *axes, size_t n, uint8_t axis)
 {
@@ -78,14 +28,14 @@ static const char *list_axes(struct maker *m, const uint8_t *axes, size_t n)
 {
 	const char *text = "none";
 	for (size_t i = 0; text && i < n; i++)
-		text = i ? pb_arena_printf(&m->plan->arena, "%s, %s", text, axis_name(axes[i])) : axis_name(axes[i]);
+		text = i ? pb_arena_printf(&m->plan->arena, "%s, %s", text, pb_plan_axis_name(axes[i])) : pb_plan_axis_name(axes[i]);
 	return text ? text : "";
 }
 
 /* Hook i's points against those of the hooks before it. */
 static void compare_hooks(struct maker *m, size_t i, const int *ids, int n, int n_first)
 {
-	const struct pb_yaml_node *at = item_node(m->config->node, "hook", i);
+	const struct pb_yaml_node *at = pb_plan_item(m->config->node, "hook", i);
 	const char *const *names = m->config->hook.items;
 	if (i && n != n_first) {
 		pb_yaml_error(m->yaml, at,
@@ -109,7 +59,7 @@ static int resolve_hooks(struct maker *m)
 	for (size_t i = 0; ids && i < m->config->hook.count; i++) {
 		int n = 0;
 		if (pb_sites_resolve(&plan->model.sites, m->config->hook.items[i], ids + m->sweep->n_sites, &n) < 0) {
-			pb_yaml_error(m->yaml, item_node(m->config->node, "hook", i), "%s", pb_error_text());
+			pb_yaml_error(m->yaml, pb_plan_item(m->config->node, "hook", i), "%s", pb_error_text());
 			return 0;
 		}
 		compare_hooks(m, i, ids + m->sweep->n_sites, n, n_first);
@@ -123,8 +73,8 @@ static void set_axes(struct maker *m)
 {
 	struct pb_plan_sweep *s = m->sweep;
 	bool free_axes = m->ops->flags & PB_SETTER_FREE_AXES;
-	s->n_setter_axes = free_axes ? m->n_asked : m->ops->n_axes;
-	memcpy(s->setter_axes, free_axes ? m->asked : m->ops->axes, s->n_setter_axes);
+	s->n_setter_axes = free_axes ? m->asked.n : m->ops->n_axes;
+	memcpy(s->setter_axes, free_axes ? m->asked.axes : m->ops->axes, s->n_setter_axes);
 }
 
 /* Does each point have the axis (a layer: lie in a block)? */
@@ -132,16 +82,16 @@ static void match_points(struct maker *m, uint8_t axis)
 {
 	const struct pb_plan_sweep *s = m->sweep;
 	const size_t per_hook = s->n_sites / m->config->hook.count;
-	bool asked = contains(m->asked, m->n_asked, axis);
+	bool asked = contains(m->asked.axes, m->asked.n, axis);
 	for (size_t i = 0; i < m->config->hook.count; i++) {
 		const struct pb_site *site = &m->plan->model.sites.items[s->sites[i * per_hook]];
-		const struct pb_yaml_node *at = item_node(m->config->node, "hook", i);
+		const struct pb_yaml_node *at = pb_plan_item(m->config->node, "hook", i);
 		if (axis != PB_AXIS_LAYER && !memchr(site->axis, axis, (size_t)site->rank))
 			pb_yaml_error(m->yaml, at,
 				      "`%s` has no axis `%s` for setter `%s`; its axes are %s: choose another point, "
 				      "or another "
 				      "setter",
-				      m->config->hook.items[i], axis_name(axis), s->setter->loaded->plugin->name,
+				      m->config->hook.items[i], pb_plan_axis_name(axis), s->setter->loaded->plugin->name,
 				      list_axes(m, site->axis + 1, (size_t)site->rank - 1));
 		else if (axis == PB_AXIS_LAYER && site->layer < 0 && asked)
 			pb_yaml_error(m->yaml, at, "`%s` lies outside the blocks: leave axis `layer` out of `over`",
@@ -149,27 +99,28 @@ static void match_points(struct maker *m, uint8_t axis)
 	}
 }
 
-/* The setter's axes against the sweep's and against the points'. */
-static void match_axes(struct maker *m)
+/* The setter's axes against the sweep's and, where these are known, against the points'. */
+static void match_axes(struct maker *m, bool points_known)
 {
 	const struct pb_plan_sweep *s = m->sweep;
 	const char *setter = s->setter->loaded->plugin->name;
 	const struct pb_yaml_node *over = pb_yaml_get(m->config->node, "over"), *at = over ? over : m->config->node;
-	bool one_point = s->n_sites == m->config->hook.count;
+	bool one_point = !points_known || s->n_sites == m->config->hook.count;
 	set_axes(m);
-	for (size_t i = 0; i < m->n_asked; i++)
-		if (!contains(s->setter_axes, s->n_setter_axes, m->asked[i]))
-			pb_yaml_error(m->yaml, m->asked_at[i], "setter `%s` has no axis `%s`; its axes are %s", setter,
-				      axis_name(m->asked[i]), list_axes(m, s->setter_axes, s->n_setter_axes));
+	for (size_t i = 0; i < m->asked.n; i++)
+		if (!contains(s->setter_axes, s->n_setter_axes, m->asked.axes[i]))
+			pb_yaml_error(m->yaml, m->asked.at[i], "setter `%s` has no axis `%s`; its axes are %s", setter,
+				      pb_plan_axis_name(m->asked.axes[i]), list_axes(m, s->setter_axes, s->n_setter_axes));
 	for (size_t i = 0; i < s->n_setter_axes; i++) {
 		uint8_t axis = s->setter_axes[i];
 		/* A single point has its layer without being asked for it. */
-		if (!contains(m->asked, m->n_asked, axis) && !(axis == PB_AXIS_LAYER && one_point))
+		if (!contains(m->asked.axes, m->asked.n, axis) && !(axis == PB_AXIS_LAYER && one_point))
 			pb_yaml_error(
 				m->yaml, at,
 				"setter `%s` needs axis `%s`: name it in `over` (or in `together`, to patch all of it)",
-				setter, axis_name(axis));
-		match_points(m, axis);
+				setter, pb_plan_axis_name(axis));
+		if (points_known)
+			match_points(m, axis);
 	}
 	if (!contains(s->setter_axes, s->n_setter_axes, PB_AXIS_LAYER) && !one_point)
 		pb_yaml_error(m->yaml, at,
@@ -289,14 +240,13 @@ static int make_patch_sweep(struct maker *m)
 	size_t before = m->yaml->n_errors;
 	if (!rc)
 		rc = resolve_hooks(m);
-	for (size_t i = 0; i < c->over.count; i++)
-		ask_axis(m, "over", i, c->over.items[i]);
-	for (size_t i = 0; i < c->together.count; i++)
-		ask_axis(m, "together", i, c->together.items[i]);
-	if (rc || !m->sweep->setter || m->yaml->n_errors != before)
+	const bool points_known = m->yaml->n_errors == before;
+	const bool axes_known = pb_plan_ask_axes(m->yaml, c, &m->asked);
+	if (rc || !m->sweep->setter)
 		return rc;
 	m->ops = pb_setter_ops(m->sweep->setter);
-	match_axes(m);
+	if (axes_known)
+		match_axes(m, points_known);
 	rc = match_source(m);
 	if (!rc && m->yaml->n_errors == before)
 		rc = prepare_setter(m);

@@ -144,6 +144,10 @@ START_TEST(nearest_stops_where_the_names_do)
 	ck_assert_ptr_null(pb_nearest("setter", names, 0));
 	const char *const tie[] = {"aaaa", "bbbb", "aaab", NULL};
 	ck_assert_str_eq(pb_nearest("aaac", tie, SIZE_MAX), "aaaa");
+	/* What the word begins is nearer, and most so the shortest. */
+	const char *const alike[] = {"d_head", "n_heads", "setter", "sets", NULL};
+	ck_assert_str_eq(pb_nearest("n_head", alike, SIZE_MAX), "n_heads");
+	ck_assert_str_eq(pb_nearest("set", alike, SIZE_MAX), "sets");
 	char longest[5000];
 	memset(longest, 'h', sizeof longest - 1);
 	longest[sizeof longest - 1] = '\0';

@@ -33,7 +33,7 @@ static void read_back(const char *path, char *text, size_t size)
 }
 
 /* Runs a command with its output in files; each test is a process of its own. */
-static int run(int (*command)(int argc, char **argv), const char *a, const char *b, const char *c, const char *d)
+static int run(const struct pb_cli_command *command, const char *a, const char *b, const char *c, const char *d)
 {
 	char *argv[] = {"command", (char *)a, (char *)b, (char *)c, (char *)d, NULL};
 	int argc = 1;
@@ -42,7 +42,7 @@ static int run(int (*command)(int argc, char **argv), const char *a, const char 
 	const char *out_path = scratch("out"), *err_path = scratch("err");
 	ck_assert_ptr_nonnull(freopen(out_path, "w", stdout));
 	ck_assert_ptr_nonnull(freopen(err_path, "w", stderr));
-	int code = command(argc, argv);
+	int code = pb_cli_dispatch(command, argc, argv);
 	fflush(stdout);
 	fflush(stderr);
 	read_back(out_path, out, sizeof out);
@@ -57,7 +57,7 @@ static void check_says(const char *text, const char *part)
 
 START_TEST(inspect_knows_the_model)
 {
-	ck_assert_int_eq(run(pb_cmd_inspect, pb_test_golden("model_1.pt"), NULL, NULL, NULL), 0);
+	ck_assert_int_eq(run(&pb_cmd_inspect, pb_test_golden("model_1.pt"), NULL, NULL, NULL), 0);
 	check_says(out, "pytorch zip, 60 tensors, 54190 elements");
 	check_says(out, "blocks.2.attn.W_O     F32   [4, 12, 48]");
 	check_says(out,
@@ -69,7 +69,7 @@ END_TEST
 
 START_TEST(inspect_shows_values)
 {
-	ck_assert_int_eq(run(pb_cmd_inspect, pb_test_golden("ints_by_set.pt"), NULL, NULL, NULL), 0);
+	ck_assert_int_eq(run(&pb_cmd_inspect, pb_test_golden("ints_by_set.pt"), NULL, NULL, NULL), 0);
 	check_says(out, "Dt3 = [16, 20, 7, 17, 25, 19, 12]\n");
 	ck_assert_ptr_null(strstr(out, "HookedTransformer"));
 }
@@ -81,7 +81,7 @@ START_TEST(inspect_measures_what_is_finite)
 	const struct pb_ckpt_tensor t[] = {{"t", PB_CKPT_F32, 2, {2, 3}, 6, data}, {"e", PB_CKPT_F32, 1, {0}, 0, data}};
 	const char *path = scratch("t.npz");
 	ck_assert_ok(pb_ckpt_write_npz(path, t, 2));
-	ck_assert_int_eq(run(pb_cmd_inspect, path, NULL, NULL, NULL), 0);
+	ck_assert_int_eq(run(&pb_cmd_inspect, path, NULL, NULL, NULL), 0);
 	double least, greatest, mean, norm;
 	int n_nan, n_inf;
 	const char *line = strstr(out, "[2, 3]");
@@ -101,7 +101,7 @@ START_TEST(inspect_disarms_names)
 	put_string(&pickle, "\x1b]0;title\a");
 	put_string(&pickle, "\xc2\x9b");
 	OP(&pickle, "K\x01u.");
-	ck_assert_int_eq(run(pb_cmd_inspect, make_pt(&pickle, NULL, 0), NULL, NULL, NULL), 0);
+	ck_assert_int_eq(run(&pb_cmd_inspect, make_pt(&pickle, NULL, 0), NULL, NULL, NULL), 0);
 	for (const char *c = out; *c; c++)
 		ck_assert_msg(*c == '\n' || (*c >= ' ' && *c <= '~'), "byte %02x is printed", (unsigned char)*c);
 	check_says(out, "?[31mred = ");
@@ -113,23 +113,23 @@ START_TEST(inspect_refuses_in_words)
 	struct pb_text pickle = {0};
 	OP(&pickle, "cos\nsystem\n.");
 	const char *path = make_pt(&pickle, NULL, 0);
-	ck_assert_int_eq(run(pb_cmd_inspect, path, NULL, NULL, NULL), 2);
+	ck_assert_int_eq(run(&pb_cmd_inspect, path, NULL, NULL, NULL), 2);
 	check_says(err, "patchbay inspect: ");
 	check_says(err, ": refuses to call os.system: a checkpoint may hold tensors and containers only");
 	ck_assert_str_eq(out, "");
-	ck_assert_int_eq(run(pb_cmd_inspect, scratch("absent"), NULL, NULL, NULL), 2);
-	ck_assert_int_eq(run(pb_cmd_inspect, NULL, NULL, NULL, NULL), 2);
-	ck_assert_int_eq(run(pb_cmd_inspect, "--nonsense", NULL, NULL, NULL), 2);
+	ck_assert_int_eq(run(&pb_cmd_inspect, scratch("absent"), NULL, NULL, NULL), 2);
+	ck_assert_int_eq(run(&pb_cmd_inspect, NULL, NULL, NULL, NULL), 2);
+	ck_assert_int_eq(run(&pb_cmd_inspect, "--nonsense", NULL, NULL, NULL), 2);
 	check_says(err, "--nonsense");
 }
 END_TEST
 
 START_TEST(both_have_help_with_an_example)
 {
-	ck_assert_int_eq(run(pb_cmd_inspect, "--help", NULL, NULL, NULL), 0);
-	check_says(out, "example: patchbay inspect");
-	ck_assert_int_eq(run(pb_cmd_convert, "--help", NULL, NULL, NULL), 0);
-	check_says(out, "example: patchbay convert");
+	ck_assert_int_eq(run(&pb_cmd_inspect, "--help", NULL, NULL, NULL), 0);
+	check_says(out, "examples:\n  patchbay inspect");
+	ck_assert_int_eq(run(&pb_cmd_convert, "--help", NULL, NULL, NULL), 0);
+	check_says(out, "examples:\n  patchbay convert");
 }
 END_TEST
 
@@ -138,7 +138,7 @@ START_TEST(convert_writes_what_the_suffix_says)
 	static const char *const names[] = {"m.safetensors", "m.npz"}, *const formats[] = {"safetensors", "npz"};
 	const char *path = scratch(names[_i]);
 	struct pb_ckpt ckpt;
-	ck_assert_int_eq(run(pb_cmd_convert, pb_test_golden("model_1.pt"), path, NULL, NULL), 0);
+	ck_assert_int_eq(run(&pb_cmd_convert, pb_test_golden("model_1.pt"), path, NULL, NULL), 0);
 	check_says(out, "60 tensors written");
 	ck_assert_ok(pb_ckpt_read(path, &ckpt));
 	ck_assert_str_eq(ckpt.format, formats[_i]);
@@ -151,7 +151,7 @@ START_TEST(convert_widens_floats_alone)
 {
 	const char *path = scratch("m64.safetensors");
 	struct pb_ckpt narrow, wide;
-	ck_assert_int_eq(run(pb_cmd_convert, "--dtype", "f64", pb_test_golden("model_1.pt"), path), 0);
+	ck_assert_int_eq(run(&pb_cmd_convert, "--dtype", "f64", pb_test_golden("model_1.pt"), path), 0);
 	ck_assert_ok(pb_ckpt_read(path, &wide));
 	ck_assert_ok(pb_ckpt_read(pb_test_golden("model_1.pt"), &narrow));
 	const struct pb_ckpt_tensor *a = pb_ckpt_find(&narrow, "embed.W_E"), *b = pb_ckpt_find(&wide, "embed.W_E");
@@ -168,12 +168,12 @@ START_TEST(convert_does_not_overwrite_unasked)
 {
 	const char *path = scratch("kept.npz");
 	ck_assert_ok(pb_file_write(path, "mine", 4));
-	ck_assert_int_eq(run(pb_cmd_convert, pb_test_golden("model_1.pt"), path, NULL, NULL), 2);
+	ck_assert_int_eq(run(&pb_cmd_convert, pb_test_golden("model_1.pt"), path, NULL, NULL), 2);
 	check_says(err, "exists; --force replaces it");
 	char text[16];
 	read_back(path, text, sizeof text);
 	ck_assert_str_eq(text, "mine");
-	ck_assert_int_eq(run(pb_cmd_convert, "--force", pb_test_golden("model_1.pt"), path, NULL), 0);
+	ck_assert_int_eq(run(&pb_cmd_convert, "--force", pb_test_golden("model_1.pt"), path, NULL), 0);
 	struct pb_ckpt ckpt;
 	ck_assert_ok(pb_ckpt_read(path, &ckpt));
 	pb_ckpt_finish(&ckpt);
@@ -183,15 +183,15 @@ END_TEST
 START_TEST(convert_refuses_in_words)
 {
 	const char *model = pb_test_golden("model_1.pt");
-	ck_assert_int_eq(run(pb_cmd_convert, model, NULL, NULL, NULL), 2);
-	check_says(err, "name IN and OUT");
-	ck_assert_int_eq(run(pb_cmd_convert, model, scratch("m.pt"), NULL, NULL), 2);
+	ck_assert_int_eq(run(&pb_cmd_convert, model, NULL, NULL, NULL), 2);
+	check_says(err, "OUT is missing");
+	ck_assert_int_eq(run(&pb_cmd_convert, model, scratch("m.pt"), NULL, NULL), 2);
 	check_says(err, "should end in .safetensors or .npz");
-	ck_assert_int_eq(run(pb_cmd_convert, "--dtype=f16", model, scratch("m.npz"), NULL), 2);
+	ck_assert_int_eq(run(&pb_cmd_convert, "--dtype=f16", model, scratch("m.npz"), NULL), 2);
 	check_says(err, "f32 or f64");
-	ck_assert_int_eq(run(pb_cmd_convert, model, scratch("m.npz"), "more", NULL), 2);
-	check_says(err, "not also more");
-	ck_assert_int_eq(run(pb_cmd_convert, pb_test_golden("ints_by_set.pt"), scratch("i.npz"), NULL, NULL), 2);
+	ck_assert_int_eq(run(&pb_cmd_convert, model, scratch("m.npz"), "more", NULL), 2);
+	check_says(err, "what is `more`");
+	ck_assert_int_eq(run(&pb_cmd_convert, pb_test_golden("ints_by_set.pt"), scratch("i.npz"), NULL, NULL), 2);
 	check_says(err, "holds no tensors");
 }
 END_TEST

@@ -40,7 +40,12 @@ export PATCHBAY_PLUGIN_PATH
 for file in "$patchbay" "$PATCHBAY_PLUGIN_PATH/setter_zero.so" "$templates/dataset/placeholder.c"; do
 	[ -f "$file" ] || fail "not installed: $file"
 done
-if grep -rl "$build" "$pc" "$templates"; then fail "these name the build folder"; fi
+share=$stage/root$prefix/share
+for file in man/man1/patchbay.1 man/man5/patchbay.yaml.5 bash-completion/completions/patchbay.bash \
+	zsh/site-functions/_patchbay patchbay/patchbay.schema.json; do
+	[ -s "$share/$file" ] || fail "not installed: share/$file"
+done
+if grep -rl "$build" "$pc" "$templates" "$share"; then fail "these name the build folder"; fi
 # An installed program looks in the installed folder, and never in the build's.
 try "$patchbay" plugin list
 says "  $plugins ("

@@ -1,8 +1,8 @@
 /* test_broken.c: every file of tests/cli/broken must be refused with exactly the words beside it, and nothing else
  * happen.
  *
- * The build folder reads @BUILD@ there, and the number of plugin files in it N. With PATCHBAY_UPDATE set, the texts are
- * written anew: read the difference before you keep it.
+ * The build folder reads @BUILD@ there, and the number of plugin files in it N. With PATCHBAY_UPDATE set, the texts
+ * are written anew: read the difference before you keep it.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -114,6 +114,86 @@ START_TEST(no_text_without_its_file)
 }
 END_TEST
 
+/* What somebody does who reads nothing but the messages. */
+static const struct {
+	const char *wrong, *right;
+} corrections[] = {
+	{"4.0", "4"},          {"fp32", "f32"},   {"n_head", "n_heads"}, {"ocol", "oocl"},
+	{"modulus", "mod"},    {"Df44", "Df4"},   {"beta", "betas"},     {"logits", "logit"},
+	{"patern", "pattern"}, {"heads", "head"}, {"sigma", "std"},      {"set", "sets"},
+};
+
+enum { N_CORRECTIONS = sizeof corrections / sizeof *corrections };
+
+static bool is_part_of_word(char c)
+{
+	return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* Its first place in the text as a whole word. */
+static char *find_word(char *text, const char *word)
+{
+	size_t length = strlen(word);
+	for (char *at = text; (at = strstr(at, word)); at++)
+		if ((at == text || !is_part_of_word(at[-1])) && !is_part_of_word(at[length]))
+			return at;
+	return NULL;
+}
+
+/* Says the message that quotes the wrong word also the right one? */
+static bool tells(const char *said, const char *wrong, const char *right)
+{
+	char quoted[32], message[1024];
+	snprintf(quoted, sizeof quoted, "`%s`", wrong);
+	const char *at = strstr(said, quoted), *end = at ? strstr(at, "\n\n") : NULL;
+	if (!at)
+		return false;
+	snprintf(message, sizeof message, "%.*s", end ? (int)(end - at) : (int)strlen(at), at);
+	return find_word(message + strlen(quoted), right) != NULL;
+}
+
+static int correct(const char *said, struct pb_text *yaml)
+{
+	int n = 0;
+	for (int i = 0; i < N_CORRECTIONS; i++) {
+		if (!tells(said, corrections[i].wrong, corrections[i].right))
+			continue;
+		struct pb_text text = {0};
+		char *at = find_word(yaml->data, corrections[i].wrong);
+		ck_assert_ptr_nonnull(at);
+		pb_text_add_bytes(&text, yaml->data, (size_t)(at - yaml->data));
+		pb_text_add(&text, "%s%s", corrections[i].right, at + strlen(corrections[i].wrong));
+		pb_text_finish(yaml);
+		*yaml = text;
+		n++;
+	}
+	return n;
+}
+
+START_TEST(twelve_are_corrected_in_two_rounds)
+{
+	char path[4400];
+	const char *copy = scratch("twelve.yaml");
+	snprintf(path, sizeof path, "%s/80-twelve.yaml", folder);
+	char *original = read_text(path);
+	struct pb_text yaml = {0};
+	int n = 0;
+	pb_text_add(&yaml, "%s", original);
+	for (int round = 0; round < 2; round++) {
+		ck_assert_ok(pb_file_write(copy, yaml.data, yaml.length));
+		struct outcome o = command_run(folder, (const char *const[]){"check", copy, NULL});
+		ck_assert_int_eq(o.code, 2);
+		n += correct(o.err, &yaml);
+	}
+	ck_assert_int_eq(n, N_CORRECTIONS);
+	ck_assert_ok(pb_file_write(copy, yaml.data, yaml.length));
+	struct outcome o = command_run(folder, (const char *const[]){"check", copy, NULL});
+	ck_assert_msg(o.code == 0, "%s\nin\n%s", o.err, yaml.data);
+	pb_text_finish(&yaml);
+	free(original);
+}
+END_TEST
+
 int main(void)
 {
 	snprintf(folder, sizeof folder, "%s/tests/cli/broken", getenv("PATCHBAY_SOURCE"));
@@ -123,6 +203,7 @@ int main(void)
 	tcase_add_loop_test(t, is_refused_in_these_words, 0, n_files);
 	tcase_add_loop_test(t, no_message_stands_twice, 0, n_files);
 	tcase_add_test(t, no_text_without_its_file);
+	tcase_add_test(t, twelve_are_corrected_in_two_rounds);
 	suite_add_tcase(s, t);
 	return n_files > 0 ? pb_test_run(s, NULL) : 1;
 }

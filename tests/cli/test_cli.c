@@ -10,7 +10,9 @@
 #include "cli/command.h"
 #include "support/support.h"
 
-static const char *const commands[] = {"run", "train", "check", "keys", "hooks", "inspect", "convert", "plugin"};
+static const char *const commands[] = {"run",	 "train",	"check",       "keys",	      "hooks",	   "inspect",
+				       "convert", "completion", "manual",      "plugin",      "plugin list", "plugin info",
+				       "plugin new", "plugin replay"};
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
@@ -28,19 +30,61 @@ static const char *experiment(const char *rest)
 
 #define SWEEP "sweeps:\n  - {name: z, hook: z, setter: layer_head, over: [layer, head], forward: corrupted}\n"
 
+/* A command's words and one more. */
+static struct outcome run_with(const char *command, const char *last)
+{
+	static char words[64];
+	const char *argv[8], *word;
+	int n = 0;
+	snprintf(words, sizeof words, "%s", command);
+	for (char *rest = words; (word = strsep(&rest, " "));)
+		argv[n++] = word;
+	argv[n++] = last;
+	argv[n] = NULL;
+	return command_run(NULL, argv);
+}
+
+/* Usage, what it does, its options, an example with a line about it. */
 START_TEST(every_command_has_help)
 {
 	const char *command = commands[_i], *const words[] = {"--help", "-h"};
-	char usage[64], example[64];
-	snprintf(usage, sizeof usage, "usage: patchbay %s ", command);
-	snprintf(example, sizeof example, "example: patchbay %s ", command);
+	char usage[64], example[96];
+	snprintf(usage, sizeof usage, "usage: patchbay %s", command);
+	snprintf(example, sizeof example, "\nexamples:\n  patchbay %s", command);
 	for (int i = 0; i < 2; i++) {
-		struct outcome o = RUN(command, words[i]);
+		struct outcome o = run_with(command, words[i]);
 		ck_assert_int_eq(o.code, 0);
 		ck_assert_str_eq(o.err, "");
 		ck_assert_msg(!strncmp(o.out, usage, strlen(usage)), "%s", o.out);
+		check_says(o.out, "\n  -h, --help            say all this\n");
 		check_says(o.out, example);
 	}
+}
+END_TEST
+
+START_TEST(every_command_knows_its_nearest_option)
+{
+	const char *command = commands[_i];
+	char err[128];
+	snprintf(err, sizeof err, "patchbay %s: unknown option `--hlep`; did you mean `--help`?\n", command);
+	struct outcome o = run_with(command, "--hlep");
+	ck_assert_int_eq(o.code, 2);
+	ck_assert_str_eq(o.out, "");
+	ck_assert_msg(!strncmp(o.err, err, strlen(err)), "%s", o.err);
+}
+END_TEST
+
+/* What is said says the same tomorrow, and in any folder. */
+START_TEST(version_tells_what_it_is_made_of)
+{
+	static const char *const parts[] = {"patchbay 0.", "\nbuild: ", "\nOpenMP: ", "\nCUDA kernels: none\n",
+					    "\nplugin ABI: 1.", "\nlibraries: libyaml "};
+	struct outcome o = RUN("--version");
+	ck_assert_int_eq(o.code, 0);
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		check_says(o.out, parts[i]);
+	check_says_not(o.out, getenv("PATCHBAY_BUILD"));
+	check_says_not(o.out, __DATE__);
 }
 END_TEST
 
@@ -51,16 +95,14 @@ START_TEST(help_lists_the_commands)
 		struct outcome o = RUN(words[i]);
 		ck_assert_int_eq(o.code, 0);
 		for (int k = 0; k < N_COMMANDS; k++)
-			check_says(o.out, commands[k]);
+			if (!strchr(commands[k], ' '))
+				check_says(o.out, commands[k]);
 		check_says(o.out, "130 interrupted");
 	}
 	struct outcome o = command_run(NULL, (const char *const[]){NULL});
 	ck_assert_int_eq(o.code, 2);
 	ck_assert_str_eq(o.out, "");
 	check_says(o.err, "usage: patchbay COMMAND");
-	o = RUN("--version");
-	ck_assert_int_eq(o.code, 0);
-	check_says(o.out, "patchbay 0.");
 }
 END_TEST
 
@@ -70,13 +112,14 @@ static const struct {
 } mistakes[] = {
 	{{"chek", "a.yaml"}, "patchbay: unknown command `chek`; did you mean `check`?\n"},
 	{{"frobnicate"}, "patchbay: unknown command `frobnicate`\n(`patchbay --help` lists them)\n"},
-	{{"--hepl"}, "patchbay: unknown command `--hepl`"},
-	{{"run"}, "patchbay run: which file? An argument is missing behind `run`\n"},
-	{{"check", "--quiet"}, "patchbay check: which file?"},
-	{{"run", "a", "b"}, "patchbay run: one file is enough; what is `b`\n"},
+	{{"--hepl"}, "patchbay: unknown option `--hepl`; did you mean `--help`?\n"},
+	{{"--verison"}, "patchbay: unknown option `--verison`; did you mean `--version`?\n"},
+	{{"run"}, "patchbay run: FILE is missing behind `run`\n"},
+	{{"check", "--quiet"}, "patchbay check: FILE is missing"},
+	{{"run", "a", "b"}, "patchbay run: it takes FILE; what is `b`\n"},
 	{{"run", "a", "--quite"}, "patchbay run: unknown option `--quite`; did you mean `--quiet`?\n"},
 	{{"run", "a", "--st=x"}, "patchbay run: unknown option `--st=x`; did you mean `--set`?\n"},
-	{{"run", "a", "-x"}, "patchbay run: unknown option `-x`\n(`patchbay run --help` lists the options)\n"},
+	{{"run", "a", "-x"}, "patchbay run: unknown option `-x`\n(`patchbay run --help` tells more)\n"},
 	{{"check", "a", "--out", "b"}, "patchbay check: unknown option `--out`\n"},
 	{{"hooks", "a", "--quiet"}, "patchbay hooks: unknown option `--quiet`\n"},
 	{{"train", "a", "--engine", "auto"}, "patchbay train: unknown option `--engine`\n"},
@@ -93,15 +136,20 @@ static const struct {
 	{{"check", "/"}, "patchbay check: / is a folder, not a file\n"},
 	{{"hooks", "nowhere.pt"}, "patchbay hooks: cannot open nowhere.pt: No such file or directory\n"},
 	{{"keys", "data"}, "patchbay keys: it takes no arguments; what is `data`\n"},
-	{{"inspect"}, "patchbay inspect: name a checkpoint"},
+	{{"inspect"}, "patchbay inspect: CHECKPOINT is missing behind `inspect`\n"},
 	{{"inspect", "--all"}, "patchbay inspect: unknown option `--all`\n"},
-	{{"convert", "a.pt"}, "patchbay convert: name IN and OUT"},
+	{{"convert", "a.pt"}, "patchbay convert: OUT is missing behind `convert`\n"},
 	{{"convert", "--forse", "a.pt", "b.npz"},
 	 "patchbay convert: unknown option `--forse`; did you mean `--force`?\n"},
-	{{"plugin", "lst"}, "patchbay plugin: there is no `lst`; did you mean `list`?\nusage: "},
-	{{"plugin", "info"}, "patchbay plugin: which? Name a plugin behind `info`\nusage: "},
+	{{"convert", "a.pt", "b.npz", "c"}, "patchbay convert: it takes IN and OUT; what is `c`\n"},
+	{{"convert", "a.pt", "b.npz", "--dtype", "f16"}, "patchbay convert: --dtype takes f32 or f64, not `f16`"},
+	{{"keys", "--format", "mann"},
+	 "patchbay keys: --format takes markdown, man or json-schema, not `mann`; did you mean `man`?\n"},
+	{{"completion", "bsh"}, "patchbay completion: SHELL takes bash or zsh, not `bsh`; did you mean `bash`?\n"},
+	{{"plugin", "lst"}, "patchbay plugin: unknown command `lst`; did you mean `list`?\n"},
+	{{"plugin", "info"}, "patchbay plugin info: NAME is missing behind `info`\n"},
 	{{"plugin", "info", "layer_haed"},
-	 "patchbay plugin: there is no plugin `layer_haed`; did you mean `layer_head`?\n"},
+	 "patchbay plugin info: there is no plugin `layer_haed`; did you mean `layer_head`?\n"},
 };
 
 START_TEST(usage_mistake)
@@ -138,7 +186,7 @@ static const struct {
 	{"seed", "--set seed: write path=value as in update.lr=1e-4\n"},
 	{"=1", "--set =1: a part of the path is empty"},
 	{"seed=x", "--set seed=x: `seed` is the text `x`; expected int, at least 0\n"},
-	{"sede=1", "--set sede=1: unknown key `sede` in an experiment; did you mean `seed`?\n"},
+	{"sede=1", "--set sede=1: unknown key `sede` in an experiment; did you mean `seed`, which is there already?\n"},
 	{"sweeps.1.hook=z", "--set sweeps.1.hook=z: there is no item `1` in the list; its items are 0 .. 0\n"},
 	{"sweeps.first.hook=z", "--set sweeps.first.hook=z: there is no item `first`"},
 	{"seed.a=1", "--set seed.a=1: `seed` is the number `3`; it has nothing below it\n"},
@@ -337,6 +385,8 @@ int main(void)
 	Suite *s = suite_create("cli");
 	TCase *t = tcase_create("cli");
 	tcase_add_loop_test(t, every_command_has_help, 0, N_COMMANDS);
+	tcase_add_loop_test(t, every_command_knows_its_nearest_option, 0, N_COMMANDS);
+	tcase_add_test(t, version_tells_what_it_is_made_of);
 	tcase_add_test(t, help_lists_the_commands);
 	tcase_add_loop_test(t, usage_mistake, 0, sizeof mistakes / sizeof *mistakes);
 	tcase_add_test(t, set_changes_the_file);

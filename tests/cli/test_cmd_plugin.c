@@ -22,7 +22,7 @@ static int run(const char *line, char **ret_text)
 	int saved = dup(1), saved_error = dup(2);
 	ck_assert_ptr_nonnull(freopen(out, "w", stdout));
 	dup2(1, 2);
-	int code = pb_cmd_plugin(argc, argv);
+	int code = pb_cli_dispatch(&pb_cmd_plugin, argc, argv);
 	fflush(stdout);
 	fflush(stderr);
 	dup2(saved, 1);
@@ -148,11 +148,11 @@ END_TEST
 
 START_TEST(new_projects_that_cannot_be)
 {
-	check("plugin new", 2, PARTS("usage: patchbay plugin new"));
-	check("plugin new setter", 2, PARTS("usage: patchbay plugin new"));
+	check("plugin new", 2, PARTS("KIND is missing behind `new`"));
+	check("plugin new setter", 2, PARTS("NAME is missing behind `new`"));
 	check("plugin new --help", 0, PARTS("usage: patchbay plugin new", "--dir"));
-	check("plugin new seter x", 2, PARTS("not a `seter`; did you mean `setter`?"));
-	check("plugin new executor x", 2, PARTS("not a `executor`"));
+	check("plugin new seter x", 2, PARTS("KIND takes setter, metric or dataset, not `seter`; did you mean `setter`?"));
+	check("plugin new executor x", 2, PARTS("not `executor`"));
 	static const char *const names[] = {"My", "1x", "a-b", "../x", "_x", "x.y", "\303\244"};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		char line[64];
@@ -161,18 +161,21 @@ START_TEST(new_projects_that_cannot_be)
 	}
 	check("plugin new setter x y", 2, PARTS("`y`"));
 	check("plugin new setter x --dri z", 2, PARTS("unknown option `--dri`; did you mean `--dir`?"));
-	check("plugin new setter x --dir", 2, PARTS("a folder is missing behind `--dir`"));
-	check("plugin new setter x --dir=", 2, PARTS("the folder is empty"));
+	check("plugin new setter x --dir", 2, PARTS("a value is missing behind `--dir`"));
+	check("plugin new setter x --dir=", 2, PARTS("the value is empty in `--dir=`"));
 }
 END_TEST
 
 START_TEST(wrong_usage)
 {
 	check("plugin info accurcy", 2, PARTS("there is no plugin `accurcy`; did you mean `accuracy`?"));
-	check("plugin", 2, PARTS("usage: patchbay plugin list"));
-	check("plugin info", 2, PARTS("usage: "));
-	check("plugin show zero", 2, PARTS("usage: "));
-	check("plugin list --help", 0, PARTS("usage: ", "PATCHBAY_PLUGIN_PATH"));
+	check("plugin", 2, PARTS("usage: patchbay plugin COMMAND", "  info NAME  ", "PATCHBAY_PLUGIN_PATH"));
+	check("plugin info", 2, PARTS("NAME is missing behind `info`"));
+	check("plugin show zero", 2, PARTS("unknown command `show`"));
+	check("plugin inof zero", 2, PARTS("unknown command `inof`; did you mean `info`?"));
+	check("plugin info zero --splist", 2, PARTS("unknown option `--splist`; did you mean `--splits`?"));
+	check("plugin replay", 2, PARTS("CAPSULE is missing behind `replay`"));
+	check("plugin list --help", 0, PARTS("usage: patchbay plugin list [--json]"));
 }
 END_TEST
 

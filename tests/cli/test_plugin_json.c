@@ -227,12 +227,12 @@ START_TEST(wrong_options)
 	check_says(o.err, "what is `oocl`");
 	o = RUN("plugin", "info", "oocl", "zero");
 	ck_assert_int_eq(o.code, 2);
-	check_says(o.err, "one name is enough; what is `zero`");
+	check_says(o.err, "it takes NAME; what is `zero`");
 	o = RUN("plugin", "info", "oocl", "--splits", "--json");
 	ck_assert_int_eq(o.code, 2);
 	o = RUN("plugin", "lst");
 	ck_assert_int_eq(o.code, 2);
-	check_says(o.err, "there is no `lst`; did you mean `list`?");
+	check_says(o.err, "unknown command `lst`; did you mean `list`?");
 	o = RUN("plugin", "info", "--help");
 	ck_assert_int_eq(o.code, 0);
 	check_says(o.out, "--splits");

@@ -1,0 +1,60 @@
+/* experiment.c: the options of the commands that take an experiment file. */
+#include "cli/experiment.h"
+
+#include "tensor/tensor.h"
+
+#define AT(member) .offset = offsetof(struct pb_cli_run, member)
+
+static const char *const engines[] = {"auto", "reference", NULL};
+
+const struct pb_cli_option pb_cli_set = {
+	.name = "set", .type = PB_CLI_LIST, AT(sets), .value = {.name = "PATH=VALUE"},
+	.doc = "change one value of the file, e.g. --set sweeps.0.hook=z --set model.load=model_1.pt"};
+const struct pb_cli_option pb_cli_out = {
+	.name = "out", .type = PB_CLI_TEXT, AT(out), .value = {.name = "DIR", .offer = PB_CLI_FOLDERS},
+	.doc = "the run folder; default runs/NAME-DATE-TIME"};
+const struct pb_cli_option pb_cli_device = {
+	.name = "device", .type = PB_CLI_TEXT, AT(device), .value = {.name = "NAME"},
+	.accepts = pb_device_is_name, .expected = "auto, cpu, cuda or cuda:NUMBER",
+	.doc = "where to compute: cpu, cuda, cuda:1, or auto: a GPU where one can be used; default what the file "
+	       "says"};
+const struct pb_cli_option pb_cli_engine = {
+	.name = "engine", .type = PB_CLI_TEXT, AT(engine), .value = {.name = "NAME", .choices = engines},
+	.doc = "auto: the cells of a sweep in shared passes, updated weights formed in cache; reference: one cell "
+	       "at a time, everything materialised; the same numbers, slower"};
+const struct pb_cli_option pb_cli_memory = {
+	.name = "memory", .type = PB_CLI_SIZE, AT(memory), .value = {.name = "SIZE"},
+	.expected = "bytes, such as 512M or 4G",
+	.doc = "what shared passes may take, e.g. 512M; default half of what is free"};
+const struct pb_cli_option pb_cli_batch = {
+	.name = "batch", .type = PB_CLI_INT, AT(batch), .value = {.name = "N"}, .min = 1, .max = 4096,
+	.expected = "a number of cells from 1 to 4096",
+	.doc = "cells that share a pass; default as many as pay"};
+const struct pb_cli_option pb_cli_threads = {
+	.name = "threads", .type = PB_CLI_INT, AT(threads), .value = {.name = "N"}, .min = 0, .max = 1024,
+	.expected = "a number from 0 (all) to 1024",
+	.doc = "CPU threads; default all cores"};
+const struct pb_cli_option pb_cli_plugin_time = {
+	.name = "plugin-time", .type = PB_CLI_REAL, AT(plugin_time), .value = {.name = "SECONDS"},
+	.min = 0, .max = 1e6, .expected = "seconds from 0 (no limit) to 1000000",
+	.doc = "after which a call of a plugin counts as hung; default 60, 0: never"};
+const struct pb_cli_option pb_cli_json = {
+	.name = "json", .type = PB_CLI_FLAG, AT(json),
+	.doc = "print what happens as lines of JSON, those of the run folder's events.jsonl"};
+const struct pb_cli_option pb_cli_quiet = {
+	.name = "quiet", .letter = 'q', .type = PB_CLI_FLAG, AT(quiet), .doc = "print nothing but errors"};
+
+const struct pb_cli_word pb_cli_experiment[] = {
+	{.name = "FILE", .offer = PB_CLI_FILES, .suffixes = "yaml yml"},
+	{0},
+};
+
+bool pb_cli_parse_run(const struct pb_cli_command *command, int argc, char **argv, struct pb_cli_run *ret_options,
+		      int *ret_code)
+{
+	*ret_options = (struct pb_cli_run){.engine = engines[0], .plugin_time = 60};
+	if (!pb_cli_parse(command, argc, argv, ret_options, ret_code))
+		return false;
+	ret_options->file = argv[1];
+	return true;
+}

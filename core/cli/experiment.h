@@ -1,0 +1,28 @@
+/* experiment.h: the options of the commands that take an experiment file. */
+#ifndef PB_CLI_EXPERIMENT_H
+#define PB_CLI_EXPERIMENT_H
+
+#include "cli/options.h"
+
+struct pb_cli_run {
+	const char *file;
+	struct pb_cli_list sets;
+	const char *out;
+	const char *device; /* pb_device_open's name; NULL: what the file says */
+	const char *engine; /* "auto", "reference" */
+	size_t memory;      /* bytes; 0: not given */
+	int batch;          /* cells; 0: not given */
+	int threads;        /* 0: all cores */
+	double plugin_time; /* seconds that a plugin's call may take; 0: for ever */
+	bool quiet, json;
+};
+
+extern const struct pb_cli_option pb_cli_set, pb_cli_out, pb_cli_device, pb_cli_engine, pb_cli_memory, pb_cli_batch,
+	pb_cli_threads, pb_cli_plugin_time, pb_cli_json, pb_cli_quiet;
+extern const struct pb_cli_word pb_cli_experiment[]; /* the operand FILE */
+
+/* As pb_cli_parse, with the defaults and the file filled in. */
+bool pb_cli_parse_run(const struct pb_cli_command *command, int argc, char **argv, struct pb_cli_run *ret_options,
+		      int *ret_code);
+
+#endif
