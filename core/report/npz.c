@@ -93,8 +93,8 @@ static int fill_labels(struct pb_arena *arena, const struct pb_result_sweep *swe
 		const char *label = pb_arena_printf(arena, "labels_%s", names[a]);
 		if (!label)
 			return -PB_E_NOMEM;
-		arrays[1 + a] =
-			axis ? pb_ckpt_texts(label, axis->labels, (size_t)axis->n) : pb_ckpt_texts(label, items, sweep->over->n);
+		arrays[1 + a] = pb_ckpt_texts(label, axis ? axis->labels : items,
+					      axis ? (size_t)axis->n : sweep->over->n);
 	}
 	arrays[0] = pb_ckpt_texts("axes", names, n);
 	return 0;
