@@ -350,7 +350,7 @@ START_TEST(no_number_spoils_a_picture)
 END_TEST
 
 /* Asked by the leak sanitizer, where there is one: librsvg's fontconfig keeps its fonts to the end. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:libfontconfig";
