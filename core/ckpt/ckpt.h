@@ -31,6 +31,7 @@ enum pb_ckpt_dtype {
 #define PB_CKPT_ENUM(name, bytes, st, np) PB_CKPT_##name,
 	PB_CKPT_DTYPE_MAP(PB_CKPT_ENUM)
 #undef PB_CKPT_ENUM
+	PB_CKPT_TEXT, /* for pb_ckpt_write_npz alone: data is const char *const [count]. No reader makes it */
 };
 
 struct pb_ckpt_tensor {
@@ -46,7 +47,7 @@ struct pb_ckpt_tensor {
  * list elements stay together where they are all integers. */
 struct pb_ckpt_value {
 	const char *name;
-	const char *text; /* as a person would write it: 3, "abc", [1, 2, 3] */
+	const char *text; /* as a person would write it: 3, "abc", [1, 2, 3], ["a", "b"] */
 	const int64_t *ints; /* a list of integers, or one integer; NULL otherwise */
 	int64_t n_ints;
 };
@@ -73,7 +74,10 @@ size_t pb_ckpt_dtype_size(enum pb_ckpt_dtype dtype);
 
 /* Writers; the file appears whole or not at all. */
 int pb_ckpt_write_safetensors(const char *path, const struct pb_ckpt_tensor *tensors, size_t n_tensors);
+/* Texts become numpy's fixed-width unicode; read back they are values. */
 int pb_ckpt_write_npz(const char *path, const struct pb_ckpt_tensor *tensors, size_t n_tensors);
+/* A list of texts for it. */
+struct pb_ckpt_tensor pb_ckpt_texts(const char *name, const char *const *texts, size_t n);
 
 /* What `patchbay inspect` prints: format, each tensor's name, dtype, shape, least, greatest, mean, norm, count of
  * NaN and Inf; then the values; then what model it is, when it is one. */

@@ -1,4 +1,5 @@
-/* npz.c: numpy's .npz: a zip archive of NAME.npy, each a header in Python's notation and row-major elements. */
+/* npz.c: numpy's .npz: a zip archive of NAME.npy, each a header in Python's notation and row-major elements. Arrays
+ * of texts are values. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,15 +65,72 @@ static int take_shape(const struct pb_ckpt *ckpt, struct pb_ckpt_tensor *t, cons
 	return 0;
 }
 
-static int take_header(const struct pb_ckpt *ckpt, struct pb_ckpt_tensor *t, const char *header)
+static int take_header(const struct pb_ckpt *ckpt, struct pb_ckpt_tensor *t, const char *header, bool texts)
 {
 	const char *order = find_key(header, "'fortran_order':");
 	if (!order || (strncmp(order, "False", 5) && strncmp(order, "True", 4)))
 		return fail(ckpt, t->name, "its header does not say its order");
 	if (*order == 'T')
 		return fail(ckpt, t->name, "it is stored column by column, which is not supported");
-	int rc = take_dtype(ckpt, t, header);
+	int rc = texts ? 0 : take_dtype(ckpt, t, header);
 	return rc < 0 ? rc : take_shape(ckpt, t, header);
+}
+
+/* Characters of each element where the array is one of texts, "'<U12'"; else 0. */
+static size_t text_width(const char *header)
+{
+	const char *descr = find_key(header, "'descr':");
+	char *end;
+	if (!descr || strncmp(descr, "'<U", 3) || descr[3] < '1' || descr[3] > '9')
+		return 0;
+	unsigned long width = strtoul(descr + 3, &end, 10);
+	return *end == '\'' && width < SIZE_MAX / 4 ? width : 0;
+}
+
+static void add_point(struct pb_text *out, uint32_t c)
+{
+	const bool bad = c > 0x10ffff || (c >= 0xd800 && c < 0xe000);
+	c = bad ? 0xfffd : c;
+	const unsigned char last = (unsigned char)(0x80 | (c & 0x3f));
+	const unsigned char middle = (unsigned char)(0x80 | (c >> 6 & 0x3f));
+	const unsigned char third = (unsigned char)(0x80 | (c >> 12 & 0x3f));
+	if (c < 0x80)
+		pb_text_add_bytes(out, &(unsigned char){(unsigned char)c}, 1);
+	else if (c < 0x800)
+		pb_text_add_bytes(out, (unsigned char[]){(unsigned char)(0xc0 | c >> 6), last}, 2);
+	else if (c < 0x10000)
+		pb_text_add_bytes(out, (unsigned char[]){(unsigned char)(0xe0 | c >> 12), middle, last}, 3);
+	else
+		pb_text_add_bytes(out, (unsigned char[]){(unsigned char)(0xf0 | c >> 18), third, middle, last}, 4);
+}
+
+/* An array of texts is a value of the file: ["a", "b"]. */
+static int take_texts(struct pb_ckpt *ckpt, struct pb_ckpt_tensor *t, const unsigned char *data, size_t size,
+		      size_t width)
+{
+	struct pb_text list = {0};
+	if (size % (4 * width) || (uint64_t)t->count != size / (4 * width))
+		return fail(ckpt, t->name, "its shape does not fit the bytes it has");
+	pb_text_add(&list, "[");
+	for (int64_t i = 0; i < t->count; i++) {
+		struct pb_text one = {0};
+		const unsigned char *c = data + (size_t)i * 4 * width;
+		for (size_t k = 0; k < width && (c[0] | c[1] | c[2] | c[3]); k++, c += 4)
+			add_point(&one, (uint32_t)c[0] | (uint32_t)c[1] << 8 | (uint32_t)c[2] << 16 |
+						(uint32_t)c[3] << 24);
+		pb_text_add(&list, i ? ", " : "");
+		pb_text_add_json(&list, one.data ? one.data : "");
+		list.failed |= one.failed;
+		pb_text_finish(&one);
+	}
+	pb_text_add(&list, "]");
+	int rc = pb_text_status(&list);
+	const char *text = rc ? NULL : pb_arena_strdup(&ckpt->arena, list.data);
+	pb_text_finish(&list);
+	if (!text)
+		return -PB_E_NOMEM;
+	ckpt->values[ckpt->n_values++] = (struct pb_ckpt_value){.name = t->name, .text = text};
+	return 0;
 }
 
 /* `npy` has a NUL behind its last byte. */
@@ -86,13 +144,17 @@ static int take_array(struct pb_ckpt *ckpt, struct pb_ckpt_tensor *t, const unsi
 	if (length > size - start || length > 65536)
 		return fail(ckpt, t->name, "its header is cut off");
 	char *header = pb_arena_strndup(&ckpt->arena, (const char *)npy + start, length);
-	int rc = header ? take_header(ckpt, t, header) : -PB_E_NOMEM;
+	const size_t text = header ? text_width(header) : 0;
+	int rc = header ? take_header(ckpt, t, header, text > 0) : -PB_E_NOMEM;
 	if (rc < 0)
 		return rc;
+	if (text)
+		return take_texts(ckpt, t, npy + start + length, size - start - length, text);
 	size_t left = size - start - length, width = pb_ckpt_dtype_size(t->dtype);
 	if (left % width || (uint64_t)t->count != left / width)
 		return fail(ckpt, t->name, "its shape does not fit the bytes it has");
 	t->data = npy + start + length;
+	ckpt->n_tensors++;
 	return 0;
 }
 
@@ -114,9 +176,11 @@ int pb_npz_read(struct pb_ckpt *ckpt, struct pb_archive *archive)
 {
 	ckpt->format = "npz";
 	ckpt->tensors = pb_arena_array(&ckpt->arena, (size_t)archive->n_members, sizeof *ckpt->tensors);
-	int rc = ckpt->tensors ? 0 : -PB_E_NOMEM;
+	ckpt->values = pb_arena_array(&ckpt->arena, (size_t)archive->n_members, sizeof *ckpt->values);
+	int rc = ckpt->tensors && ckpt->values ? 0 : -PB_E_NOMEM;
 	for (int64_t i = 0; i < archive->n_members && !rc; i++) {
-		struct pb_ckpt_tensor *t = &ckpt->tensors[ckpt->n_tensors++];
+		struct pb_ckpt_tensor *t = &ckpt->tensors[ckpt->n_tensors];
+		*t = (struct pb_ckpt_tensor){0};
 		const char *member = pb_archive_name(archive, i);
 		void *npy;
 		size_t size;

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
+#include "base/utf8.h"
 #include "ckpt/ckpt.h"
 
 static const char *const descr[] = {
@@ -19,25 +20,69 @@ static int fail_zip(const char *path, zip_error_t *error)
 	return pb_fail(PB_E_IO, "cannot write %s: %s", path, zip_error_strerror(error));
 }
 
+/* Characters of a text as numpy counts them. */
+static size_t length_of(const char *text)
+{
+	const char *end = text + strlen(text);
+	size_t n = 0;
+	for (; text < end; n++)
+		pb_utf8_read(&text, end);
+	return n;
+}
+
+/* Of the longest; numpy has no type for texts of no length. */
+static size_t width_of(const struct pb_ckpt_tensor *t)
+{
+	const char *const *texts = t->data;
+	size_t width = 1;
+	for (int64_t i = 0; i < t->count; i++)
+		width = length_of(texts[i]) > width ? length_of(texts[i]) : width;
+	return width;
+}
+
+/* UTF-32, little-endian, each text filled up with zeros. */
+static void add_texts(const struct pb_ckpt_tensor *t, size_t width, unsigned char *out)
+{
+	const char *const *texts = t->data;
+	memset(out, 0, (size_t)t->count * width * 4);
+	for (int64_t i = 0; i < t->count; i++, out += width * 4) {
+		const char *at = texts[i], *end = at + strlen(at);
+		for (unsigned char *c = out; at < end; c += 4) {
+			const int32_t read = pb_utf8_read(&at, end);
+			const uint32_t point = read < 0 ? 0xfffd : (uint32_t)read;
+			c[0] = (unsigned char)point;
+			c[1] = (unsigned char)(point >> 8);
+			c[2] = (unsigned char)(point >> 16);
+		}
+	}
+}
+
 /* The whole .npy, header padded to 64 bytes, from malloc. */
 static int make_npy(const struct pb_ckpt_tensor *t, unsigned char **ret_npy, size_t *ret_size)
 {
 	struct pb_text text = {0};
-	pb_text_add(&text, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr[t->dtype]);
+	const bool texts = t->dtype == PB_CKPT_TEXT;
+	const size_t width = texts ? width_of(t) : 0, each = texts ? 4 * width : pb_ckpt_dtype_size(t->dtype);
+	if (texts)
+		pb_text_add(&text, "{'descr': '<U%zu', 'fortran_order': False, 'shape': (", width);
+	else
+		pb_text_add(&text, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr[t->dtype]);
 	for (int i = 0; i < t->rank; i++)
 		pb_text_add(&text, t->rank == 1 ? "%lld," : i ? ", %lld" : "%lld", (long long)t->shape[i]);
 	pb_text_add(&text, "), }");
 	while (!text.failed && (10 + text.length + 1) % 64)
 		pb_text_add_bytes(&text, " ", 1);
 	pb_text_add_bytes(&text, "\n", 1);
-	size_t bytes = (size_t)t->count * pb_ckpt_dtype_size(t->dtype), size = 10 + text.length + bytes;
+	size_t bytes = (size_t)t->count * each, size = 10 + text.length + bytes;
 	unsigned char *npy = text.failed ? NULL : malloc(size);
 	if (npy) {
 		memcpy(npy, "\x93NUMPY\1\0", 8);
 		npy[8] = (unsigned char)text.length;
 		npy[9] = (unsigned char)(text.length >> 8);
 		memcpy(npy + 10, text.data, text.length);
-		if (bytes)
+		if (texts)
+			add_texts(t, width, npy + 10 + text.length);
+		else if (bytes)
 			memcpy(npy + 10 + text.length, t->data, bytes);
 		*ret_npy = npy;
 		*ret_size = size;
@@ -52,7 +97,7 @@ static int add_member(zip_t *zip, const char *path, const struct pb_ckpt_tensor 
 	char name[2048];
 	unsigned char *npy = NULL;
 	size_t size = 0;
-	if (!descr[t->dtype])
+	if (t->dtype != PB_CKPT_TEXT && !descr[t->dtype])
 		return pb_fail(PB_E_UNSUPPORTED,
 			       "cannot write %s: numpy has no type for %s (%s): convert to f32 or f64", path, t->name,
 			       pb_ckpt_dtype_name(t->dtype));
@@ -120,4 +165,14 @@ int pb_ckpt_write_npz(const char *path, const struct pb_ckpt_tensor *tensors, si
 		rc = write_archive(path, source);
 	zip_source_free(source);
 	return rc;
+}
+
+struct pb_ckpt_tensor pb_ckpt_texts(const char *name, const char *const *texts, size_t n)
+{
+	return (struct pb_ckpt_tensor){.name = name,
+				       .dtype = PB_CKPT_TEXT,
+				       .rank = 1,
+				       .shape = {(int64_t)n},
+				       .count = (int64_t)n,
+				       .data = texts};
 }

@@ -94,15 +94,24 @@ static struct pb_ckpt_tensor array(const char *name, const double *data, int ran
 static int write_npz(const char *dir, const struct pb_result_similarity *s)
 {
 	struct pb_text path = {0};
+	struct pb_arena arena = {0};
+	const char **labels = pb_arena_array(&arena, s->n, sizeof *labels);
+	if (!labels)
+		return -PB_E_NOMEM;
+	for (size_t i = 0; i < s->n; i++)
+		labels[i] = s->examples[i].label;
 	const struct pb_ckpt_tensor arrays[] = {
 		array("cosine", s->cosine, 2, s->n, s->n_params),
 		array("cosine_by_parameter", s->cosine + s->n * s->n, 3, s->n, s->n_params),
 		array("dot_by_parameter", s->dots, 3, s->n, s->n_params),
+		pb_ckpt_texts("labels_example", labels, s->n),
+		pb_ckpt_texts("labels_parameter", s->params, s->n_params),
 	};
 	int rc = pb_output_path(dir, NULL, "similarity", "npz", &path);
 	if (!rc)
 		rc = pb_ckpt_write_npz(path.data, arrays, sizeof arrays / sizeof *arrays);
 	pb_text_finish(&path);
+	pb_arena_finish(&arena);
 	return rc;
 }
 

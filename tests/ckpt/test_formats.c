@@ -146,6 +146,40 @@ START_TEST(npz_headers_are_numpy_s)
 }
 END_TEST
 
+/* Fixed-width unicode, in characters of four bytes; numpy takes it without pickle. What is no UTF-8 is replaced. */
+START_TEST(npz_takes_texts)
+{
+	static const char *const labels[] = {"alias(71)", "", "\xe5\xb1\xa4\"\\", "\xf0\x9f\x98\x80", "bad \xff"};
+	static const float value = 1.5f;
+	const struct pb_ckpt_tensor t[] = {{"labels_pos", PB_CKPT_TEXT, 1, {5}, 5, labels},
+					   {"none", PB_CKPT_TEXT, 1, {0}, 0, labels},
+					   {"score", PB_CKPT_F32, 0, {0}, 1, &value}};
+	void *file;
+	size_t size;
+	struct pb_ckpt read;
+	ck_assert_ok(pb_ckpt_write_npz(scratch("texts.npz"), t, 3));
+	ck_assert_ok(pb_file_read(path, 1 << 20, &file, &size));
+	static const char header[] = "{'descr': '<U9', 'fortran_order': False, 'shape': (5,), }";
+	const unsigned char *at = memmem(file, size, header, sizeof header - 1);
+	ck_assert_ptr_nonnull(at);
+	at = (const unsigned char *)strchr((const char *)at, '\n') + 1;
+	ck_assert_mem_eq(at, "a\0\0\0l\0\0\0", 8);
+	ck_assert_mem_eq(at + 2 * 36, "\x64\x5c\0\0\"\0\0\0\\\0\0\0\0\0\0\0", 16);
+	ck_assert_mem_eq(at + 3 * 36, "\0\xf6\1\0\0\0\0\0", 8);
+	ck_assert_ptr_nonnull(memmem(file, size, "'<U1', 'fortran_order': False, 'shape': (0,)", 44));
+	free(file);
+	ck_assert_ok(pb_ckpt_read(path, &read));
+	ck_assert_uint_eq(read.n_tensors, 1);
+	ck_assert_uint_eq(read.n_values, 2);
+	ck_assert_str_eq(read.tensors[0].name, "score");
+	ck_assert_str_eq(read.values[0].name, "labels_pos");
+	ck_assert_str_eq(read.values[0].text,
+			 "[\"alias(71)\", \"\", \"\xe5\xb1\xa4\\\"\\\\\", \"\xf0\x9f\x98\x80\", \"bad \\ufffd\"]");
+	ck_assert_str_eq(read.values[1].text, "[]");
+	pb_ckpt_finish(&read);
+}
+END_TEST
+
 START_TEST(npz_refuses_bfloat16)
 {
 	static const uint16_t one = 0x3f80;
@@ -245,6 +279,10 @@ static const struct {
 	{"{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n", "its type are not supported"},
 	{"{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (2,), }\n", "its type are not supported"},
 	{"{'fortran_order': False, 'shape': (2,), }\n", "its type are not supported"},
+	{"{'descr': '<U0', 'fortran_order': False, 'shape': (2,), }\n", "its type are not supported"},
+	{"{'descr': '<U99999999999999999999', 'fortran_order': False, 'shape': (2,), }\n", "are not supported"},
+	{"{'descr': '<U4611686018427387902', 'fortran_order': False, 'shape': (2,), }\n", "does not fit the bytes"},
+	{"{'descr': '<U3', 'fortran_order': False, 'shape': (1,), }\n", "does not fit the bytes"},
 	{"{'descr': '<f4', 'fortran_order': True, 'shape': (1, 2), }\n", "column by column"},
 	{"{'descr': '<f4', 'shape': (2,), }\n", "does not say its order"},
 	{"{'descr': '<f4', 'fortran_order': False, }\n", "no shape"},
@@ -367,6 +405,7 @@ int main(void)
 	tcase_add_loop_test(cases, same_tensors_make_the_same_file, 0, 2);
 	tcase_add_loop_test(cases, safetensors_data_is_aligned, 0, 8);
 	tcase_add_test(cases, npz_headers_are_numpy_s);
+	tcase_add_test(cases, npz_takes_texts);
 	tcase_add_test(cases, npz_refuses_bfloat16);
 	tcase_add_loop_test(cases, names_that_repeat_are_refused, 0, 2);
 	tcase_add_test(cases, elements_convert);

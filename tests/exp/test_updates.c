@@ -1,6 +1,6 @@
 /* test_updates.c: sizes of updates against those of the optimizer itself on copies of the weights. */
 #include <math.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -58,13 +58,13 @@ START_TEST(sizes_are_the_optimizer_s)
 {
 	struct pb_updates all = {0};
 	struct pb_params stepped[2];
-	lab_plan(&lab,
-		 pb_arena_printf(&lab.arena,
-				 "precision: f64\nmodel: {n_layers: 2, d_model: 24, n_heads: 3, d_mlp: 17}\n"
-				 "data: {plugin: oocl, mod: 16}\nprobe: {unit: 3}\nupdate: %s\n"
-				 "sweeps: [{name: sets, setter: params, sets: each}]\n",
-				 updates[_i / 2]),
-		 2);
+	char yaml[512];
+	snprintf(yaml, sizeof yaml,
+		 "precision: f64\nmodel: {n_layers: 2, d_model: 24, n_heads: 3, d_mlp: 17}\n"
+		 "data: {plugin: oocl, mod: 16}\nprobe: {unit: 3}\nupdate: %s\n"
+		 "sweeps: [{name: sets, setter: params, sets: each}]\n",
+		 updates[_i / 2]);
+	lab_plan(&lab, yaml, 2);
 	lab_weights(&lab, 7);
 	ck_assert_ok(pb_data_probe(&lab.plan, lab.plan.unit, &lab.probe));
 	ck_assert_ok(pb_updates_add(&lab.plan, &lab.weights, &lab.probe, _i % 2, "3", NULL, &lab.arena, &all));

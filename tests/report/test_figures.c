@@ -349,6 +349,13 @@ START_TEST(no_number_spoils_a_picture)
 }
 END_TEST
 
+/* Asked by the leak sanitizer, where there is one: librsvg's fontconfig keeps its fonts to the end. */
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:libfontconfig";
+}
+
 static bool has_librsvg(void)
 {
 	int rc = pb_report_write_png(path_of("none.svg"), path_of("none.png"), 1);

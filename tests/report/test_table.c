@@ -266,6 +266,11 @@ START_TEST(npz_has_arrays_shaped_by_the_axes)
 		                 : ((const double *)score->data)[c] == cells[c].score);
 	ck_assert_int_eq(((const int64_t *)fired->data)[7], 1234567890123);
 	ck_assert(((const unsigned char *)cut->data)[5] == 1 && ((const unsigned char *)cut->data)[6] == 0);
+	ck_assert_uint_eq(npz.n_values, 4);
+	ck_assert_str_eq(npz.values[0].name, "axes");
+	ck_assert_str_eq(npz.values[0].text, "[\"layer\", \"pos\", \"head\"]");
+	ck_assert_str_eq(npz.values[3].name, "labels_head");
+	ck_assert_str_eq(npz.values[3].text, "[\"0\", \"1\", \"2\", \"3\"]");
 	pb_ckpt_finish(&npz);
 }
 END_TEST
