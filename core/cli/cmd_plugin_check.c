@@ -137,7 +137,9 @@ static const struct pb_cli_option time_limit = {
 	.doc = "of one call; default 10; a test may take ten times as long; 0: for ever"};
 static const struct pb_cli_option only = {
 	.name = "only", .type = PB_CLI_TEXT, AT(options.only), .value = {.name = "TEST"},
-	.doc = "one test; it relies on none before it"};
+	.doc = "one test: file, symbols, texts, load, create, bounds, random, hostile, cycles, memory, files; of setters points, "
+	       "apply, transpose, allocation, device, identity, examples, threads; of metrics score, adjoint, nan, "
+	       "allocation, rows, threads; of datasets splits, units, tokens, seed, overlap"};
 static const struct pb_cli_option in_process = {
 	.name = "in-process", .type = PB_CLI_FLAG, AT(options.in_process),
 	.doc = "all in one process, where a crash ends it: for a debugger"};

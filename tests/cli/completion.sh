@@ -33,7 +33,7 @@ expect() {
 	printf 'behind "%s":\n%s\ninstead of:\n%s\n' "$line" "$got" "$wanted" >&2
 	wrong=1
 }
-expect 'patchbay r' run
+expect 'patchbay ru' run
 expect 'patchbay --v' --version
 expect 'patchbay plugin i' info
 expect 'patchbay run --e' --engine

@@ -63,7 +63,7 @@ static const struct {
 	{"bad", SETTER "symbol", 2, "it does not export patchbay_plugin"},
 	{"faulty", SETTER "faulty_param", 2, "parameter `count` stands twice in the table"},
 	{"faulty", SETTER "faulty_extension", 2, "extension `test.extension/1` stands twice"},
-	{"bad", SETTER "bad", 2, "param_doc.so did not load: bad: parameter `count` ne"},
+	{"bad", SETTER "param_doc", 2, "param_doc.so did not load: param_doc: parameter `count` needs a doc text"},
 	/* What it does to memory. */
 	{"faulty", SETTER "faulty_far", 1, "faulty_far: apply at blocks.0.attn.hook_z wrote to memory 4048 bytes behind the end of"},
 	{"faulty", SETTER "faulty_before", 1, "wrote to memory 4 bytes in front of the tensor of `target`"},

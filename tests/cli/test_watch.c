@@ -142,7 +142,7 @@ START_TEST(what_cannot_be_watched)
 	check_says(o.err, "nowhere is no folder of a run: there is no events.jsonl in it");
 	o = RUN("watch");
 	ck_assert_int_eq(o.code, 2);
-	check_says(o.err, "usage: patchbay watch DIR");
+	check_says(o.err, "DIR is missing behind `watch`");
 }
 END_TEST
 
