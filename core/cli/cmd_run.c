@@ -11,7 +11,8 @@
 
 static const char run_help[] =
 	"usage: patchbay run FILE [--set PATH=VALUE]... [--out DIR] [--device NAME] [--engine auto|reference]\n"
-	"                    [--memory SIZE] [--batch N] [--threads N] [--plugin-time SECONDS] [--json] [--quiet]\n\n"
+	"                    [--memory SIZE] [--batch N] [--threads N] [--plugin-time SECONDS] [--resume]\n"
+	"                    [--save-every SECONDS] [--json] [--quiet]\n\n"
 	"Runs an experiment: trains what it asks to train, patches, and writes a run folder with tables and "
 	"report.html.\n\n"
 	"  --set PATH=VALUE   change one value of the file, e.g. --set sweeps.0.hook=z --set model.load=model_1.pt\n"
@@ -25,6 +26,10 @@ static const char run_help[] =
 	"  --threads N        CPU threads; default all cores\n"
 	"  --plugin-time SECONDS\n"
 	"                     after which a call of a plugin counts as hung; default 60, 0: never\n"
+	"  --resume           go on with the run in --out DIR, which was stopped at any moment: what it had finished is not\n"
+	"                     made again, and the results are those of a run that was not stopped\n"
+	"  --save-every SECONDS\n"
+	"                     how often training writes down where it stands; default 60\n"
 	"  --json             print what happens as lines of JSON, those of the run folder's events.jsonl\n"
 	"  --quiet            print nothing but errors\n\n"
 	"example: patchbay run configs/quickstart.yaml --out runs/first\n";
@@ -113,6 +118,8 @@ static int run(int argc, char **argv, const char *help, bool train_only)
 					 .terminal = o.quiet || o.json ? NULL : &terminal,
 					 .events = o.json ? &events : NULL,
 					 .train_only = train_only,
+					 .resume = o.resume,
+					 .save_every = o.save_every,
 					 .engine = {.kind = strcmp(o.engine, "reference") ? PB_ENGINE_AUTO
 											  : PB_ENGINE_REFERENCE,
 						    .memory = o.memory,

@@ -19,6 +19,8 @@ enum option {
 	OPT_BATCH,
 	OPT_THREADS,
 	OPT_PLUGIN_TIME,
+	OPT_RESUME,
+	OPT_SAVE_EVERY,
 	OPT_QUIET,
 	OPT_JSON,
 	OPT_HELP,
@@ -35,7 +37,8 @@ static const struct {
 	{"--memory", true, OPT_MEMORY, "run"},             {"--batch", true, OPT_BATCH, "run"},
 	{"--threads", true, OPT_THREADS, "run train"},     {"--plugin-time", true, OPT_PLUGIN_TIME, "run train check"},
 	{"--quiet", false, OPT_QUIET, "run train check"},  {"-q", false, OPT_QUIET, "run train check"},
-	{"--json", false, OPT_JSON, "run train"},
+	{"--json", false, OPT_JSON, "run train"},              {"--resume", false, OPT_RESUME, "run train"},
+	{"--save-every", true, OPT_SAVE_EVERY, "run train"},
 	{"--help", false, OPT_HELP, "run train check hooks"}, {"-h", false, OPT_HELP, "run train check hooks"},
 };
 
@@ -120,6 +123,12 @@ static int apply(const char *command, enum option option, const char *value, siz
 				       NULL);
 	case OPT_QUIET: o->quiet = true; return 0;
 	case OPT_JSON: o->json = true; return 0;
+	case OPT_RESUME: o->resume = true; return 0;
+	case OPT_SAVE_EVERY:
+		o->save_every = strtod(value, &end);
+		return !*end && o->save_every >= 0 && o->save_every <= 1e6
+			       ? 0
+			       : usage(command, "--save-every takes seconds from 0 to 1000000, not", value, NULL);
 	default: o->help = true; return 0;
 	}
 }
@@ -158,7 +167,7 @@ static int parse_option(int argc, char **argv, int *i, size_t *n_sets, struct pb
 
 int pb_cli_parse(int argc, char **argv, struct pb_cli_run *ret_options)
 {
-	struct pb_cli_run o = {.engine = "auto", .plugin_time = 60};
+	struct pb_cli_run o = {.engine = "auto", .plugin_time = 60, .save_every = 60};
 	size_t n_sets = 0;
 	int rc = 0;
 	for (int i = 1; !rc && i < argc; i++) {

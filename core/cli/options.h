@@ -18,7 +18,8 @@ struct pb_cli_run {
 	int batch;                   /* cells; 0: not given */
 	int threads;                 /* 0: all cores */
 	double plugin_time;          /* seconds that a plugin's call may take; 0: for ever */
-	bool quiet, json, help;
+	double save_every;           /* seconds between two files of where training stands */
+	bool quiet, json, resume, help;
 };
 
 /* Prints what is wrong on stderr ("patchbay run: unknown option `--quite`; did you mean `--quiet`?"). Returns 0, or 2.
