@@ -38,6 +38,14 @@ const struct pb_cli_option pb_cli_plugin_time = {
 	.name = "plugin-time", .type = PB_CLI_REAL, AT(plugin_time), .value = {.name = "SECONDS"},
 	.min = 0, .max = 1e6, .expected = "seconds from 0 (no limit) to 1000000",
 	.doc = "after which a call of a plugin counts as hung; default 60, 0: never"};
+const struct pb_cli_option pb_cli_resume = {
+	.name = "resume", .type = PB_CLI_FLAG, AT(resume),
+	.doc = "go on with the run in --out DIR, which was stopped at any moment: what it had finished is not made again, and "
+	       "the results are those of a run that was not stopped"};
+const struct pb_cli_option pb_cli_save_every = {
+	.name = "save-every", .type = PB_CLI_REAL, AT(save_every), .value = {.name = "SECONDS"},
+	.min = 0, .max = 1e6, .expected = "seconds from 0 to 1000000",
+	.doc = "how often training writes down where it stands; default 60"};
 const struct pb_cli_option pb_cli_json = {
 	.name = "json", .type = PB_CLI_FLAG, AT(json),
 	.doc = "print what happens as lines of JSON, those of the run folder's events.jsonl"};
@@ -52,7 +60,7 @@ const struct pb_cli_word pb_cli_experiment[] = {
 bool pb_cli_parse_run(const struct pb_cli_command *command, int argc, char **argv, struct pb_cli_run *ret_options,
 		      int *ret_code)
 {
-	*ret_options = (struct pb_cli_run){.engine = engines[0], .plugin_time = 60};
+	*ret_options = (struct pb_cli_run){.engine = engines[0], .plugin_time = 60, .save_every = 60};
 	if (!pb_cli_parse(command, argc, argv, ret_options, ret_code))
 		return false;
 	ret_options->file = argv[1];

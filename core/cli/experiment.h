@@ -14,11 +14,13 @@ struct pb_cli_run {
 	int batch;          /* cells; 0: not given */
 	int threads;        /* 0: all cores */
 	double plugin_time; /* seconds that a plugin's call may take; 0: for ever */
-	bool quiet, json;
+	double save_every;  /* seconds between two files of where training stands */
+	bool quiet, json, resume;
 };
 
 extern const struct pb_cli_option pb_cli_set, pb_cli_out, pb_cli_device, pb_cli_engine, pb_cli_memory, pb_cli_batch,
-	pb_cli_threads, pb_cli_plugin_time, pb_cli_json, pb_cli_quiet;
+	pb_cli_threads, pb_cli_plugin_time, pb_cli_resume, pb_cli_save_every,
+	pb_cli_json, pb_cli_quiet;
 extern const struct pb_cli_word pb_cli_experiment[]; /* the operand FILE */
 
 /* As pb_cli_parse, with the defaults and the file filled in. */

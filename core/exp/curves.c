@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/status.h"
 
@@ -34,6 +35,18 @@ int pb_curves_begin_point(struct pb_curves *curves, double x, double loss)
 void pb_curves_set(struct pb_curves *curves, size_t series, double value)
 {
 	curves->values[(curves->n_points - 1) * (1 + curves->n_series) + 1 + series] = value;
+}
+
+int pb_curves_restore(struct pb_curves *curves, const double *values, size_t n_points)
+{
+	size_t width = 1 + curves->n_series;
+	int rc = 0;
+	for (size_t i = 0; !rc && i < n_points; i++) {
+		rc = pb_curves_begin_point(curves, 0, 0);
+		if (!rc)
+			memcpy(curves->values + i * width, values + i * width, width * sizeof *values);
+	}
+	return rc;
 }
 
 static double *column(const struct pb_curves *c, size_t i)

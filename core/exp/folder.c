@@ -3,9 +3,11 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@
 #include "base/utf8.h"
 #include "ckpt/model_load.h"
 #include "report/csv.h"
+#include "exp/identity.h"
 #include "exp/resolve.h"
 
 /* runs/NAME-DATE-TIME; `number` tells runs of one second apart. */
@@ -58,7 +61,7 @@ static int make_default(const char *name, char **ret_path)
 	return rc;
 }
 
-static bool holds_run(const char *path)
+bool pb_folder_holds(const char *path)
 {
 	char *file = pb_file_join(path, "config.yaml");
 	bool holds = file && !access(file, F_OK);
@@ -66,9 +69,19 @@ static bool holds_run(const char *path)
 	return holds;
 }
 
+static int find_asked(const char *out, char **ret_path)
+{
+	if (!out)
+		return pb_fail(PB_E_USAGE, "which run is to be gone on with? Name its folder with --out");
+	if (!pb_folder_holds(out))
+		return pb_fail(PB_E_USAGE, "%s holds no run to go on with", out);
+	*ret_path = strdup(out);
+	return *ret_path ? 0 : pb_fail_nomem(strlen(out), "a path");
+}
+
 static int make_asked(const char *out, char **ret_path)
 {
-	if (holds_run(out))
+	if (pb_folder_holds(out))
 		return pb_fail(PB_E_USAGE, "%s holds a run already: choose another --out, or remove it", out);
 	int rc = pb_file_make_dir(out);
 	if (!rc && !(*ret_path = strdup(out)))
@@ -118,28 +131,72 @@ static int write_units(const struct pb_plan *plan, const char *path)
 	return rc;
 }
 
-int pb_folder_open(const struct pb_plan *plan, const char *out, struct pb_events *above,
+char *pb_folder_path(const struct pb_folder *folder, const char *name)
+{
+	return pb_file_join(folder->path, name);
+}
+
+/* Whoever holds it is at work in the folder. It ends with the process, whatever ends that. */
+static int take_lock(struct pb_folder *f)
+{
+	char *path = pb_folder_path(f, ".lock");
+	if (!path)
+		return -PB_E_NOMEM;
+	f->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	int rc = f->lock < 0 ? pb_fail(PB_E_IO, "cannot create %s: %s", path, strerror(errno)) : 0;
+	if (!rc && flock(f->lock, LOCK_EX | LOCK_NB) < 0)
+		rc = errno == EWOULDBLOCK
+			     ? pb_fail(PB_E_USAGE, "a run is going on in %s: wait for it, or choose another --out", f->path)
+			     : pb_fail(PB_E_IO, "cannot lock %s: %s", path, strerror(errno));
+	free(path);
+	return rc;
+}
+
+static int open_log(struct pb_folder *f)
+{
+	char *path = pb_folder_path(f, "log.txt");
+	f->log = path ? fopen(path, f->resumed ? "a" : "w") : NULL;
+	int rc = f->log ? 0 : path ? pb_fail(PB_E_IO, "cannot write %s: %s", path, strerror(errno)) : -PB_E_NOMEM;
+	free(path);
+	return rc;
+}
+
+static int open_journal(const struct pb_plan *plan, const char *engine, struct pb_folder *f)
+{
+	struct pb_text identity = {0};
+	f->journal_path = pb_folder_path(f, "journal");
+	int rc = f->journal_path ? pb_identity(plan, engine, &identity) : -PB_E_NOMEM;
+	if (!rc)
+		rc = pb_journal_open(f->journal_path, identity.data, f->resumed, &f->journal);
+	pb_text_finish(&identity);
+	return rc;
+}
+
+int pb_folder_open(const struct pb_plan *plan, const char *out, const char *engine, bool resume, struct pb_events *above,
 		   struct pb_folder *ret_folder)
 {
-	struct pb_folder f = {0};
-	char *log = NULL;
-	int rc = out ? make_asked(out, &f.path) : make_default(plan->config->name, &f.path);
+	struct pb_folder f = {.resumed = resume, .lock = -1, .journal.fd = -1};
+	int rc = resume ? find_asked(out, &f.path) : out ? make_asked(out, &f.path) : make_default(plan->config->name, &f.path);
 	if (!rc)
+		rc = take_lock(&f);
+	/* Another may have been faster. */
+	if (!rc && !resume && pb_folder_holds(f.path))
+		rc = pb_fail(PB_E_USAGE, "%s holds a run already: choose another --out, or remove it", f.path);
+	if (!rc)
+		rc = open_journal(plan, engine, &f);
+	if (!rc && !resume)
 		rc = write_config(plan, f.path);
-	if (!rc)
+	if (!rc && !resume)
 		rc = write_units(plan, f.path);
-	if (!rc && !(log = pb_file_join(f.path, "log.txt")))
-		rc = -PB_E_NOMEM;
-	if (!rc && !(f.log = fopen(log, "w")))
-		rc = pb_fail(PB_E_IO, "cannot write %s", log);
-	free(log);
-	if (rc)
-		pb_folder_close(&f);
-	else
-		pb_events_open(&f.events, f.path, above);
 	if (!rc)
-		*ret_folder = f;
-	return rc;
+		rc = open_log(&f);
+	if (rc) {
+		pb_folder_close(&f);
+		return rc;
+	}
+	pb_events_open(&f.events, f.path, above);
+	*ret_folder = f;
+	return 0;
 }
 
 void pb_folder_close(struct pb_folder *folder)
@@ -147,8 +204,12 @@ void pb_folder_close(struct pb_folder *folder)
 	if (folder->log)
 		fclose(folder->log);
 	pb_events_close(&folder->events);
+	pb_journal_close(&folder->journal);
+	if (folder->lock >= 0)
+		close(folder->lock);
+	free(folder->journal_path);
 	free(folder->path);
-	*folder = (struct pb_folder){0};
+	*folder = (struct pb_folder){.lock = -1, .journal.fd = -1};
 }
 
 void pb_folder_log(struct pb_folder *folder, const char *format, ...)
@@ -167,15 +228,34 @@ void pb_folder_log(struct pb_folder *folder, const char *format, ...)
 	fflush(folder->log);
 }
 
-int pb_folder_save(const struct pb_folder *folder, const char *name, const struct pb_params *params)
+/* "checkpoints/NAME.safetensors" in the folder. */
+static char *checkpoint_path(const struct pb_folder *folder, const char *name)
 {
 	char file[256];
 	snprintf(file, sizeof file, "checkpoints/%s.safetensors", name);
-	char *dir = pb_file_join(folder->path, "checkpoints"), *path = pb_file_join(folder->path, file);
+	return pb_folder_path(folder, file);
+}
+
+int pb_folder_save(const struct pb_folder *folder, const char *name, const struct pb_params *params)
+{
+	char *dir = pb_folder_path(folder, "checkpoints"), *path = checkpoint_path(folder, name);
 	int rc = dir && path ? pb_file_make_dir(dir) : -PB_E_NOMEM;
 	if (!rc)
 		rc = pb_ckpt_save_params(path, params);
 	free(dir);
+	free(path);
+	return rc;
+}
+
+int pb_folder_load(const struct pb_folder *folder, const char *name, struct pb_params *params)
+{
+	struct pb_ckpt ckpt;
+	char *path = checkpoint_path(folder, name);
+	int rc = path ? pb_ckpt_read(path, &ckpt) : -PB_E_NOMEM;
+	if (!rc) {
+		rc = pb_ckpt_load_params(&ckpt, params);
+		pb_ckpt_finish(&ckpt);
+	}
 	free(path);
 	return rc;
 }

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "exp/journal.h"
 #include "exp/plan.h"
 #include "report/events.h"
 
@@ -11,15 +12,25 @@ struct pb_folder {
 	char *path; /* owned */
 	FILE *log;  /* log.txt */
 	struct pb_events events;
+	char *journal_path; /* owned */
+	struct pb_journal journal;
+	bool resumed;
+	int lock; /* held while the run is on */
 };
 
 /* Makes `out`, or runs/NAME-DATE-TIME when out is NULL, and writes config.yaml and sets.csv (which unit is in which
- * set). A folder that holds a run already is -PB_E_USAGE. above: who gets the run's events besides events.jsonl; may be NULL. */
-int pb_folder_open(const struct pb_plan *plan, const char *out, struct pb_events *above,
+ * set). A folder that holds a run already is -PB_E_USAGE, unless `resume` says that it is to be gone on with: then it must hold
+ * one, of the same identity (identity.h). A folder in which a run is going on is -PB_E_USAGE always. above: who gets the
+ * run's events besides events.jsonl; may be NULL. */
+int pb_folder_open(const struct pb_plan *plan, const char *out, const char *engine, bool resume, struct pb_events *above,
 		   struct pb_folder *ret_folder);
+bool pb_folder_holds(const char *path); /* a run, begun or done */
+/* A file in the folder; the caller frees it. NULL: out of memory, recorded. */
+char *pb_folder_path(const struct pb_folder *folder, const char *name);
 void pb_folder_close(struct pb_folder *folder);
 void pb_folder_log(struct pb_folder *folder, const char *format, ...) PB_PRINTF(2, 3); /* with the time */
 /* checkpoints/NAME.safetensors */
 int pb_folder_save(const struct pb_folder *folder, const char *name, const struct pb_params *params);
+int pb_folder_load(const struct pb_folder *folder, const char *name, struct pb_params *params);
 
 #endif

@@ -171,7 +171,9 @@ static int sweep_group(struct prober *r, const struct pb_probe_group *g, struct 
 			pb_progress_begin(&r->progress, r->p->terminal, &r->p->folder->events, "sweep",
 					  plan->sweeps[i].config->name,
 					  (int64_t)plan->sweeps[i].n_cells);
-		rc = pb_sweep_run(engine, &plan->sweeps[i], &r->progress, r->p->arena, &r->tables[at], &r->done[at]);
+		const struct pb_sweep_log log = {&r->p->folder->journal, r->p->weights, (int64_t)i,
+						 r->p->units + g->first};
+		rc = pb_sweep_run(engine, &plan->sweeps[i], &log, &r->progress, r->p->arena, &r->tables[at], &r->done[at]);
 		if (!several(r))
 			pb_progress_end(&r->progress, rc ? "stopped" : NULL);
 		for (size_t k = 0; k < g->n; k++) {

@@ -13,6 +13,7 @@ struct pb_probing {
 	const struct pb_plan *plan;
 	const struct pb_engine_options *engine;
 	struct pb_folder *folder;
+	int64_t weights;              /* number of the set of weights, for the journal */
 	struct pb_terminal *terminal; /* NULL: quiet */
 	struct pb_arena *arena;       /* of everything in the results */
 	size_t n_units;

@@ -13,7 +13,7 @@
 #include "exp/probe.h"
 #include "exp/resolve.h"
 #include "exp/similarity.h"
-#include "exp/train.h"
+#include "exp/stages.h"
 #include "exp/units.h"
 #include "exp/weights.h"
 #include "host/capsule.h"
@@ -39,8 +39,9 @@ static const char *start_name(const struct pb_plan *plan)
 }
 
 /* Is a copy of these weights worth its memory? */
-static bool is_wanted(const struct run *r, const char *name)
+static bool is_wanted(void *run, const char *name)
 {
+	const struct run *r = run;
 	const struct pb_config_probe *probe = &r->plan->config->probe;
 	bool wanted = probe->select.node && (!strcmp(name, probe->select.before) || !strcmp(name, probe->select.after));
 	for (size_t i = 0; i < probe->model.count; i++)
@@ -62,36 +63,12 @@ static int start(struct run *r)
 	return 0;
 }
 
-static int keep_stage(struct run *r, const struct pb_plan_stage *stage)
-{
-	const char *name = stage->config->save;
-	if (!name)
-		return 0;
-	int rc = is_wanted(r, name) ? pb_weights_keep(&r->weights, name, &r->params) : 0;
-	return rc ? rc : pb_folder_save(&r->folder, name, &r->params);
-}
-
 static int train(struct run *r)
 {
-	struct pb_trainer trainer;
-	int rc = r->plan->n_stages ? pb_trainer_init(&trainer, r->plan, &r->params) : 0;
-	if (rc || !r->plan->n_stages)
-		return rc;
-	for (size_t i = 0; !rc && i < r->plan->n_stages; i++) {
-		const struct pb_plan_stage *stage = &r->plan->stages[i];
-		rc = pb_trainer_run(&trainer, stage, r->options->terminal, &r->folder.events, &r->arena,
-				    &r->stages[i]);
-		if (!r->stages[i].name)
-			break;
-		r->result.n_stages = i + 1;
-		pb_folder_log(&r->folder, "stage %s: %s, %.1f s", stage->config->name, r->stages[i].stopped,
-			      r->stages[i].seconds);
-		int write_rc = pb_report_write_stage(r->folder.path, &r->stages[i]);
-		if (!rc)
-			rc = write_rc ? write_rc : keep_stage(r, stage);
-	}
-	pb_trainer_finish(&trainer);
-	return rc;
+	const struct pb_stages stages = {.plan = r->plan, .folder = &r->folder, .terminal = r->options->terminal,
+					 .arena = &r->arena, .save_every = r->options->save_every, .params = &r->params,
+					 .weights = &r->weights, .is_wanted = is_wanted, .context = r};
+	return pb_stages_run(&stages, r->stages, &r->result.n_stages);
 }
 
 /* The unit to probe: the file's word, or the one that improved most. */
@@ -152,7 +129,7 @@ static int probe_and_sweep(struct run *r)
 		return 0;
 	int rc = select_unit(r, &selected);
 	bool by_selection = !r->plan->n_units;
-	const struct pb_probing probing = {
+	struct pb_probing probing = {
 		.plan = r->plan, .engine = &r->options->engine, .folder = &r->folder, .terminal = r->options->terminal,
 		.arena = &r->arena, .n_units = by_selection ? 1 : r->plan->n_units,
 		.units = by_selection ? &selected : r->plan->units};
@@ -160,6 +137,7 @@ static int probe_and_sweep(struct run *r)
 		pb_folder_log(&r->folder, "engine: reference, because %s", pb_engine_why_reference(r->plan));
 	for (size_t i = 0; !rc && i < (names->count ? names->count : 1); i++) {
 		const struct pb_params *weights = &r->params;
+		probing.weights = (int64_t)i;
 		pb_weights_forget_files(&r->weights);
 		if (names->count)
 			rc = pb_weights_get(&r->weights, names->items[i], &weights);
@@ -247,7 +225,8 @@ int pb_run(const struct pb_plan *plan, const struct pb_run_options *options)
 	double started = pb_clock();
 	int rc = allocate(&r);
 	if (!rc)
-		rc = pb_folder_open(plan, options->out, options->events, &r.folder);
+		rc = pb_folder_open(plan, options->out, pb_engine_name(plan, &options->engine), options->resume,
+				    options->events, &r.folder);
 	char *capsules = rc ? NULL : pb_arena_printf(&r.arena, "%s/capsules", r.folder.path);
 	if (options->ret_started)
 		*options->ret_started = !rc;

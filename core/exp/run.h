@@ -10,6 +10,8 @@ struct pb_run_options {
 	struct pb_terminal *terminal; /* NULL: quiet */
 	struct pb_events *events;     /* gets the run's events besides the folder; NULL: nobody does */
 	bool train_only;
+	bool resume;       /* go on with the run in `out` */
+	double save_every; /* seconds between two files of where training stands */
 	struct pb_engine_options engine;
 	bool *ret_started; /* may be NULL: whether the run folder was made, and a failure is the run's */
 };

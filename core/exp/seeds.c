@@ -50,6 +50,8 @@ static int run_one(struct seeds *s, int64_t seed, const char *out)
 	options.out = out;
 	options.ret_started = NULL;
 	options.events = &s->folder.events;
+	/* Those that were begun. */
+	options.resume = options.resume && pb_folder_holds(out);
 	if (!rc) {
 		rc = pb_plan_make(config, s->plan->device, plan);
 		if (!rc) {
@@ -191,7 +193,8 @@ int pb_run_seeds(const struct pb_plan *plan, const char *file, const char *const
 	double started = pb_clock();
 	s.runs = pb_arena_array(&s.arena, n, sizeof *s.runs);
 	s.names = pb_arena_array(&s.arena, n, sizeof *s.names);
-	int rc = s.runs && s.names ? pb_folder_open(plan, options->out, options->events, &s.folder) : -PB_E_NOMEM;
+	int rc = s.runs && s.names ? pb_folder_open(plan, options->out, pb_engine_name(plan, &options->engine), options->resume,
+						       options->events, &s.folder) : -PB_E_NOMEM;
 	if (options->ret_started)
 		*options->ret_started = !rc;
 	if (!rc) {

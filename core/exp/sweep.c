@@ -104,9 +104,10 @@ struct table {
 	const char *broken; /* why the first cell without a number has none */
 };
 
-/* What the engine made of a cell. A patch that breaks the model leaves its cell empty; the sweep goes on. */
+/* What the engine made of a cell. A patch that breaks the model leaves its cell empty; the sweep goes on. recalled: why it does
+ * so is known. */
 static int take_cell(struct pb_engine *e, const struct pb_plan_sweep *s, struct pb_cell_job *job, size_t i,
-		     struct table *t, struct pb_arena *arena)
+		     bool recalled, struct table *t, struct pb_arena *arena)
 {
 	const struct pb_result_sweep *r = t->result;
 	struct pb_result_cell *cell = &t->cells[i];
@@ -116,7 +117,7 @@ static int take_cell(struct pb_engine *e, const struct pb_plan_sweep *s, struct 
 		cell->index = job->cell->index;
 		if (t->broken)
 			return 0;
-		int rc = pb_engine_explain(e, s, job, arena);
+		int rc = recalled ? 0 : pb_engine_explain(e, s, job, arena);
 		char *why = pb_arena_printf(arena, "cell %s: %s", cell_text(r, i, arena), job->why);
 		for (char *end = why; end && (end = strchr(end, '\n'));)
 			*end = ' '; /* a note is one line */
@@ -141,13 +142,44 @@ static void fill_jobs(const struct pb_plan_sweep *s, const struct table *tables,
 	}
 }
 
-static int run_cells(struct pb_engine *e, const struct pb_plan_sweep *s, struct pb_progress *progress,
-		     struct pb_arena *arena, struct table *tables, size_t *ret_done)
+static struct pb_journal_key key_of(const struct pb_sweep_log *log, const struct pb_plan_sweep *s, size_t i)
+{
+	return (struct pb_journal_key){log->weights, log->sweep, log->units[i / s->n_cells], (int64_t)(i % s->n_cells)};
+}
+
+/* Cells that were made before: those in front, since they were made in this order. */
+static int recall_cells(struct pb_engine *e, const struct pb_plan_sweep *s, const struct pb_sweep_log *log,
+			struct pb_arena *arena, struct table *tables, size_t *ret_done)
+{
+	size_t total = s->n_cells * e->n_probes;
+	int rc = 0;
+	for (*ret_done = 0; log && !rc && *ret_done < total; ++*ret_done) {
+		struct pb_cell_job job;
+		const struct pb_journal_key key = key_of(log, s, *ret_done);
+		fill_jobs(s, tables, *ret_done, 1, &job);
+		if (!pb_journal_find_cell(log->journal, &key, &job))
+			break;
+		rc = take_cell(e, s, &job, *ret_done % s->n_cells, true, &tables[job.probe], arena);
+	}
+	return rc;
+}
+
+static int keep_cell(const struct pb_sweep_log *log, const struct pb_plan_sweep *s, size_t i,
+		     const struct pb_cell_job *job)
+{
+	const struct pb_journal_key key = key_of(log, s, i);
+	return pb_journal_add_cell(log->journal, &key, job);
+}
+
+static int run_cells(struct pb_engine *e, const struct pb_plan_sweep *s, const struct pb_sweep_log *log,
+		     struct pb_progress *progress, struct pb_arena *arena, struct table *tables, size_t *ret_done)
 {
 	int64_t before = progress ? progress->done : 0;
 	size_t total = s->n_cells * e->n_probes, most = pb_engine_batch(e, s);
 	struct pb_cell_job *jobs = pb_arena_array(arena, most, sizeof *jobs);
-	int rc = jobs ? 0 : -PB_E_NOMEM;
+	int rc = jobs ? recall_cells(e, s, log, arena, tables, ret_done) : -PB_E_NOMEM;
+	if (progress)
+		progress->from += (int64_t)*ret_done;
 	while (!rc && *ret_done < total) {
 		size_t n = total - *ret_done < most ? total - *ret_done : most, done = 0, first = *ret_done;
 		rc = pb_interrupted();
@@ -160,7 +192,10 @@ static int run_cells(struct pb_engine *e, const struct pb_plan_sweep *s, struct 
 					cell_text(tables[(first + done) / s->n_cells].result,
 						  (first + done) % s->n_cells, arena));
 		for (size_t i = 0; i < done; i++) {
-			int take_rc = take_cell(e, s, &jobs[i], (first + i) % s->n_cells, &tables[jobs[i].probe], arena);
+			int take_rc = take_cell(e, s, &jobs[i], (first + i) % s->n_cells, false, &tables[jobs[i].probe],
+						arena);
+			if (!take_rc && log)
+				take_rc = keep_cell(log, s, first + i, &jobs[i]);
 			rc = rc ? rc : take_rc;
 		}
 		*ret_done += done;
@@ -217,8 +252,9 @@ static int judge_estimates(const struct pb_engine *e, size_t probe, const struct
 	return 0;
 }
 
-int pb_sweep_run(struct pb_engine *engine, const struct pb_plan_sweep *sweep, struct pb_progress *progress,
-		 struct pb_arena *arena, struct pb_result_sweep *ret_results, size_t *ret_done)
+int pb_sweep_run(struct pb_engine *engine, const struct pb_plan_sweep *sweep, const struct pb_sweep_log *log,
+		 struct pb_progress *progress, struct pb_arena *arena, struct pb_result_sweep *ret_results,
+		 size_t *ret_done)
 {
 	struct table *tables = pb_arena_array(arena, engine->n_probes, sizeof *tables);
 	double started = pb_clock();
@@ -232,7 +268,7 @@ int pb_sweep_run(struct pb_engine *engine, const struct pb_plan_sweep *sweep, st
 	}
 	if (rc)
 		return rc;
-	rc = run_cells(engine, sweep, progress, arena, tables, &done);
+	rc = run_cells(engine, sweep, log, progress, arena, tables, &done);
 	double seconds = (pb_clock() - started) / (double)engine->n_probes;
 	for (size_t i = 0; i < engine->n_probes; i++) {
 		size_t before = i * sweep->n_cells, mine = done > before ? done - before : 0;

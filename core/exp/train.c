@@ -15,7 +15,7 @@
 
 int pb_trainer_init(struct pb_trainer *trainer, const struct pb_plan *plan, struct pb_params *params)
 {
-	*trainer = (struct pb_trainer){.plan = plan, .params = params};
+	*trainer = (struct pb_trainer){.plan = plan, .params = params, .saved = pb_clock()};
 	pb_tape_init(&trainer->tape, plan->device, plan->config->dtype);
 	trainer->present = calloc((size_t)plan->model.table.n, sizeof *trainer->present);
 	trainer->squares_read = calloc((size_t)plan->model.table.n, sizeof *trainer->squares_read);
@@ -45,12 +45,15 @@ void pb_trainer_finish(struct pb_trainer *trainer)
 	*trainer = (struct pb_trainer){0};
 }
 
-/* A stage's optimizer: fresh, or the one before going on. */
+/* A stage's optimizer: fresh, or the one before going on. A run that is gone on with has none yet: that of the stage with which
+ * it began. */
 static int start_optimizer(struct pb_trainer *t, const struct pb_plan_stage *stage)
 {
 	const struct pb_param_table *table = &t->plan->model.table;
-	if (stage->config->continues)
+	if (stage->config->continues && t->has_optim)
 		return 0;
+	while (stage->config->continues)
+		stage--;
 	if (t->has_optim)
 		pb_optim_finish(&t->optim);
 	t->has_optim = false;
@@ -206,44 +209,62 @@ static int step(struct pb_trainer *t, const struct pb_plan_stage *stage, const s
 /* Where a stage stands. */
 struct progress {
 	struct pb_progress bar;
-	int64_t epoch, steps, total;
-	double loss, stop_value;
+	struct pb_train_place at;
+	struct pb_curves curves;
 };
+
+static int save(struct pb_trainer *t, const struct progress *p)
+{
+	t->saved = pb_clock();
+	return t->state_path ? pb_train_state_save(t->state_path, &p->at, t->params, &t->optim, &p->curves) : 0;
+}
 
 /* Behind a step; `ends`: with it, the epoch is complete. */
 static void show(struct progress *p, const struct pb_plan_stage *stage, bool ends)
 {
 	char detail[128];
-	int n = snprintf(detail, sizeof detail, "epoch %lld  loss %.4g", (long long)p->epoch + 1, p->loss);
-	if (stage->stop && isfinite(p->stop_value))
+	int n = snprintf(detail, sizeof detail, "epoch %lld  loss %.4g", (long long)p->at.epoch + 1, p->at.loss);
+	if (stage->stop && isfinite(p->at.stop_value))
 		snprintf(detail + n, sizeof detail - (size_t)n, "  %s %s %.4g", stage->config->stop_split,
-			 pb_scorer_name(stage->stop), p->stop_value);
-	pb_progress_at(&p->bar, stage->config->epochs ? p->epoch + ends : p->steps, detail);
+			 pb_scorer_name(stage->stop), p->at.stop_value);
+	pb_progress_at(&p->bar, stage->config->epochs ? p->at.epoch + ends : p->at.steps, detail);
 }
 
+/* One batch, and what is known after it. */
+static int train_batch(struct pb_trainer *t, const struct pb_plan_stage *stage, const struct epoch *e, struct progress *p)
+{
+	int64_t left = e->x.n_examples - p->at.at, size = stage->config->batch_size, n = left < size ? left : size;
+	const struct pb_examples batch = fill_batch(t, e, p->at.at, n);
+	double loss = NAN;
+	int rc = batch.n_scored ? step(t, stage, e, &batch, &loss) : 0;
+	if (rc)
+		return rc;
+	p->at.sum += batch.n_scored ? loss * (double)batch.n_scored : 0.0;
+	p->at.count += batch.n_scored;
+	p->at.steps++;
+	p->at.at += size;
+	p->at.loss = p->at.count ? p->at.sum / (double)p->at.count : NAN;
+	show(p, stage, p->at.at >= e->x.n_examples);
+	return t->state_path && pb_clock() - t->saved >= t->save_every ? save(t, p) : 0;
+}
+
+/* From where the place is to the epoch's end. */
 static int run_epoch(struct pb_trainer *t, const struct pb_plan_stage *stage, struct progress *p)
 {
 	struct epoch e;
-	double sum = 0.0;
-	int64_t count = 0, size = stage->config->batch_size, most = stage->config->steps;
-	int rc = start_epoch(t, stage, p->epoch, &e);
-	for (int64_t at = 0; !rc && at < e.x.n_examples && !(most && p->steps >= most); at += size) {
-		int64_t left = e.x.n_examples - at, n = left < size ? left : size;
-		const struct pb_examples batch = fill_batch(t, &e, at, n);
-		double loss = NAN;
+	const int64_t most = stage->config->steps;
+	int rc = start_epoch(t, stage, p->at.epoch, &e);
+	while (!rc && p->at.at < e.x.n_examples && !(most && p->at.steps >= most)) {
 		rc = pb_interrupted();
-		if (!rc && batch.n_scored)
-			rc = step(t, stage, &e, &batch, &loss);
-		if (rc) {
+		if (rc)
+			save(t, p); /* if that fails, the one before is there */
+		if (rc)
+			rc = pb_interrupted();
+		else
+			rc = train_batch(t, stage, &e, p);
+		if (rc)
 			pb_fail_in(rc, "stage `%s`, epoch %lld, step %lld", stage->config->name,
-				   (long long)p->epoch + 1, (long long)p->steps + 1);
-			break;
-		}
-		sum += batch.n_scored ? loss * (double)batch.n_scored : 0.0;
-		count += batch.n_scored;
-		p->steps++;
-		p->loss = count ? sum / (double)count : NAN;
-		show(p, stage, at + size >= e.x.n_examples);
+				   (long long)p->at.epoch + 1, (long long)p->at.steps + 1);
 	}
 	free_epoch(&e);
 	return rc;
@@ -258,38 +279,39 @@ static int measure(struct pb_trainer *t, struct pb_scorer *scorer, int64_t split
 }
 
 /* One point of the curves; *ret_stop when the early stop's condition holds. */
-static int look(struct pb_trainer *t, const struct pb_plan_stage *stage, struct progress *p, struct pb_curves *curves,
-		bool *ret_stop)
+static int look(struct pb_trainer *t, const struct pb_plan_stage *stage, struct progress *p, bool *ret_stop)
 {
 	const struct pb_config_stage *c = stage->config;
-	int rc = pb_curves_begin_point(curves, (double)p->epoch, p->loss);
+	int rc = pb_curves_begin_point(&p->curves, (double)p->at.epoch, p->at.loss);
 	for (size_t i = 0; !rc && i < stage->n_evaluations; i++) {
 		double value;
 		rc = measure(t, stage->evaluations[i].scorer, stage->evaluations[i].split, &value);
 		if (!rc)
-			pb_curves_set(curves, i + 1, value);
+			pb_curves_set(&p->curves, i + 1, value);
 	}
 	if (rc || !stage->stop)
 		return rc;
-	rc = measure(t, stage->stop, stage->stop_split, &p->stop_value);
+	rc = measure(t, stage->stop, stage->stop_split, &p->at.stop_value);
 	if (!rc)
-		*ret_stop = p->stop_value < c->stop_below || p->stop_value > c->stop_above;
+		*ret_stop = p->at.stop_value < c->stop_below || p->at.stop_value > c->stop_above;
 	return rc;
 }
 
-static int train_stage(struct pb_trainer *t, const struct pb_plan_stage *stage, struct progress *p,
-		       struct pb_curves *curves, bool *ret_stopped)
+static int train_stage(struct pb_trainer *t, const struct pb_plan_stage *stage, struct progress *p, bool *ret_stopped)
 {
 	const struct pb_config_stage *c = stage->config;
-	int rc = start_optimizer(t, stage);
-	while (!rc && !*ret_stopped && !(c->epochs && p->epoch >= c->epochs) && !(c->steps && p->steps >= c->steps)) {
+	int rc = 0;
+	while (!rc && !*ret_stopped && !(c->epochs && p->at.epoch >= c->epochs) &&
+	       !(c->steps && p->at.steps >= c->steps)) {
 		rc = run_epoch(t, stage, p);
 		if (rc)
 			break;
-		p->epoch++;
-		bool last = (c->epochs && p->epoch >= c->epochs) || (c->steps && p->steps >= c->steps);
-		if (p->epoch % c->evaluate_every == 0 || last)
-			rc = look(t, stage, p, curves, ret_stopped);
+		p->at.epoch++;
+		p->at.at = p->at.count = 0;
+		p->at.sum = 0.0;
+		bool last = (c->epochs && p->at.epoch >= c->epochs) || (c->steps && p->at.steps >= c->steps);
+		if (p->at.epoch % c->evaluate_every == 0 || last)
+			rc = look(t, stage, p, ret_stopped);
 	}
 	return rc;
 }
@@ -299,29 +321,56 @@ static const char *why_stopped(const struct pb_plan_stage *stage, const struct p
 {
 	if (rc)
 		return pb_arena_printf(arena, "%s after %lld steps",
-				       rc == -PB_E_INTERRUPTED ? "interrupted" : "failed", (long long)p->steps);
+				       rc == -PB_E_INTERRUPTED ? "interrupted" : "failed", (long long)p->at.steps);
 	if (early)
 		return pb_arena_printf(arena, "%s of %s is %.4g after %lld epochs", pb_scorer_name(stage->stop),
-				       stage->config->stop_split, p->stop_value, (long long)p->epoch);
-	return pb_arena_printf(arena, "%lld epochs, %lld steps", (long long)p->epoch, (long long)p->steps);
+				       stage->config->stop_split, p->at.stop_value, (long long)p->at.epoch);
+	return pb_arena_printf(arena, "%lld epochs, %lld steps", (long long)p->at.epoch, (long long)p->at.steps);
 }
 
-int pb_trainer_run(struct pb_trainer *trainer, const struct pb_plan_stage *stage, struct pb_terminal *terminal,
-		   struct pb_events *events, struct pb_arena *arena, struct pb_result_stage *ret_result)
+/* The place, the curves, the weights and the optimizer that a stage begins with, or goes on with. */
+static int start_stage(struct pb_trainer *t, size_t index, const struct pb_train_state *from, struct progress *p)
 {
+	const struct pb_plan_stage *stage = &t->plan->stages[index];
+	p->at = (struct pb_train_place){.stage = (int64_t)index, .loss = NAN, .stop_value = NAN};
+	int rc = start_optimizer(t, stage);
+	if (rc || !from)
+		return rc;
+	p->at = from->place;
+	/* At a stage's very beginning a fresh optimizer has no state that was kept. */
+	const bool begins = !p->at.epoch && !p->at.at && !stage->config->continues;
+	rc = begins ? 0 : pb_train_state_optim(from, &t->optim);
+	return rc ? rc : pb_train_state_curves(from, &p->curves);
+}
+
+int pb_trainer_run(struct pb_trainer *trainer, size_t index, const struct pb_train_state *from,
+		   struct pb_terminal *terminal, struct pb_events *events, struct pb_arena *arena,
+		   struct pb_result_stage *ret_result)
+{
+	const struct pb_plan_stage *stage = &trainer->plan->stages[index];
 	const struct pb_config_stage *c = stage->config;
-	struct progress p = {.loss = NAN, .stop_value = NAN};
-	struct pb_curves curves;
+	struct progress p = {0};
 	double started = pb_clock();
 	bool stopped = false;
-	int rc = pb_curves_init(&curves, stage, arena);
+	int rc = pb_curves_init(&p.curves, stage, arena);
 	if (rc)
 		return rc;
 	pb_progress_begin(&p.bar, terminal, events, "stage", c->name, c->epochs ? c->epochs : c->steps);
-	rc = train_stage(trainer, stage, &p, &curves, &stopped);
+	rc = start_stage(trainer, index, from, &p);
+	p.bar.from = c->epochs ? p.at.epoch : p.at.steps;
+	if (!rc)
+		rc = train_stage(trainer, stage, &p, &stopped);
 	*ret_result = (struct pb_result_stage){.name = c->name, .x_label = "epoch", .seconds = pb_clock() - started};
 	ret_result->stopped = why_stopped(stage, &p, stopped, rc, arena);
 	pb_progress_end(&p.bar, ret_result->stopped);
-	int curve_rc = pb_curves_finish(&curves, ret_result);
+	int curve_rc = pb_curves_finish(&p.curves, ret_result);
 	return rc ? rc : !ret_result->stopped ? -PB_E_NOMEM : curve_rc;
+}
+
+int pb_trainer_save(const struct pb_trainer *trainer, size_t index, bool last)
+{
+	const struct pb_train_place place = {.stage = (int64_t)index, .loss = NAN, .stop_value = NAN};
+	if (!trainer->state_path)
+		return 0;
+	return pb_train_state_save(trainer->state_path, &place, trainer->params, last ? NULL : &trainer->optim, NULL);
 }

@@ -280,7 +280,7 @@ START_TEST(wrong_usage)
 	ck_assert_int_eq(o.code, 2);
 	check_says(o.err, "cannot open /does/not/exist.so");
 	o = RUN("plugin", "check", "a.so", "b.so");
-	check_says(o.err, "one file at a time; what is `b.so`");
+	check_says(o.err, "it takes FILE; what is `b.so`");
 	o = RUN("plugin", "check", "a.so", "--onyl", "x");
 	ck_assert_int_eq(o.code, 2);
 	check_says(o.err, "unknown option `--onyl`; did you mean `--only`?");

@@ -107,7 +107,7 @@ struct pb_result_sweep lab_run(struct lab *lab, const char *name)
 	struct pb_result_sweep result;
 	size_t done;
 	const struct pb_plan_sweep *sweep = lab_sweep(lab, name);
-	ck_assert_ok(pb_sweep_run(&lab->engine, sweep, NULL, &lab->arena, &result, &done));
+	ck_assert_ok(pb_sweep_run(&lab->engine, sweep, NULL, NULL, &lab->arena, &result, &done));
 	ck_assert_uint_eq(done, sweep->n_cells);
 	ck_assert_uint_gt(done, 0);
 	return result;

@@ -60,7 +60,7 @@ static void run(const struct pb_plan_stage *stage)
 {
 	struct pb_result_stage result;
 	n_steps = 0;
-	ck_assert_ok(pb_trainer_run(&trainer, stage, NULL, NULL, &lab.arena, &result));
+	ck_assert_ok(pb_trainer_run(&trainer, (size_t)(stage - lab.plan.stages), NULL, NULL, NULL, &lab.arena, &result));
 }
 
 static void check_steps(int from, int to)

@@ -140,7 +140,7 @@ START_TEST(interrupted)
 	kill(getpid(), SIGINT);
 	while (!pb_interrupted()) /* until the thread that waits for it has seen it */
 		usleep(1000);
-	ck_assert_int_eq(pb_sweep_run(&lab.engine, &lab.plan.sweeps[0], NULL, &lab.arena, &r, &done),
+	ck_assert_int_eq(pb_sweep_run(&lab.engine, &lab.plan.sweeps[0], NULL, NULL, &lab.arena, &r, &done),
 			 -PB_E_INTERRUPTED);
 	ck_assert_uint_eq(done, 0);
 	ck_assert_uint_eq(r.n_cells, 6);
@@ -164,7 +164,7 @@ START_TEST(failing_cell)
 	outside.index[1] = 3; /* there is no head 3 */
 	cells[2].patches = &outside;
 	sweep.cells = cells;
-	ck_assert_int_eq(pb_sweep_run(&lab.engine, &sweep, NULL, &lab.arena, &r, &done), -PB_E_RANGE);
+	ck_assert_int_eq(pb_sweep_run(&lab.engine, &sweep, NULL, NULL, &lab.arena, &r, &done), -PB_E_RANGE);
 	ck_assert_uint_eq(done, 2);
 	ck_assert(isfinite(r.cells[1].metric) && isnan(r.cells[2].metric) && isnan(r.cells[3].metric));
 	ck_assert_msg(!strncmp(pb_error_text(), "sweep `z`, cell 2 (layer 0, head 2): forward hook at blocks.0.attn.hook_z: ", 75), "%s",

@@ -28,7 +28,7 @@ static int train(const char *head, const char *stages)
 	lab_weights(&lab, 0);
 	ck_assert_ok(pb_trainer_init(&trainer, &lab.plan, &lab.weights));
 	for (size_t i = 0; !rc && i < lab.plan.n_stages; i++)
-		rc = pb_trainer_run(&trainer, &lab.plan.stages[i], NULL, NULL, &lab.arena, &results[i]);
+		rc = pb_trainer_run(&trainer, i, NULL, NULL, NULL, &lab.arena, &results[i]);
 	return rc;
 }
 

@@ -1,0 +1,231 @@
+/* test_resume.c: runs that are stopped and gone on with: the results are those of one that was not stopped, to the bit. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "cli/command.h"
+#include "support/support.h"
+
+static const char experiment[] =
+	"name: resumed\nmodel: {n_layers: 2, d_model: 32, n_heads: 4, d_mlp: 32}\ndata: {plugin: oocl, mod: 30}\n"
+	"train:\n"
+	"  - {name: first, split: arithmetic, epochs: 12, batch_size: 32, evaluate: {accuracy: [DtQ1, Dt3]}, save: model_0}\n"
+	"  - {name: second, split: X1, epochs: 30, evaluate: {accuracy: [DtQ1, Dt3]}, save: model_1}\n"
+	"  - {name: third, split: X2, epochs: 20, optimizer: continue, evaluate: {accuracy: [DtQ1, Dt3]}, save: model_2}\n"
+	"probe: {model: model_1, select: {metric: accuracy, before: model_1, after: model_2, sets: [Dt3, Df4]}}\n"
+	"metric: correct_logit\nsweeps:\n"
+	"  - {name: z, hook: z, setter: layer_head, over: [layer, head], forward: corrupted}\n"
+	"  - {name: pattern, hook: pattern, setter: layer_head_dest_src_pattern,\n"
+	"     over: [layer, head, dest_pos, src_pos], forward: corrupted}\n"
+	"  - {name: noise, hook: resid_pre, setter: {plugin: noise, std: 0.5}, over: [layer, pos], forward: ablate,\n"
+	"     estimate: true}\n";
+
+static const char *const results[] = {"sweeps/z.csv", "sweeps/pattern.csv", "sweeps/noise.csv", "sweeps/noise.npz",
+				      "curves/first.csv", "curves/second.csv", "curves/third.csv", "units.csv",
+				      "checkpoints/model_0.safetensors", "checkpoints/model_1.safetensors",
+				      "checkpoints/model_2.safetensors", "estimate-parameters.csv"};
+
+static const char *file(const char *run, const char *name)
+{
+	char path[256];
+	snprintf(path, sizeof path, "%s/%s", run, name);
+	return scratch(path);
+}
+
+static const char *write_experiment(void)
+{
+	const char *path = scratch("resumed.yaml");
+	ck_assert_ok(pb_file_write(path, experiment, sizeof experiment - 1));
+	return path;
+}
+
+static pid_t start(const char *out, bool resume, const char *set)
+{
+	const char *argv[16] = {"run", write_experiment(), "-q", "--save-every", "0.02", "--out", scratch(out)};
+	int n = 7;
+	if (resume)
+		argv[n++] = "--resume";
+	if (set) {
+		argv[n++] = "--set";
+		argv[n++] = set;
+	}
+	return command_start(NULL, NULL, argv);
+}
+
+static struct outcome run(const char *out, bool resume, const char *set)
+{
+	return command_wait(start(out, resume, set));
+}
+
+static void check_same(const char *a, const char *b, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		void *x, *y;
+		size_t x_size, y_size;
+		ck_assert_ok(pb_file_read(file(a, names[i]), 1 << 26, &x, &x_size));
+		ck_assert_ok(pb_file_read(file(b, names[i]), 1 << 26, &y, &y_size));
+		ck_assert_msg(x_size == y_size && !memcmp(x, y, x_size), "%s differs", names[i]);
+		free(x);
+		free(y);
+	}
+}
+
+#define N_RESULTS (sizeof results / sizeof *results)
+
+static void wait_seconds(double seconds)
+{
+	nanosleep(&(struct timespec){(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)}, NULL);
+}
+
+/* Killed again and again, each time a little later; whenever it is, it goes on. */
+START_TEST(killed)
+{
+	int kills = 0;
+	ck_assert_int_eq(run("whole", false, NULL).code, 0);
+	for (double seconds = 0.03;; seconds += 0.05) {
+		bool begun = exists(file("killed", "config.yaml"));
+		pid_t pid = start("killed", begun, NULL);
+		wait_seconds(seconds);
+		kill(pid, SIGKILL);
+		struct outcome o = command_wait(pid);
+		if (o.code != 128 + SIGKILL) {
+			ck_assert_msg(!o.code, "%s", o.err);
+			break;
+		}
+		kills++;
+	}
+	ck_assert_int_gt(kills, 0);
+	check_same("whole", "killed", results, N_RESULTS);
+}
+END_TEST
+
+START_TEST(interrupted)
+{
+	ck_assert_int_eq(run("whole", false, NULL).code, 0);
+	pid_t pid = start("stopped", false, NULL);
+	for (int i = 0; i < 1000 && !exists(file("stopped", "state.safetensors")); i++)
+		wait_seconds(0.01);
+	kill(pid, SIGINT);
+	int code = command_wait(pid).code;
+	ck_assert_msg(code == 130 || code == 0, "exit code %d", code);
+	ck_assert_int_eq(run("stopped", true, NULL).code, 0);
+	check_same("whole", "stopped", results, N_RESULTS);
+}
+END_TEST
+
+/* Once it is done there is nothing left to do. */
+START_TEST(done_already)
+{
+	ck_assert_int_eq(run("whole", false, NULL).code, 0);
+	ck_assert_int_eq(run("again", false, NULL).code, 0);
+	ck_assert_int_eq(run("again", true, NULL).code, 0);
+	check_same("whole", "again", results, N_RESULTS);
+}
+END_TEST
+
+/* A journal that ends anywhere, as after a loss of power. */
+START_TEST(torn_journal)
+{
+	void *data;
+	size_t size;
+	ck_assert_int_eq(run("whole", false, NULL).code, 0);
+	ck_assert_int_eq(run("torn", false, NULL).code, 0);
+	ck_assert_ok(pb_file_read(file("torn", "journal"), 1 << 26, &data, &size));
+	size_t cell = size - 100 - (size_t)_i * 977 % (size / 2); /* the stages come first */
+	ck_assert_ok(pb_file_write(file("torn", "journal"), data, cell));
+	ck_assert_int_eq(run("torn", true, NULL).code, 0);
+	check_same("whole", "torn", results, N_RESULTS);
+	free(data);
+}
+END_TEST
+
+START_TEST(altered_files_are_named)
+{
+	void *data;
+	size_t size;
+	ck_assert_int_eq(run("altered", false, NULL).code, 0);
+	ck_assert_ok(pb_file_read(file("altered", "state.safetensors"), 1 << 26, &data, &size));
+	((unsigned char *)data)[size - 5] ^= 1;
+	ck_assert_ok(pb_file_write(file("altered", "state.safetensors"), data, size));
+	struct outcome o = run("altered", true, NULL);
+	ck_assert_int_ne(o.code, 0);
+	check_says(o.err, "state.safetensors is not where a training stood: it was altered or damaged");
+	free(data);
+	ck_assert_ok(pb_file_write(file("altered", "journal"), "nonsense", 8));
+	o = run("altered", true, NULL);
+	ck_assert_int_ne(o.code, 0);
+	check_says(o.err, "journal is no journal of a run");
+}
+END_TEST
+
+START_TEST(another_experiment)
+{
+	ck_assert_int_eq(run("one", false, NULL).code, 0);
+	struct outcome o = run("one", true, "update.lr=0.001");
+	ck_assert_int_eq(o.code, 2);
+	check_says(o.err, "is another one and cannot be gone on with:");
+	check_says(o.err, "it has:   lr: ");
+	o = run("none", true, NULL);
+	ck_assert_int_eq(o.code, 2);
+	check_says(o.err, "none holds no run to go on with");
+	o = RUN("run", write_experiment(), "--resume");
+	ck_assert_int_eq(o.code, 2);
+	check_says(o.err, "which run is to be gone on with? Name its folder with --out");
+}
+END_TEST
+
+START_TEST(one_run_in_a_folder)
+{
+	pid_t pid = start("busy", false, "train.0.epochs=100000");
+	for (int i = 0; i < 1000 && !exists(file("busy", "state.safetensors")); i++)
+		wait_seconds(0.01);
+	struct outcome o = run("busy", true, "train.0.epochs=100000");
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(o.code, 2);
+	check_says(o.err, "a run is going on in ");
+	command_wait(pid);
+	/* Nobody holds a folder beyond its death. */
+	pid = start("busy", true, "train.0.epochs=100000");
+	wait_seconds(0.3);
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(command_wait(pid).code, 128 + SIGKILL);
+}
+END_TEST
+
+START_TEST(over_seeds)
+{
+	static const char *const each[] = {"seed-1/sweeps/z.csv", "seed-2/sweeps/z.csv", "sweeps/z.csv"};
+	ck_assert_int_eq(run("whole", false, "seeds=[1, 2]").code, 0);
+	for (double seconds = 0.2;; seconds += 0.1) {
+		pid_t pid = start("killed", exists(file("killed", "config.yaml")), "seeds=[1, 2]");
+		wait_seconds(seconds);
+		kill(pid, SIGKILL);
+		struct outcome o = command_wait(pid);
+		ck_assert_msg(!o.code || o.code == 128 + SIGKILL, "%d %s", o.code, o.err);
+		if (!o.code)
+			break;
+	}
+	check_same("whole", "killed", each, 3);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("resume");
+	TCase *tcase = tcase_create("resume");
+	suite_add_tcase(suite, tcase);
+	tcase_add_test(tcase, killed);
+	tcase_add_test(tcase, interrupted);
+	tcase_add_test(tcase, done_already);
+	tcase_add_loop_test(tcase, torn_journal, 0, 5);
+	tcase_add_test(tcase, altered_files_are_named);
+	tcase_add_test(tcase, another_experiment);
+	tcase_add_test(tcase, one_run_in_a_folder);
+	tcase_add_test(tcase, over_seeds);
+	return pb_test_run(suite, NULL);
+}
