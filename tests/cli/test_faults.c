@@ -96,6 +96,11 @@ static const struct {
 START_TEST(each_fault_is_named)
 {
 	char out[32];
+#if defined(__SANITIZE_ADDRESS__)
+	/* A checker of memory has the last word. */
+	if (strstr(table[_i].set, "faulty_leak"))
+		return;
+#endif
 	snprintf(out, sizeof out, "run-%d", _i);
 	struct outcome o = run(table[_i].folder, table[_i].set, NULL, out);
 	char *both = NULL;
@@ -210,6 +215,7 @@ START_TEST(the_process_stays_as_it_is)
 }
 END_TEST
 
+#if !defined(__SANITIZE_ADDRESS__) /* which notices it first, and ends the program */
 /* malloc may be locked by then: within seconds it ends all the same, and says whose doing it was. */
 START_TEST(damaged_heap)
 {
@@ -219,6 +225,7 @@ START_TEST(damaged_heap)
 	check_says(o.err, "SIGABRT");
 }
 END_TEST
+#endif
 
 /* Behind the last scored position. */
 START_TEST(not_finite_where_it_does_not_matter)
@@ -280,7 +287,9 @@ int main(void)
 	tcase_add_loop_test(tcase, results_so_far_are_kept_and_so_is_the_call, 0, sizeof late / sizeof *late);
 	tcase_add_test(tcase, not_finite_where_it_does_not_matter);
 	tcase_add_loop_test(tcase, the_process_stays_as_it_is, 0, sizeof odd / sizeof *odd);
+#if !defined(__SANITIZE_ADDRESS__)
 	tcase_add_test(tcase, damaged_heap);
+#endif
 	tcase_add_test(tcase, what_cannot_be_replayed);
 	tcase_add_test(tcase, damaged_capsules);
 	return pb_test_run(suite, NULL);
