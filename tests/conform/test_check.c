@@ -3,6 +3,8 @@
 #include <patchbay/plugin.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "support/support.h"
@@ -229,6 +231,31 @@ START_TEST(notes)
 }
 END_TEST
 
+/* A plugin that writes to files by the names that it is given reaches none but its own. */
+START_TEST(files_are_kept_apart)
+{
+	char folder[] = "/tmp/patchbay-test-XXXXXX", inner[64], path[128];
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(inner, sizeof inner, "%s/inner", folder);
+	ck_assert_int_eq(mkdir(inner, 0700), 0);
+	setenv("TMPDIR", folder, 1);
+	char *back = getcwd(NULL, 0);
+	ck_assert_int_eq(chdir(inner), 0);
+	struct outcome o = RUN("plugin", "check", built("tests/plugins/faulty/faulty_files.so"));
+	ck_assert_int_eq(chdir(back), 0);
+	free(back);
+	ck_assert_msg(o.code == 0, "%s%s", o.out, o.err);
+	const char *text = joined(o.out);
+	check_says(text, "note hostile takes or refuses parameters meant to do harm it made files where it ran");
+	check_says(text, "`../escape`");
+	snprintf(path, sizeof path, "%s/escape", folder);
+	ck_assert_int_ne(access(path, F_OK), 0);
+	/* Nothing is left: neither in the working folder nor in that of temporary files. */
+	ck_assert_int_eq(rmdir(inner), 0);
+	ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
+
 START_TEST(options)
 {
 	char whole[4096];
@@ -303,6 +330,7 @@ int main(void)
 	tcase_add_test(t, leaks_of_malloc);
 	tcase_add_loop_test(t, good_plugins, 0, (int)PB_COUNT(good));
 	tcase_add_test(t, notes);
+	tcase_add_test(t, files_are_kept_apart);
 	tcase_add_test(t, options);
 	tcase_add_test(t, in_process);
 	tcase_add_test(t, wrong_usage);

@@ -1,10 +1,12 @@
 /* faulty.c: a setter that copies the source over the region by strides, with one MISTAKE; built once for each. */
+#include <fcntl.h>
 #include <patchbay/setter.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum mistake {
 	NONE,
@@ -49,6 +51,7 @@ enum mistake {
 	TRUSTS_FILE,      /* to be there */
 	ADDS,             /* the source, and says so: no mistake */
 	UNDECLARED,       /* raw memory */
+	WRITES_FILES,     /* by the name that the parameter gives: no mistake */
 };
 
 enum { ROOM = 1 << 16 };
@@ -115,9 +118,19 @@ static void read_trustfully(const struct pb_host *host, const char *path)
 	host->free(host, text);
 }
 
+/* What is there already it does not touch: this test is to do no harm even where the check is broken. */
+static void write_file(const char *path)
+{
+	int file = path && *path ? open(path, O_CREAT | O_EXCL | O_WRONLY, 0600) : -1;
+	if (file >= 0)
+		close(file);
+}
+
 static int create(const struct pb_host *host, const void *parsed, void **ret_self)
 {
 	const struct params *p = parsed;
+	if (MISTAKE == WRITES_FILES)
+		write_file(p->text);
 	if (MISTAKE == CRASHES_IN_CREATE)
 		*nowhere = 1;
 	if (MISTAKE == REFUSES_DEFAULTS && p->count == 1)
