@@ -131,6 +131,10 @@ static int replay_metric(const struct pb_capsule *c, struct pb_instance *instanc
 		rc = pb_fail(PB_E_UNSUPPORTED, "the plugin has no adjoint any more");
 	if (!rc)
 		rc = pb_trial_metric(instance, &batch, adjoint);
+	if (rc == PB_TRIAL_CONTRADICTED) {
+		pb_text_add(out, "note: %s\n", pb_error_text());
+		rc = 0;
+	}
 	for (int64_t i = 0; !rc && i < n; i++)
 		values[i] = NAN;
 	if (!rc)

@@ -84,8 +84,8 @@ static const struct {
 	/* What it returns. */
 	{"faulty", SETTER "faulty_silent", 1, "setter faulty_silent: apply failed without a reason (value out of range)"},
 	{"faulty", SETTER "faulty_counts", 1, "when it was called again on the same"},
-	{"faulty", "loss=faulty_slope", 1, "metric faulty_slope: adjoint of row 0 has the slope "},
-	{"faulty", "loss=faulty_weights", 1, "metric faulty_weights: adjoint of row 0 has the slope "},
+	{"faulty", "loss=faulty_slope", 0, "patchbay: metric faulty_slope: adjoint of row 0 has the slope "},
+	{"faulty", "loss=faulty_weights", 0, "patchbay: metric faulty_weights: adjoint of row 0 has the slope "},
 	{"faulty", "loss=faulty_logit", 1, "metric faulty_logit: adjoint left `ret_dlogits` element [0, 0] unwritten"},
 	{"faulty", "metric.plugin=faulty_skips", 1, "metric faulty_skips: score left `ret_score` element ["},
 	{"faulty", "metric.plugin=faulty_input", 1, "metric faulty_input: score wrote to `logits`, which is read-only"},

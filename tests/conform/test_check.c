@@ -117,6 +117,7 @@ static const struct fault {
 	{"faulty/faulty_calls", {"FAILED score", "when it was called again on the same"}},
 	{"faulty/faulty_slope", {"FAILED adjoint", "of row 0 has the slope", "differences of the score have"}},
 	{"faulty/faulty_weights", {"FAILED adjoint", "of row 0 has the slope"}},
+	{"faulty/faulty_hinge_wrong", {"FAILED adjoint", "of row ", "has the slope"}},
 	{"faulty/faulty_logit", {"FAILED adjoint", "left `ret_dlogits` element [0, 0] unwritten"}},
 	{"faulty/faulty_order", {"FAILED rows", "a row's score may depend on nothing else"}},
 	{"faulty/faulty_hides", {"FAILED nan", "the score of a row whose logits are NaN is 0"}},
@@ -204,6 +205,8 @@ static const struct good {
 	{"plugins/examples/dataset_tokens_table.so", "{file: table.csv, length: 3}", "tokens_table"},
 	{"tests/plugins/faulty/faulty_none.so", "{}", ""},
 	{"tests/plugins/faulty/faulty_data.so", "{}", ""},
+	{"tests/plugins/faulty/faulty_single.so", "{}", ""},
+	{"tests/plugins/faulty/faulty_hinge.so", "{}", ""},
 };
 
 START_TEST(good_plugins)
