@@ -18,8 +18,8 @@
  * where it masks. */
 int pb_trial_setter(struct pb_instance *instance, const struct pb_setter_call *call, bool adjoint);
 
-/* What it gives, with a text, where nothing else was found: differences of the score contradict the adjoint at every step
- * size, beyond what noise and kinks explain. */
+/* What it gives, with a text, where nothing else was found: differences of the score contradict the adjoint at every
+ * step size, beyond what noise and kinks explain. */
 enum { PB_TRIAL_CONTRADICTED = 1 };
 
 /* The score; with `adjoint` that instead, and along a few directions in each row against differences of the score. */

@@ -246,8 +246,8 @@ static bool contradicts(const struct line *line, double left, double right, doub
 	return line->slope < fmin(left, right) - tolerance || line->slope > fmax(left, right) + tolerance;
 }
 
-/* Scores on both sides of the point: either how much they are in disorder, at steps too small for anything else to show;
- * or whether they contradict the adjoint. */
+/* Scores on both sides of the point: either how much they are in disorder, at steps too small for anything else to
+ * show; or whether they contradict the adjoint. */
 static int look_at(struct trial *t, double step, bool noise, struct line *lines)
 {
 	int rc = score_at(t, step);
