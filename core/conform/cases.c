@@ -8,6 +8,7 @@
 
 #include "base/rng.h"
 #include "base/status.h"
+#include "conform/child.h"
 #include "hook/site.h"
 #include "host/host_impl.h"
 
@@ -102,6 +103,7 @@ static int prepare(const struct point *p, struct pb_cases *cases, bool *ret_fits
 		.struct_size = sizeof shape, .direction = p->direction, .hook = p->site->name};
 	struct pb_view tensor = tensor_at(p, NULL);
 	int rc = take_region(p, first, &tensor, &shape.region);
+	pb_child_progress("%s, %s, batch of %d, prepare", p->site->name, pb_dtype_name(p->dtype), (int)p->batch);
 	if (!rc)
 		rc = pb_setter_prepare(p->instance, &shape);
 	*ret_fits = !rc;
@@ -218,6 +220,7 @@ static int try_cells(struct pb_checkup *c, struct pb_cases *cases, const struct 
 		struct pb_case one;
 		rc = make_case(c, p, last, &one);
 		if (!rc) {
+			pb_child_progress("%s", one.what);
 			rc = f(c, &one);
 			if (rc < 0)
 				rc = pb_fail_in(rc, "%s", one.what);

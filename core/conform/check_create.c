@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "conform/check_impl.h"
+#include "conform/child.h"
 #include "host/host_impl.h"
 
 enum {
@@ -151,6 +152,20 @@ static int fail_with(const struct pb_yaml_node *map, int rc)
 	return rc;
 }
 
+/* The same, in case that the process does not come back. */
+static void tell_parameters(const struct pb_yaml_node *map)
+{
+	struct pb_text text = {0}, yaml = {0};
+	pb_text_add(&text, "with the parameters");
+	pb_yaml_emit(map, 2, &yaml);
+	if (!yaml.failed)
+		add_short(yaml.data, &text);
+	if (!text.failed)
+		pb_child_progress("%s\n", text.data);
+	pb_text_finish(&text);
+	pb_text_finish(&yaml);
+}
+
 /* Makes and destroys an instance. `refused`: its table must not let these parameters pass. */
 static int try_map(struct attempt *a, const struct pb_yaml_node *map, bool refused, bool *ret_accepted)
 {
@@ -166,6 +181,7 @@ static int try_map(struct attempt *a, const struct pb_yaml_node *map, bool refus
 		return fail_with(map, pb_fail(PB_E_PLUGIN, "a value that its table rules out was accepted"));
 	}
 	pb_counts_reset();
+	tell_parameters(map);
 	rc = start(a->c, instance, ret_accepted);
 	return rc ? fail_with(map, rc) : 0;
 }

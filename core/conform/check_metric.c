@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "base/status.h"
 #include "conform/check_impl.h"
+#include "conform/child.h"
 #include "conform/scores.h"
 #include "conform/trial.h"
 
@@ -52,6 +53,7 @@ static int each(struct pb_checkup *c, const double *scales, size_t n, scores_fun
 		if (rc)
 			return rc;
 		pb_scores_init(&scores, instance, c->options->seed, i, scales[i]);
+		pb_child_progress("with logits of size %g", scales[i]);
 		rc = f(c, &scores);
 		if (rc < 0)
 			rc = pb_fail_in(rc, "with logits of size %g", scales[i]);

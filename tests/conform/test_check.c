@@ -98,6 +98,11 @@ static const struct fault {
 	{"faulty/faulty_inf", {"FAILED apply", "inf to `target` element [0, 0, 1], where the inputs are finite"}},
 	{"faulty/faulty_crash_apply", {"FAILED apply", "apply crashed: SIGSEGV at address 0x10", "skipped examples"}},
 	{"faulty/faulty_loop", {"FAILED apply", "apply took longer than 0.3 s"}},
+	{"faulty/faulty_killed",
+	 {"FAILED apply", "hook_embed, float64, batch of 1, pos 4, forward: the process crashed: SIGKILL"}},
+#if !defined(__SANITIZE_ADDRESS__)
+	{"faulty/faulty_heap", {"FAILED apply", "apply crashed: SIGABRT", "its words: ", "double free"}},
+#endif
 	{"faulty/faulty_silent", {"FAILED apply", "apply failed without a reason (value out of range)"}},
 	{"faulty/faulty_exit", {"FAILED apply", "setter faulty_exit: apply called exit"}},
 	{"faulty/faulty_counts", {"FAILED apply", "when it was called again on the same"}},
@@ -259,6 +264,32 @@ START_TEST(files_are_kept_apart)
 }
 END_TEST
 
+/* Its templates' symbols are weak; its memory comes by operators. */
+START_TEST(in_cpp)
+{
+	if (access(built("tests/plugins/faulty/cpp.so"), R_OK))
+		return; /* there is no C++ compiler */
+	struct outcome o = RUN("plugin", "check", built("tests/plugins/faulty/cpp.so"));
+	ck_assert_msg(o.code == 0, "%s%s", o.out, o.err);
+	o = RUN("plugin", "check", built("tests/plugins/faulty/cpp_allocates.so"));
+	ck_assert_int_eq(o.code, 1);
+	const char *text = joined(o.out);
+	check_says(text, "FAILED allocation");
+	check_says(text, "apply calls operator new");
+	check_says(text, "1 failed");
+}
+END_TEST
+
+/* Its words are not among the results. */
+START_TEST(words)
+{
+	struct outcome o = RUN("plugin", "check", built("tests/plugins/faulty/faulty_talks.so"), "--json");
+	ck_assert_int_eq(o.code, 0);
+	check_says_not(o.out, "I am here");
+	check_says(o.err, "{ I am here");
+}
+END_TEST
+
 START_TEST(options)
 {
 	char whole[4096];
@@ -334,6 +365,8 @@ int main(void)
 	tcase_add_loop_test(t, good_plugins, 0, (int)PB_COUNT(good));
 	tcase_add_test(t, notes);
 	tcase_add_test(t, files_are_kept_apart);
+	tcase_add_test(t, in_cpp);
+	tcase_add_test(t, words);
 	tcase_add_test(t, options);
 	tcase_add_test(t, in_process);
 	tcase_add_test(t, wrong_usage);

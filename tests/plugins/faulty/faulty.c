@@ -2,8 +2,10 @@
 #include <fcntl.h>
 #include <patchbay/setter.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,6 +53,9 @@ enum mistake {
 	TRUSTS_FILE,      /* to be there */
 	ADDS,             /* the source, and says so: no mistake */
 	UNDECLARED,       /* raw memory */
+	TALKS,            /* to stdout: no mistake */
+	KILLED,           /* in apply, as where memory is short */
+	SPOILS_HEAP,      /* in apply: it frees twice */
 	WRITES_FILES,     /* by the name that the parameter gives: no mistake */
 };
 
@@ -247,6 +252,14 @@ static void copy_slowly(struct faulty *f, const struct pb_setter_call *call)
 		put(call->target, place(call->target, i), f->buffer[i]);
 }
 
+/* glibc has its own words for that. */
+static void spoil_heap(void)
+{
+	void *volatile memory = malloc(100), *volatile same = memory;
+	free(memory);
+	free(same);
+}
+
 static void misbehave(const struct pb_host *host, const struct pb_setter_call *call)
 {
 	const struct pb_view *target = call->target;
@@ -262,6 +275,9 @@ static void misbehave(const struct pb_host *host, const struct pb_setter_call *c
 	case ALLOCATES_HOST: host->free(host, sink = host->alloc(host, 100)); break;
 	case CRASHES_IN_APPLY: *nowhere = 1; break;
 	case EXITS: exit(3);
+	case TALKS: puts("{ I am here"); break;
+	case KILLED: kill(getpid(), SIGKILL); break;
+	case SPOILS_HEAP: spoil_heap(); break;
 	default:;
 	}
 }
