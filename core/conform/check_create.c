@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "conform/check_impl.h"
 #include "conform/child.h"
+#include "conform/watch.h"
 #include "host/host_impl.h"
 
 enum {
@@ -65,6 +66,18 @@ static int fail_lost(const struct pb_checkup *c, const char *after, long n)
 		       n == 1 ? "was" : "were");
 }
 
+static int start_watched(struct pb_instance *instance)
+{
+	struct pb_watch watch = {0};
+	int rc = pb_watch_init(&watch, instance);
+	if (!rc)
+		rc = pb_instance_start(instance);
+	if (!rc)
+		rc = pb_watch_check(&watch, "create");
+	pb_watch_finish(&watch);
+	return rc;
+}
+
 int pb_check_instance(struct pb_checkup *c, uint64_t seed, struct pb_instance **ret_instance)
 {
 	struct pb_instance *instance;
@@ -74,7 +87,7 @@ int pb_check_instance(struct pb_checkup *c, uint64_t seed, struct pb_instance **
 	if (rc)
 		return rc;
 	pb_counts_install(instance);
-	rc = pb_instance_start(instance);
+	rc = start_watched(instance);
 	if (rc)
 		pb_instance_forget(instance);
 	else

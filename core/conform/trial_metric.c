@@ -67,7 +67,9 @@ static int make(struct trial *t)
 		return pb_fail_nomem(count * sizeof *t->first, "a trial's copies");
 	for (size_t row = 0; row < rows; row++)
 		t->up[row] = weights[row % PB_COUNT(weights)];
-	int rc = put_reals(t, LOGITS, "logits", given->logits, 2);
+	int rc = pb_watch_init(&t->call.watch, t->call.instance);
+	if (!rc)
+		rc = put_reals(t, LOGITS, "logits", given->logits, 2);
 	if (!rc && given->reference)
 		rc = put_reals(t, REFERENCE, "reference", given->reference, 2);
 	if (!rc)
@@ -87,6 +89,7 @@ static void finish(struct trial *t)
 {
 	for (int i = 0; i < N_FENCED; i++)
 		pb_fence_finish(&t->fenced[i].fence);
+	pb_watch_finish(&t->call.watch);
 	free(t->first);
 	free(t->direction);
 	free(t->up);

@@ -109,6 +109,7 @@ static const struct mistake {
 	{"inf", "inf to `target` element [0, 0, 1], where the inputs are finite", 1, PB_E_NUMERIC},
 	{"counts", "gave 105 in `target` element [0, 0, 0], and 106 when it was called again", 1, PB_E_PLUGIN},
 	{"crash_apply", "setter faulty_crash_apply: apply crashed: SIGSEGV at address 0x10", 1, PB_E_PLUGIN},
+	{"params", "setter faulty_params: apply wrote to its parameters: a mistake of the plugin, /", 1, PB_E_PLUGIN},
 	{"silent", "apply failed without a reason (value out of range)", 1, PB_E_RANGE},
 };
 

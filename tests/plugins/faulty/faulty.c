@@ -53,6 +53,8 @@ enum mistake {
 	TRUSTS_FILE,      /* to be there */
 	ADDS,             /* the source, and says so: no mistake */
 	UNDECLARED,       /* raw memory */
+	WRITES_PARAMS,    /* in apply */
+	WRITES_HOST,      /* in create: its table */
 	TALKS,            /* to stdout: no mistake */
 	KILLED,           /* in apply, as where memory is short */
 	SPOILS_HEAP,      /* in apply: it frees twice */
@@ -90,6 +92,7 @@ static const struct pb_param params[] = {
 struct faulty {
 	double *buffer;
 	atomic_int calls;
+	struct params *params;
 };
 
 #ifdef SHOWN
@@ -160,6 +163,9 @@ static int create(const struct pb_host *host, const void *parsed, void **ret_sel
 		sink = host->alloc(host, 100);
 	if (MISTAKE == LEAKS_MALLOC)
 		sink = malloc(100);
+	if (MISTAKE == WRITES_HOST)
+		((struct pb_host *)(uintptr_t)host)->seed++;
+	f->params = (struct params *)(uintptr_t)p;
 	*ret_self = f;
 	return 0;
 }
@@ -296,6 +302,8 @@ static int apply(void *self, const struct pb_host *host, const struct pb_setter_
 	else
 		for (int64_t i = 0, n = count(call->target); i < n; i++)
 			put(call->target, place(call->target, i), value_of(f, call, i));
+	if (MISTAKE == WRITES_PARAMS)
+		f->params->count++;
 	misbehave(host, call);
 	return 0;
 }
