@@ -102,6 +102,8 @@ static int replay_setter(const struct pb_capsule *c, struct pb_instance *instanc
 		rc = pb_fail(PB_E_UNSUPPORTED, "the plugin has no adjoint any more");
 	if (!rc)
 		rc = pb_trial_setter(instance, &call, !strcmp(c->call, "adjoint"));
+	if (!rc && !strcmp(c->call, "adjoint"))
+		rc = pb_trial_transpose(instance, &call);
 	if (!rc)
 		rc = strcmp(c->call, "adjoint") ? pb_setter_apply(instance, &call) : pb_setter_adjoint(instance, &call);
 	if (!rc)

@@ -108,6 +108,17 @@ START_TEST(each_fault_is_named)
 }
 END_TEST
 
+/* Where a run needs the adjoint. */
+START_TEST(wrong_transpose)
+{
+	struct outcome o = run("faulty", SETTER "faulty_adjoint", "sweeps.0.gradient=torch", "transpose");
+	char *err = joined(o.err);
+	check_says(err, "setter faulty_adjoint: at blocks.1.attn.hook_z, adjoint is not the transpose of apply");
+	ck_assert_int_eq(o.code, 1);
+	free(err);
+}
+END_TEST
+
 /* Line `number` of a run's table, from 0: the heading. */
 static char *table_line(const char *run_folder, int number)
 {
@@ -237,6 +248,7 @@ int main(void)
 	TCase *tcase = tcase_create("faults");
 	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, each_fault_is_named, 0, sizeof table / sizeof *table);
+	tcase_add_test(tcase, wrong_transpose);
 	tcase_add_loop_test(tcase, results_so_far_are_kept_and_so_is_the_call, 0, sizeof late / sizeof *late);
 	tcase_add_test(tcase, not_finite_where_it_does_not_matter);
 	tcase_add_test(tcase, what_cannot_be_replayed);

@@ -50,6 +50,12 @@ static struct pb_view tensor_of(double *data)
 	return view;
 }
 
+static int try_adjoint(struct pb_instance *instance, const struct pb_setter_call *call)
+{
+	int rc = pb_trial_setter(instance, call, true);
+	return rc ? rc : pb_trial_transpose(instance, call);
+}
+
 /* At one position; nothing of what is handed in may change. */
 static int try_setter(const char *file, int64_t pos, bool adjoint)
 {
@@ -73,7 +79,7 @@ static int try_setter(const char *file, int64_t pos, bool adjoint)
 		.source = &source,
 	};
 	open_plugin(&p, file);
-	int rc = pb_trial_setter(p.instance, &call, adjoint);
+	int rc = adjoint ? try_adjoint(p.instance, &call) : pb_trial_setter(p.instance, &call, false);
 	ck_assert_int_eq(memcmp(x, kept, sizeof x), 0);
 	close_plugin(&p);
 	return rc;
@@ -118,6 +124,13 @@ START_TEST(setter_mistakes)
 	char file[128];
 	snprintf(file, sizeof file, "tests/plugins/faulty/faulty_%s", setters[_i].name);
 	check_text(try_setter(file, setters[_i].pos, false), -setters[_i].status, file, setters[_i].text);
+}
+END_TEST
+
+START_TEST(wrong_transpose)
+{
+	static const char file[] = "tests/plugins/faulty/faulty_adjoint";
+	check_text(try_setter(file, 1, true), -PB_E_PLUGIN, file, "adjoint is not the transpose of apply");
 }
 END_TEST
 
@@ -229,6 +242,7 @@ int main(void)
 	Suite *s = suite_create("trial");
 	TCase *t = tcase_create("trial");
 	tcase_add_loop_test(t, setter_mistakes, 0, (int)PB_COUNT(setters));
+	tcase_add_test(t, wrong_transpose);
 	tcase_add_test(t, good_setters);
 	tcase_add_test(t, unusual_inputs);
 	tcase_add_loop_test(t, metric_mistakes, 0, (int)PB_COUNT(metrics));
