@@ -65,12 +65,27 @@ static int each(struct pb_checkup *c, const double *scales, size_t n, scores_fun
 	return rc;
 }
 
+/* All rows, then one alone, and all once more. */
 static int try_score(struct pb_checkup *c, struct pb_scores *scores)
 {
+	struct pb_metric_batch one = scores->batch;
+	double first[PB_SCORES_ROWS];
 	(void)c;
 	int rc = pb_trial_metric(scores->instance, &scores->batch, false);
-	scores->batch.n_rows = 1;
-	return rc ? rc : pb_trial_metric(scores->instance, &scores->batch, false);
+	if (!rc)
+		rc = pb_metric_score(scores->instance, &scores->batch, first);
+	one.n_rows = 1;
+	if (!rc)
+		rc = pb_trial_metric(scores->instance, &one, false);
+	if (!rc)
+		rc = pb_metric_score(scores->instance, &scores->batch, scores->score);
+	for (int row = 0; !rc && row < PB_SCORES_ROWS; row++)
+		if (memcmp(&first[row], &scores->score[row], sizeof *first) != 0)
+			rc = pb_fail(PB_E_PLUGIN,
+				     "row %d has the score %.9g, and after calls for other rows %.9g: a score may not "
+				     "depend on the calls before",
+				     row, first[row], scores->score[row]);
+	return rc;
 }
 
 int pb_check_score(struct pb_checkup *c)

@@ -98,6 +98,8 @@ static const struct fault {
 	{"faulty/faulty_inf", {"FAILED apply", "inf to `target` element [0, 0, 1], where the inputs are finite"}},
 	{"faulty/faulty_crash_apply", {"FAILED apply", "apply crashed: SIGSEGV at address 0x10", "skipped examples"}},
 	{"faulty/faulty_loop", {"FAILED apply", "apply took longer than 0.3 s"}},
+	{"faulty/faulty_drifts", {"FAILED apply", "once more: apply gives something else after calls for other cells"}},
+	{"faulty/faulty_moves", {"FAILED score", "a score may not depend on the calls before"}},
 	{"faulty/faulty_params", {"FAILED apply", "apply wrote to its parameters"}},
 	{"faulty/faulty_host", {"FAILED create", "create wrote to the host's table"}},
 	{"faulty/faulty_killed",

@@ -55,6 +55,7 @@ enum mistake {
 	UNDECLARED,       /* raw memory */
 	WRITES_PARAMS,    /* in apply */
 	WRITES_HOST,      /* in create: its table */
+	DRIFTS,           /* from its sixth call on */
 	TALKS,            /* to stdout: no mistake */
 	KILLED,           /* in apply, as where memory is short */
 	SPOILS_HEAP,      /* in apply: it frees twice */
@@ -239,6 +240,7 @@ static double value_of(struct faulty *f, const struct pb_setter_call *call, int6
 	case GIVES_NAN: return i == 1 ? strtod("nan", NULL) : other;
 	case GIVES_INF: return i == 1 ? 1 / (old - old) : other;
 	case COUNTS: return other + f->calls;
+	case DRIFTS: return other + (f->calls >= 6);
 	case KNOWS_ROWS: return other + (double)(i / rows);
 	case WRONG_ADJOINT: return 0.25 * old + 0.75 * other;
 	case HALVES: return other / 2;

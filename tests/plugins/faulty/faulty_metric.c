@@ -19,6 +19,7 @@ enum mistake {
 	HIDES_NAN,
 	ALLOCATES,
 	SHARES_BUFFER,
+	DRIFTS,      /* from its sixth call on */
 	SINGLE,      /* minus log-softmax in float32, which is noisy: no mistake */
 	HINGE,       /* max(0, reference - logit), which has a kink: no mistake */
 	WRONG_HINGE, /* of which neither side has the slope */
@@ -96,6 +97,8 @@ static int score(void *self, const struct pb_host *host, const struct pb_metric_
 		ret_score[row] = logit * logit;
 		if (MISTAKE == COUNTS)
 			ret_score[row] += calls;
+		if (MISTAKE == DRIFTS)
+			ret_score[row] += calls >= 6;
 		if (MISTAKE == KNOWS_ROWS)
 			ret_score[row] += (double)row;
 		if (MISTAKE == GIVES_NAN && row == 1)
