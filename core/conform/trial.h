@@ -18,8 +18,8 @@
  * where it masks. */
 int pb_trial_setter(struct pb_instance *instance, const struct pb_setter_call *call, bool adjoint);
 
-/* Of a setter with PB_EFFECT_LINEAR: whether adjoint is the transpose of what apply does, on values drawn at random in place
- * of the region's. The views as above; they are copied, without fences. */
+/* Of a setter with PB_EFFECT_LINEAR: whether adjoint is the transpose of what apply does, on values drawn at random in
+ * place of the region's. The views as above; they are copied, without fences. */
 int pb_trial_transpose(struct pb_instance *instance, const struct pb_setter_call *call);
 
 /* What it gives, with a text, where nothing else was found: differences of the score contradict the adjoint at every

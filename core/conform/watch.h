@@ -13,8 +13,8 @@ struct pb_watch {
 
 int pb_watch_init(struct pb_watch *watch, struct pb_instance *instance);
 void pb_watch_finish(struct pb_watch *watch);
-/* Puts back what was changed and says what it was: "setter bad: CALL wrote to its parameters: a mistake of the plugin, FILE".
- */
+/* Puts back what was changed and says what it was: "setter bad: CALL wrote to its parameters: a mistake of the plugin,
+ * FILE". */
 int pb_watch_check(const struct pb_watch *watch, const char *call);
 
 #endif
