@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "conform/check_impl.h"
 #include "conform/child.h"
+#include "conform/pieces.h"
 #include "conform/watch.h"
 #include "host/host_impl.h"
 
@@ -105,14 +106,16 @@ static int count_lost(struct pb_checkup *c, long *ret_lost)
 	rc = pb_instance_end(instance);
 	*ret_lost = pb_counts()->live;
 	pb_instance_forget(instance);
-	return rc;
+	return rc ? rc : pb_pieces_check(c->loaded);
 }
 
 /* What is left beyond what create and destroy leave by themselves, which is pb_check_cycles' to tell. */
 static int check_lost(struct pb_checkup *c, const char *after, long lost)
 {
 	long always = 0;
-	int rc = lost ? count_lost(c, &always) : 0;
+	int rc = pb_pieces_check(c->loaded);
+	if (!rc && lost)
+		rc = count_lost(c, &always);
 	return rc || lost <= always ? rc : fail_lost(c, after, lost - always);
 }
 

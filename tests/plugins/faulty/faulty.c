@@ -56,6 +56,8 @@ enum mistake {
 	WRITES_PARAMS,    /* in apply */
 	WRITES_HOST,      /* in create: its table */
 	DRIFTS,           /* from its sixth call on */
+	OVERRUNS,         /* in create, memory of the host's */
+	FREES_TWICE,      /* in destroy, memory of the host's */
 	TALKS,            /* to stdout: no mistake */
 	KILLED,           /* in apply, as where memory is short */
 	SPOILS_HEAP,      /* in apply: it frees twice */
@@ -164,6 +166,8 @@ static int create(const struct pb_host *host, const void *parsed, void **ret_sel
 		sink = host->alloc(host, 100);
 	if (MISTAKE == LEAKS_MALLOC)
 		sink = malloc(100);
+	if (MISTAKE == OVERRUNS)
+		((volatile char *)f->buffer)[ROOM * sizeof *f->buffer] = 1;
 	if (MISTAKE == WRITES_HOST)
 		((struct pb_host *)(uintptr_t)host)->seed++;
 	f->params = (struct params *)(uintptr_t)p;
@@ -177,6 +181,8 @@ static void destroy(const struct pb_host *host, void *self)
 	if (MISTAKE == CRASHES_IN_DESTROY)
 		*nowhere = 1;
 	if (f)
+		host->free(host, f->buffer);
+	if (f && MISTAKE == FREES_TWICE)
 		host->free(host, f->buffer);
 	host->free(host, f);
 }
