@@ -8,6 +8,7 @@
 
 #include "base/rng.h"
 #include "base/status.h"
+#include "conform/child.h"
 #include "hook/site.h"
 #include "host/host_impl.h"
 
@@ -102,6 +103,7 @@ static int prepare(const struct point *p, struct pb_cases *cases, bool *ret_fits
 		.struct_size = sizeof shape, .direction = p->direction, .hook = p->site->name};
 	struct pb_view tensor = tensor_at(p, NULL);
 	int rc = take_region(p, first, &tensor, &shape.region);
+	pb_child_progress("%s, %s, batch of %d, prepare", p->site->name, pb_dtype_name(p->dtype), (int)p->batch);
 	if (!rc)
 		rc = pb_setter_prepare(p->instance, &shape);
 	*ret_fits = !rc;
@@ -211,20 +213,81 @@ static int make_case(struct pb_checkup *c, const struct point *p, bool last, str
 	return 0;
 }
 
-static int try_cells(struct pb_checkup *c, struct pb_cases *cases, const struct point *p, pb_case_function *f)
+/* A case and what it gave. */
+struct kept {
+	bool there;
+	struct pb_case one;
+	char *result;
+};
+
+static int keep(struct kept *first, struct pb_case *one)
+{
+	first->result = malloc(one->size + 1);
+	int rc = first->result ? pb_case_call(one, false) : pb_fail_nomem(one->size, "a result");
+	if (rc)
+		return rc;
+	memcpy(first->result, one->whole, one->size);
+	first->one = *one;
+	first->there = true;
+	return 0;
+}
+
+/* The views of a case lie in it, and move with it. */
+static int repeat(struct kept *first)
+{
+	struct pb_case *one = &first->one;
+	one->call.index = one->index;
+	one->call.activation = &one->activation;
+	one->call.target = &one->target;
+	if (one->call.source)
+		one->call.source = &one->source;
+	int rc = pb_case_call(one, false);
+	if (!rc && memcmp(first->result, one->whole, one->size) != 0)
+		rc = pb_fail(PB_E_PLUGIN, "apply gives something else after calls for other cells: what it writes may "
+					  "not depend on the calls before");
+	return rc ? pb_fail_in(rc, "%s, once more", one->what) : 0;
+}
+
+static void forget(struct kept *first)
+{
+	if (first->there)
+		finish(&first->one);
+	free(first->result);
+}
+
+static int try_cells(struct pb_checkup *c, struct pb_cases *cases, const struct point *p, struct kept *first,
+		     pb_case_function *f)
 {
 	int rc = 0;
 	for (int last = 1; !rc && last >= (cases->few ? 1 : 0); last--) {
 		struct pb_case one;
 		rc = make_case(c, p, last, &one);
 		if (!rc) {
+			pb_child_progress("%s", one.what);
 			rc = f(c, &one);
 			if (rc < 0)
 				rc = pb_fail_in(rc, "%s", one.what);
 			cases->n++;
 		}
-		finish(&one);
+		if (!rc && cases->again && !first->there)
+			rc = keep(first, &one);
+		if (!first->there || first->one.whole != one.whole)
+			finish(&one);
 	}
+	return rc;
+}
+
+static int try_directions(struct pb_checkup *c, struct pb_cases *cases, struct point *p, const bool *fits, uint32_t n,
+			  pb_case_function *f)
+{
+	struct kept first = {0};
+	int rc = 0;
+	for (p->direction = 0; !rc && p->direction < n; p->direction++)
+		if (fits[p->direction])
+			rc = try_cells(c, cases, p, &first, f);
+	if (!rc && first.there)
+		rc = repeat(&first);
+	forget(&first);
 	return rc;
 }
 
@@ -240,9 +303,8 @@ static int try_point(struct pb_checkup *c, struct pb_cases *cases, struct point 
 		uint32_t directions = mean || cases->few ? 1 : 2;
 		for (p->direction = 0; !rc && p->direction < directions; p->direction++)
 			rc = prepare(p, cases, &fits[p->direction]);
-		for (p->direction = 0; !rc && p->direction < directions; p->direction++)
-			if (fits[p->direction])
-				rc = try_cells(c, cases, p, f);
+		if (!rc)
+			rc = try_directions(c, cases, p, fits, directions, f);
 	}
 	return rc;
 }

@@ -22,6 +22,7 @@ typedef int pb_case_function(struct pb_checkup *c, struct pb_case *one);
 
 /* Which calls there are. */
 struct pb_cases {
+	bool again;        /* the first of each batch once more behind the others: it must give the same */
 	bool few;          /* float64, the larger batch, one cell, forward */
 	size_t n;          /* called so far */
 	char refusal[512]; /* what prepare said of a point that does not suit it */

@@ -1,6 +1,7 @@
 /* check.c: the list of tests, and one after the other. */
 #include "conform/check.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 #include "conform/check_impl.h"
 #include "conform/child.h"
 
-enum { SKIP = 1, TEST_CALLS = 10, MOST_TEXT = 4096 };
+enum { SKIP = 1, NOTE, TEST_CALLS = 10, MOST_TEXT = 4096 };
 
 enum { SETTER = 1 << PB_KIND_SETTER, METRIC = 1 << PB_KIND_METRIC, DATASET = 1 << PB_KIND_DATASET };
 enum { ALL = SETTER | METRIC | DATASET };
@@ -98,7 +99,7 @@ static int with_note(struct pb_checkup *c, int rc)
 {
 	if (!rc && c->note.length) {
 		pb_fail(PB_E_UNSUPPORTED, "%s", c->note.data);
-		rc = SKIP + 1;
+		rc = NOTE;
 	}
 	pb_text_clear(&c->note);
 	return rc;
@@ -110,11 +111,21 @@ static int run_static(void *argument)
 	return with_note(job->c, job->test->run(job->c));
 }
 
+/* In a child the environment is the plugin's own, too. */
+static int enter_scratch(struct pb_checkup *c)
+{
+	if (!c->options->in_process && (setenv("HOME", c->scratch.inner, 1) || setenv("TMPDIR", c->scratch.inner, 1)))
+		return pb_fail_nomem(1, "an environment");
+	return pb_scratch_enter(&c->scratch);
+}
+
 static int run_live(void *argument)
 {
 	struct job *job = argument;
 	struct pb_checkup *c = job->c;
-	int rc = pb_loaded_open(c->loaded);
+	int rc = enter_scratch(c);
+	if (!rc)
+		rc = pb_loaded_open(c->loaded);
 	if (rc)
 		return rc;
 	rc = pb_device_open_cpu(1, &c->device);
@@ -127,14 +138,37 @@ static int run_live(void *argument)
 	return rc;
 }
 
+/* Adds to what is told of a test the files that it left. */
+static int tell_files(struct pb_checkup *c, int rc)
+{
+	struct pb_text files = {0}, text = {0};
+	pb_scratch_list(&c->scratch, &files);
+	if (files.length) {
+		if (rc)
+			pb_text_add(&text, "%s\n", pb_error_text());
+		pb_text_add(&text, "it made files where it ran, a private folder that was removed: %s", files.data);
+		if (!text.failed)
+			pb_fail(rc < 0 ? -rc : PB_E_UNSUPPORTED, "%s", text.data);
+		rc = rc ? rc : NOTE;
+	}
+	pb_text_finish(&files);
+	pb_text_finish(&text);
+	return rc;
+}
+
 static int run_test(struct suite *s, const struct test *test)
 {
 	struct job job = {&s->c, test};
 	if (test->needs < LOADED && test->shows != LOADED)
 		return run_static(&job);
-	if (s->c.options->in_process)
-		return run_live(&job);
-	return pb_child_run(run_live, &job, TEST_CALLS * s->c.options->time_limit);
+	int rc = pb_scratch_init(&s->c.scratch);
+	if (rc)
+		return rc;
+	rc = s->c.options->in_process ? run_live(&job)
+				      : pb_child_run(run_live, &job, TEST_CALLS * s->c.options->time_limit);
+	rc = tell_files(&s->c, rc);
+	pb_scratch_finish(&s->c.scratch);
+	return rc;
 }
 
 /* The latest of what it relies on that failed. */
@@ -223,10 +257,20 @@ static int check_only(const char *only)
 		       near ? near : "", near ? "`?" : "");
 }
 
+/* What is not there keeps its name, for the words of who looks for it. */
+static const char *absolute(const char *path, char room[PATH_MAX])
+{
+	return realpath(path, room) ? room : path;
+}
+
 int pb_check_run(const struct pb_check_options *options, pb_check_sink *sink, void *context,
 		 struct pb_check_report *ret_report)
 {
-	struct suite s = {.c = {.options = options}};
+	char file[PATH_MAX], dir[PATH_MAX];
+	struct pb_check_options own = *options;
+	struct suite s = {.c = {.options = &own}};
+	own.file = absolute(options->file, file);
+	own.dir = absolute(options->dir ? options->dir : ".", dir);
 	int rc = check_only(options->only);
 	if (!rc && options->params)
 		rc = pb_yaml_parse("--params", options->params, strlen(options->params), &s.c.given);

@@ -4,6 +4,9 @@
 
 #include "base/status.h"
 #include "conform/check_impl.h"
+#include "conform/child.h"
+#include "conform/pieces.h"
+#include "conform/watch.h"
 #include "host/host_impl.h"
 
 enum {
@@ -64,6 +67,18 @@ static int fail_lost(const struct pb_checkup *c, const char *after, long n)
 		       n == 1 ? "was" : "were");
 }
 
+static int start_watched(struct pb_instance *instance)
+{
+	struct pb_watch watch = {0};
+	int rc = pb_watch_init(&watch, instance);
+	if (!rc)
+		rc = pb_instance_start(instance);
+	if (!rc)
+		rc = pb_watch_check(&watch, "create");
+	pb_watch_finish(&watch);
+	return rc;
+}
+
 int pb_check_instance(struct pb_checkup *c, uint64_t seed, struct pb_instance **ret_instance)
 {
 	struct pb_instance *instance;
@@ -73,7 +88,7 @@ int pb_check_instance(struct pb_checkup *c, uint64_t seed, struct pb_instance **
 	if (rc)
 		return rc;
 	pb_counts_install(instance);
-	rc = pb_instance_start(instance);
+	rc = start_watched(instance);
 	if (rc)
 		pb_instance_forget(instance);
 	else
@@ -91,14 +106,16 @@ static int count_lost(struct pb_checkup *c, long *ret_lost)
 	rc = pb_instance_end(instance);
 	*ret_lost = pb_counts()->live;
 	pb_instance_forget(instance);
-	return rc;
+	return rc ? rc : pb_pieces_check(c->loaded);
 }
 
 /* What is left beyond what create and destroy leave by themselves, which is pb_check_cycles' to tell. */
 static int check_lost(struct pb_checkup *c, const char *after, long lost)
 {
 	long always = 0;
-	int rc = lost ? count_lost(c, &always) : 0;
+	int rc = pb_pieces_check(c->loaded);
+	if (!rc && lost)
+		rc = count_lost(c, &always);
 	return rc || lost <= always ? rc : fail_lost(c, after, lost - always);
 }
 
@@ -151,6 +168,20 @@ static int fail_with(const struct pb_yaml_node *map, int rc)
 	return rc;
 }
 
+/* The same, in case that the process does not come back. */
+static void tell_parameters(const struct pb_yaml_node *map)
+{
+	struct pb_text text = {0}, yaml = {0};
+	pb_text_add(&text, "with the parameters");
+	pb_yaml_emit(map, 2, &yaml);
+	if (!yaml.failed)
+		add_short(yaml.data, &text);
+	if (!text.failed)
+		pb_child_progress("%s\n", text.data);
+	pb_text_finish(&text);
+	pb_text_finish(&yaml);
+}
+
 /* Makes and destroys an instance. `refused`: its table must not let these parameters pass. */
 static int try_map(struct attempt *a, const struct pb_yaml_node *map, bool refused, bool *ret_accepted)
 {
@@ -166,6 +197,7 @@ static int try_map(struct attempt *a, const struct pb_yaml_node *map, bool refus
 		return fail_with(map, pb_fail(PB_E_PLUGIN, "a value that its table rules out was accepted"));
 	}
 	pb_counts_reset();
+	tell_parameters(map);
 	rc = start(a->c, instance, ret_accepted);
 	return rc ? fail_with(map, rc) : 0;
 }

@@ -5,11 +5,13 @@
 #include "conform/check.h"
 #include "conform/counts.h"
 #include "conform/params.h"
+#include "conform/scratch.h"
 #include "host/calls.h"
 #include "tensor/tensor.h"
 
 struct pb_checkup {
-	const struct pb_check_options *options;
+	const struct pb_check_options *options; /* its paths are absolute */
+	struct pb_scratch scratch; /* where the plugin's code runs */
 	struct pb_loaded *loaded; /* NULL: not read yet; live in tests that call it */
 	struct pb_device device;  /* one thread; only in such tests */
 	struct pb_yaml given;     /* the parameters that the user gave; root NULL: none */

@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "base/status.h"
 #include "conform/check_impl.h"
+#include "conform/child.h"
 #include "conform/scores.h"
 #include "conform/trial.h"
 
@@ -52,6 +53,7 @@ static int each(struct pb_checkup *c, const double *scales, size_t n, scores_fun
 		if (rc)
 			return rc;
 		pb_scores_init(&scores, instance, c->options->seed, i, scales[i]);
+		pb_child_progress("with logits of size %g", scales[i]);
 		rc = f(c, &scores);
 		if (rc < 0)
 			rc = pb_fail_in(rc, "with logits of size %g", scales[i]);
@@ -63,12 +65,27 @@ static int each(struct pb_checkup *c, const double *scales, size_t n, scores_fun
 	return rc;
 }
 
+/* All rows, then one alone, and all once more. */
 static int try_score(struct pb_checkup *c, struct pb_scores *scores)
 {
+	struct pb_metric_batch one = scores->batch;
+	double first[PB_SCORES_ROWS];
 	(void)c;
 	int rc = pb_trial_metric(scores->instance, &scores->batch, false);
-	scores->batch.n_rows = 1;
-	return rc ? rc : pb_trial_metric(scores->instance, &scores->batch, false);
+	if (!rc)
+		rc = pb_metric_score(scores->instance, &scores->batch, first);
+	one.n_rows = 1;
+	if (!rc)
+		rc = pb_trial_metric(scores->instance, &one, false);
+	if (!rc)
+		rc = pb_metric_score(scores->instance, &scores->batch, scores->score);
+	for (int row = 0; !rc && row < PB_SCORES_ROWS; row++)
+		if (memcmp(&first[row], &scores->score[row], sizeof *first) != 0)
+			rc = pb_fail(PB_E_PLUGIN,
+				     "row %d has the score %.9g, and after calls for other rows %.9g: a score may not "
+				     "depend on the calls before",
+				     row, first[row], scores->score[row]);
+	return rc;
 }
 
 int pb_check_score(struct pb_checkup *c)
@@ -76,10 +93,22 @@ int pb_check_score(struct pb_checkup *c)
 	return each(c, (const double[]){1, 30, 2000}, 3, try_score);
 }
 
+static int try_slopes(struct pb_scores *scores)
+{
+	int rc = pb_trial_metric(scores->instance, &scores->batch, true);
+	return rc == PB_TRIAL_CONTRADICTED ? -PB_E_PLUGIN : rc;
+}
+
+/* Also where the logits are the reference's, as they are before any patch: there some scores have kinks. */
 static int try_adjoint(struct pb_checkup *c, struct pb_scores *scores)
 {
 	(void)c;
-	return pb_trial_metric(scores->instance, &scores->batch, true);
+	int rc = try_slopes(scores);
+	if (rc || !scores->batch.reference)
+		return rc;
+	memcpy(scores->reference, scores->logits, sizeof scores->reference);
+	rc = try_slopes(scores);
+	return rc ? pb_fail_in(rc, "where the logits are the reference's") : 0;
 }
 
 int pb_check_adjoint(struct pb_checkup *c)

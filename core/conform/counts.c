@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "conform/pieces.h"
 
 static struct pb_counts counts;
 static struct pb_host own; /* the host's services */
@@ -23,15 +24,17 @@ struct pb_counts *pb_counts_reset(void)
 static void *allocate(const struct pb_host *host, size_t size)
 {
 	long number = ++counts.allocations;
-	void *memory = number == counts.failing || size > PB_COUNTS_MOST ? NULL : own.alloc(host, size);
+	bool given = number != counts.failing && size <= PB_COUNTS_MOST;
+	void *memory = given ? pb_piece_begin(own.alloc(host, pb_piece_room(size)), size) : NULL;
 	counts.live += memory != NULL;
 	return memory;
 }
 
 static void release(const struct pb_host *host, void *memory)
 {
-	counts.live -= memory != NULL;
-	own.free(host, memory);
+	void *piece = memory ? pb_piece_end(memory) : NULL;
+	counts.live -= piece != NULL;
+	own.free(host, piece);
 }
 
 static int read_file(const struct pb_host *host, const char *path, char **ret_text, size_t *ret_size)
@@ -39,16 +42,17 @@ static int read_file(const struct pb_host *host, const char *path, char **ret_te
 	counts.files++;
 	if (counts.no_files)
 		return host->fail(host, PB_E_NOTFOUND, "cannot open %s: there is no such file", path);
-	if (!counts.file_text) {
-		int rc = own.read_file(host, path, ret_text, ret_size);
-		counts.live += !rc;
+	size_t size = counts.file_text ? strlen(counts.file_text) : 0;
+	char *read = NULL;
+	int rc = counts.file_text ? 0 : own.read_file(host, path, &read, &size);
+	if (rc)
 		return rc;
-	}
-	size_t size = strlen(counts.file_text);
-	char *text = own.alloc(host, size + 1);
+	char *text = pb_piece_begin(own.alloc(host, pb_piece_room(size + 1)), size + 1);
+	if (text)
+		memcpy(text, read ? read : counts.file_text, size);
+	own.free(host, read);
 	if (!text)
 		return host->fail(host, PB_E_NOMEM, "no memory for %s", path);
-	memcpy(text, counts.file_text, size);
 	counts.live++;
 	*ret_text = text;
 	*ret_size = size;

@@ -18,7 +18,7 @@ struct pb_counts {
 	const char *file_text;   /* what every file holds; NULL: what it does */
 	/* Calls of malloc and the like by the plugin itself, after pb_counts_imports. */
 	atomic_long imports;
-	const char *import; /* the latest one's name */
+	const char *import; /* the first one's name */
 };
 
 /* It is there once. */
@@ -26,7 +26,7 @@ struct pb_counts *pb_counts(void);
 struct pb_counts *pb_counts_reset(void); /* zeroes all */
 /* From here on the instance's services are counted. */
 void pb_counts_install(struct pb_instance *instance);
-/* The plugin's imports of malloc, calloc, realloc, aligned_alloc, posix_memalign, strdup and strndup go through the
+/* The plugin's imports of malloc and of all that calls it (imports.c lists them; C++ has operators) go through the
  * counter. -PB_E_UNSUPPORTED where this machine's way of linking is not known. */
 int pb_counts_imports(const struct pb_loaded *loaded);
 

@@ -8,6 +8,8 @@
 #include <elf.h>
 #include <errno.h>
 #include <link.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -23,65 +25,105 @@ enum { JUMP_SLOT = R_AARCH64_JUMP_SLOT, GLOB_DAT = R_AARCH64_GLOB_DAT, ABSOLUTE 
 enum { JUMP_SLOT = -1, GLOB_DAT = -1, ABSOLUTE = -1 };
 #endif
 
+/* X(id, symbol, words, result, parameters, arguments): all that takes memory, or gives it back. */
+#define IMPORTS(X)                                                                                               \
+	X(malloc, "malloc", "malloc", void *, (size_t size), (size))                                             \
+	X(calloc, "calloc", "calloc", void *, (size_t count, size_t size), (count, size))                        \
+	X(realloc, "realloc", "realloc", void *, (void *memory, size_t size), (memory, size))                    \
+	X(reallocarray, "reallocarray", "reallocarray", void *, (void *memory, size_t count, size_t size),       \
+	  (memory, count, size))                                                                                 \
+	X(aligned_alloc, "aligned_alloc", "aligned_alloc", void *, (size_t align, size_t size), (align, size))   \
+	X(memalign, "memalign", "memalign", void *, (size_t align, size_t size), (align, size))                  \
+	X(posix_memalign, "posix_memalign", "posix_memalign", int, (void **to, size_t align, size_t size),       \
+	  (to, align, size))                                                                                     \
+	X(strdup, "strdup", "strdup", char *, (const char *text), (text))                                        \
+	X(strndup, "strndup", "strndup", char *, (const char *text, size_t size), (text, size))                  \
+	X(vasprintf, "vasprintf", "vasprintf", int, (char **to, const char *format, va_list args),               \
+	  (to, format, args))                                                                                    \
+	X(vasprintf_chk, "__vasprintf_chk", "vasprintf", int,                                                    \
+	  (char **to, int flag, const char *format, va_list args), (to, flag, format, args))                     \
+	X(getline, "getline", "getline", ssize_t, (char **line, size_t *size, FILE *file), (line, size, file))   \
+	X(getdelim, "getdelim", "getdelim", ssize_t, (char **line, size_t *size, int end, FILE *file),           \
+	  (line, size, end, file))                                                                               \
+	X(open_memstream, "open_memstream", "open_memstream", FILE *, (char **to, size_t *size), (to, size))     \
+	X(realpath, "realpath", "realpath", char *, (const char *path, char *room), (path, room))                \
+	X(fopen, "fopen", "fopen", FILE *, (const char *path, const char *mode), (path, mode))                   \
+	X(fopen64, "fopen64", "fopen", FILE *, (const char *path, const char *mode), (path, mode))               \
+	X(new, "_Znwm", "operator new", void *, (size_t size), (size))                                           \
+	X(new_array, "_Znam", "operator new[]", void *, (size_t size), (size))                                   \
+	X(new_nothrow, "_ZnwmRKSt9nothrow_t", "operator new", void *, (size_t size, const void *tag),            \
+	  (size, tag))                                                                                           \
+	X(new_array_nothrow, "_ZnamRKSt9nothrow_t", "operator new[]", void *, (size_t size, const void *tag),    \
+	  (size, tag))                                                                                           \
+	X(new_aligned, "_ZnwmSt11align_val_t", "operator new", void *, (size_t size, size_t align),              \
+	  (size, align))                                                                                         \
+	X(new_array_aligned, "_ZnamSt11align_val_t", "operator new[]", void *, (size_t size, size_t align),      \
+	  (size, align))
+
+/* Those without a result: X(id, symbol, words, parameters, arguments). */
+#define RELEASES(X) \
+	X(delete, "_ZdlPv", "operator delete", (void *memory), (memory))                                   \
+	X(delete_sized, "_ZdlPvm", "operator delete", (void *memory, size_t size), (memory, size))         \
+	X(delete_array, "_ZdaPv", "operator delete[]", (void *memory), (memory))                           \
+	X(delete_array_sized, "_ZdaPvm", "operator delete[]", (void *memory, size_t size), (memory, size))
+
+#define AT_ENUM(id, ...) AT_##id,
+enum { IMPORTS(AT_ENUM) RELEASES(AT_ENUM) AT_asprintf, AT_asprintf_chk, N_IMPORTS };
+
+/* What the loader had put in their places. */
+static void (*theirs[N_IMPORTS])(void);
+
 static void note_import(const char *name)
 {
-	pb_counts()->imports++;
-	pb_counts()->import = name;
+	if (!pb_counts()->imports++)
+		pb_counts()->import = name;
 }
 
-static void *counted_malloc(size_t size)
+#define COUNTED(id, symbol, words, result, parameters, arguments)        \
+	static result counted_##id parameters                            \
+	{                                                                \
+		note_import(words);                                      \
+		return ((result(*) parameters)theirs[AT_##id])arguments; \
+	}
+IMPORTS(COUNTED)
+
+#define COUNTED_RELEASE(id, symbol, words, parameters, arguments)      \
+	static void counted_##id parameters                            \
+	{                                                              \
+		note_import(words);                                    \
+		((void(*) parameters)theirs[AT_##id])arguments;        \
+	}
+RELEASES(COUNTED_RELEASE)
+
+static PB_PRINTF(2, 3) int counted_asprintf(char **to, const char *format, ...)
 {
-	note_import("malloc");
-	return malloc(size);
+	va_list args;
+	note_import("asprintf");
+	va_start(args, format);
+	int n = vasprintf(to, format, args);
+	va_end(args);
+	return n;
 }
 
-static void *counted_calloc(size_t count, size_t size)
+static PB_PRINTF(3, 4) int counted_asprintf_chk(char **to, int flag, const char *format, ...)
 {
-	note_import("calloc");
-	return calloc(count, size);
+	va_list args;
+	(void)flag;
+	note_import("asprintf");
+	va_start(args, format);
+	int n = vasprintf(to, format, args);
+	va_end(args);
+	return n;
 }
 
-static void *counted_realloc(void *memory, size_t size)
-{
-	note_import("realloc");
-	return realloc(memory, size);
-}
-
-static void *counted_aligned_alloc(size_t alignment, size_t size)
-{
-	note_import("aligned_alloc");
-	return aligned_alloc(alignment, size);
-}
-
-static int counted_posix_memalign(void **ret_memory, size_t alignment, size_t size)
-{
-	note_import("posix_memalign");
-	return posix_memalign(ret_memory, alignment, size);
-}
-
-static char *counted_strdup(const char *text)
-{
-	note_import("strdup");
-	return strdup(text);
-}
-
-static char *counted_strndup(const char *text, size_t size)
-{
-	note_import("strndup");
-	return strndup(text, size);
-}
-
+#define ENTRY(id, symbol, ...) [AT_##id] = {symbol, (void (*)(void))counted_##id},
 static const struct {
 	const char *name;
 	void (*ours)(void);
-} replaced[] = {
-	{"malloc", (void (*)(void))counted_malloc},
-	{"calloc", (void (*)(void))counted_calloc},
-	{"realloc", (void (*)(void))counted_realloc},
-	{"aligned_alloc", (void (*)(void))counted_aligned_alloc},
-	{"posix_memalign", (void (*)(void))counted_posix_memalign},
-	{"strdup", (void (*)(void))counted_strdup},
-	{"strndup", (void (*)(void))counted_strndup},
+} replaced[N_IMPORTS] = {
+	IMPORTS(ENTRY) RELEASES(ENTRY)
+	[AT_asprintf] = {"asprintf", (void (*)(void))counted_asprintf},
+	[AT_asprintf_chk] = {"__asprintf_chk", (void (*)(void))counted_asprintf_chk},
 };
 
 /* What of the loaded file's dynamic section is needed here. */
@@ -116,13 +158,17 @@ static struct tables tables_of(const struct link_map *map)
 }
 
 /* The table may have been made read-only since. */
-static int write_slot(void *slot, void (*function)(void))
+static int write_slot(void *slot, size_t which)
 {
+	void (*function)(void) = replaced[which].ours, (*old)(void);
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	char *begin = (char *)((uintptr_t)slot / page * page);
 	if (mprotect(begin, page, PROT_READ | PROT_WRITE) < 0)
 		return pb_fail(PB_E_UNSUPPORTED, "the plugin's table of imports cannot be written: %s",
 			       strerror(errno));
+	memcpy(&old, slot, sizeof old);
+	if (old != function)
+		theirs[which] = old;
 	memcpy(slot, &function, sizeof function);
 	return 0;
 }
@@ -137,7 +183,7 @@ static int replace(const struct tables *t, const ElfW(Rela) * entries, size_t si
 			continue;
 		for (size_t k = 0; !rc && k < PB_COUNT(replaced); k++)
 			if (!strcmp(name, replaced[k].name))
-				rc = write_slot((void *)(t->base + entries[i].r_offset), replaced[k].ours);
+				rc = write_slot((void *)(t->base + entries[i].r_offset), k);
 	}
 	return rc;
 }

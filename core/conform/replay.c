@@ -102,6 +102,8 @@ static int replay_setter(const struct pb_capsule *c, struct pb_instance *instanc
 		rc = pb_fail(PB_E_UNSUPPORTED, "the plugin has no adjoint any more");
 	if (!rc)
 		rc = pb_trial_setter(instance, &call, !strcmp(c->call, "adjoint"));
+	if (!rc && !strcmp(c->call, "adjoint"))
+		rc = pb_trial_transpose(instance, &call);
 	if (!rc)
 		rc = strcmp(c->call, "adjoint") ? pb_setter_apply(instance, &call) : pb_setter_adjoint(instance, &call);
 	if (!rc)
@@ -131,6 +133,10 @@ static int replay_metric(const struct pb_capsule *c, struct pb_instance *instanc
 		rc = pb_fail(PB_E_UNSUPPORTED, "the plugin has no adjoint any more");
 	if (!rc)
 		rc = pb_trial_metric(instance, &batch, adjoint);
+	if (rc == PB_TRIAL_CONTRADICTED) {
+		pb_text_add(out, "note: %s\n", pb_error_text());
+		rc = 0;
+	}
 	for (int64_t i = 0; !rc && i < n; i++)
 		values[i] = NAN;
 	if (!rc)

@@ -87,7 +87,7 @@ int pb_trial_result(const struct pb_trial_call *call, const struct pb_fenced *fe
 			return refuse_outside(call, fenced[k].sides[side].name, offset, fenced[k].fence.size);
 		return refuse_inside(call, fenced[k].sides[side].name, &fenced[k].sides[side].view, offset);
 	}
-	return rc;
+	return rc ? rc : pb_watch_check(&call->watch, call->call);
 }
 
 int pb_trial_check_fronts(const struct pb_trial_call *call, const struct pb_fenced *fenced, size_t n)

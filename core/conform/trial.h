@@ -18,6 +18,14 @@
  * where it masks. */
 int pb_trial_setter(struct pb_instance *instance, const struct pb_setter_call *call, bool adjoint);
 
+/* Of a setter with PB_EFFECT_LINEAR: whether adjoint is the transpose of what apply does, on values drawn at random in
+ * place of the region's. The views as above; they are copied, without fences. */
+int pb_trial_transpose(struct pb_instance *instance, const struct pb_setter_call *call);
+
+/* What it gives, with a text, where nothing else was found: differences of the score contradict the adjoint at every
+ * step size, beyond what noise and kinks explain. */
+enum { PB_TRIAL_CONTRADICTED = 1 };
+
 /* The score; with `adjoint` that instead, and along a few directions in each row against differences of the score. */
 int pb_trial_metric(struct pb_instance *instance, const struct pb_metric_batch *batch, bool adjoint);
 

@@ -6,6 +6,7 @@
 
 #include "conform/fence.h"
 #include "conform/trial.h"
+#include "conform/watch.h"
 
 /* A tensor in a fence, as the plugin sees it. */
 struct pb_fenced {
@@ -23,6 +24,7 @@ struct pb_trial_call {
 	struct pb_instance *instance;
 	const char *call; /* "apply" */
 	const char *hook; /* NULL: not at a hook point */
+	struct pb_watch watch;
 };
 
 /* A fence with a copy of the window, strides kept, seen on one side by this name. */
@@ -30,7 +32,8 @@ int pb_fenced_init(struct pb_fenced *fenced, const char *name, enum pb_fence_sid
 
 /* "setter bad: apply at blocks.0.hook_z WHAT: a mistake of the plugin, FILE"; returns -PB_E_PLUGIN. */
 int pb_trial_refuse(const struct pb_trial_call *call, const char *format, ...) PB_PRINTF(2, 3);
-/* What a call returned. After a fault in one of the n fences: what was touched there; else rc, with its own text. */
+/* What a call returned. After a fault in one of the n fences: what was touched there; else rc, with its own text. A
+ * call that returned 0 may have written to what `watch` watches. */
 int pb_trial_result(const struct pb_trial_call *call, const struct pb_fenced *fenced, size_t n, int rc);
 /* Was anything written in front of one of them? Zeroed ones are left out, here and above. */
 int pb_trial_check_fronts(const struct pb_trial_call *call, const struct pb_fenced *fenced, size_t n);

@@ -1,4 +1,5 @@
 /* trial_metric.c: a metric's score or adjoint under observation. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,9 @@
 enum { LOGITS, REFERENCE, ANSWER, DISTRACTOR, WEIGHT, N_INPUTS, SCORE = N_INPUTS, DLOGITS, N_FENCED };
 
 enum direction { TO_ANSWER, TO_SIGNS, TO_NORMAL, N_DIRECTIONS };
+
+/* For differences of a smooth score in double precision. */
+#define MAIN_STEP 1e-4
 
 /* What outputs hold before a call: a NaN that no computation gives. */
 static const uint64_t unwritten = 0x7ff8badc0ffee0ddu;
@@ -63,7 +67,9 @@ static int make(struct trial *t)
 		return pb_fail_nomem(count * sizeof *t->first, "a trial's copies");
 	for (size_t row = 0; row < rows; row++)
 		t->up[row] = weights[row % PB_COUNT(weights)];
-	int rc = put_reals(t, LOGITS, "logits", given->logits, 2);
+	int rc = pb_watch_init(&t->call.watch, t->call.instance);
+	if (!rc)
+		rc = put_reals(t, LOGITS, "logits", given->logits, 2);
 	if (!rc && given->reference)
 		rc = put_reals(t, REFERENCE, "reference", given->reference, 2);
 	if (!rc)
@@ -83,6 +89,7 @@ static void finish(struct trial *t)
 {
 	for (int i = 0; i < N_FENCED; i++)
 		pb_fence_finish(&t->fenced[i].fence);
+	pb_watch_finish(&t->call.watch);
 	free(t->first);
 	free(t->direction);
 	free(t->up);
@@ -204,63 +211,121 @@ static int score_at(struct trial *t, double step)
 	return call_once(t, SCORE);
 }
 
-/* A row's slope by the adjoint, and by scores on both sides. A score may have kinks, so that both steps must
- * disagree. */
-static int compare_slopes(struct trial *t, double step, bool *disagrees, double *slopes)
+/* A row along one direction. Scores and slopes are without the row's weight. */
+struct line {
+	double slope;    /* by the adjoint */
+	double here;     /* the score at the point */
+	double measured; /* its slope by differences of the smallest error */
+	double noise;    /* of a score */
+	bool single;     /* every score seen is a float32 */
+	bool disagrees;
+};
+
+static bool is_single(double value)
+{
+	return (double)(float)value == value;
+}
+
+static int begin_lines(struct trial *t, struct line *lines)
 {
 	int64_t width = t->given->d_vocab;
+	int rc = score_at(t, 0);
+	for (int64_t row = 0; !rc && row < t->given->n_rows; row++) {
+		struct line *line = &lines[row];
+		*line = (struct line){.here = memory(t, SCORE)[row], .disagrees = inputs_are_finite(t, row)};
+		line->single = is_single(line->here);
+		for (int64_t i = 0; i < width; i++)
+			line->slope += t->first[row * width + i] * t->direction[row * width + i];
+		line->slope /= memory(t, WEIGHT)[row];
+	}
+	return rc;
+}
+
+/* At a kink every slope between those of its two sides is one. */
+static bool contradicts(const struct line *line, double left, double right, double step)
+{
+	double largest = fmax(fabs(line->slope), fmax(fabs(left), fabs(right)));
+	double tolerance = 1e-3 * largest + 1e-7 * (1 + fabs(line->here)) + line->noise / step;
+	return line->slope < fmin(left, right) - tolerance || line->slope > fmax(left, right) + tolerance;
+}
+
+/* Scores on both sides of the point: either how much they are in disorder, at steps too small for anything else to
+ * show; or whether they contradict the adjoint. */
+static int look_at(struct trial *t, double step, bool noise, struct line *lines)
+{
 	int rc = score_at(t, step);
 	memcpy(t->up, memory(t, SCORE), t->fenced[SCORE].fence.size);
 	if (!rc)
 		rc = score_at(t, -step);
 	for (int64_t row = 0; !rc && row < t->given->n_rows; row++) {
-		const double weight = memory(t, WEIGHT)[row], down = memory(t, SCORE)[row];
-		double slope = 0, measured = weight * (t->up[row] - down) / (2 * step);
-		for (int64_t i = 0; i < width; i++)
-			slope += t->first[row * width + i] * t->direction[row * width + i];
-		disagrees[row] &=
-			fabs(slope - measured) > 1e-3 * fmax(fabs(slope), fabs(measured)) + 1e-7 * (1 + fabs(down));
-		slopes[2 * row] = slope;
-		slopes[2 * row + 1] = measured;
+		struct line *line = &lines[row];
+		double up = t->up[row], down = memory(t, SCORE)[row];
+		double right = (up - line->here) / step, left = (line->here - down) / step;
+		line->single &= is_single(up) && is_single(down);
+		if (noise)
+			line->noise = fmax(line->noise, 3 * fabs(up - 2 * line->here + down));
+		else
+			line->disagrees &= contradicts(line, left, right, step);
+		if (!noise && step == MAIN_STEP)
+			line->measured = (left + right) / 2;
 	}
 	return rc;
 }
 
-static int check_direction(struct trial *t, enum direction to, bool *disagrees, double *slopes)
+static bool any_disagrees(const struct trial *t, const struct line *lines)
+{
+	bool any = false;
+	for (int64_t row = 0; row < t->given->n_rows; row++)
+		any |= lines[row].disagrees;
+	return any;
+}
+
+/* What one step shows may be noise, or a kink close by: only what all steps show beyond the noise is meant. */
+static int look_closer(struct trial *t, struct line *lines)
+{
+	static const double tiny[] = {3e-6, 1e-6, 3e-7}, steps[] = {1e-2, 1e-3, MAIN_STEP, 1e-5};
+	int rc = 0;
+	for (size_t i = 0; !rc && i < PB_COUNT(tiny); i++)
+		rc = look_at(t, tiny[i], true, lines);
+	for (int64_t row = 0; row < t->given->n_rows; row++)
+		if (lines[row].single)
+			lines[row].noise = fmax(lines[row].noise, 4 * FLT_EPSILON * fabs(lines[row].here));
+	for (size_t i = 0; !rc && i < PB_COUNT(steps); i++)
+		rc = look_at(t, steps[i], false, lines);
+	return rc;
+}
+
+static int check_direction(struct trial *t, enum direction to, struct line *lines)
 {
 	static const char *const names[] = {"towards the answer's logit", "in a direction of ones and minus ones",
 					    "in a random direction"};
-	int64_t rows = t->given->n_rows;
-	bool any = false;
 	set_direction(t, to);
-	for (int64_t row = 0; row < rows; row++)
-		disagrees[row] = inputs_are_finite(t, row);
-	int rc = compare_slopes(t, 1e-4, disagrees, slopes);
-	for (int64_t row = 0; row < rows; row++)
-		any |= disagrees[row];
-	if (!rc && any)
-		rc = compare_slopes(t, 1e-5, disagrees, slopes);
+	int rc = begin_lines(t, lines);
+	if (!rc)
+		rc = look_at(t, MAIN_STEP, false, lines);
+	if (!rc && any_disagrees(t, lines))
+		rc = look_closer(t, lines);
 	t->call.call = "adjoint";
-	for (int64_t row = 0; !rc && row < rows; row++)
-		if (disagrees[row])
-			return pb_trial_refuse(&t->call,
-					       "of row %lld has the slope %g %s, but differences of the score have "
-					       "%g (times the weight)",
-					       (long long)row, slopes[2 * row], names[to], slopes[2 * row + 1]);
+	for (int64_t row = 0; !rc && row < t->given->n_rows; row++) {
+		double weight = memory(t, WEIGHT)[row];
+		if (!lines[row].disagrees)
+			continue;
+		pb_trial_refuse(&t->call,
+				"of row %lld has the slope %g %s, but differences of the score have %g (times the weight)",
+				(long long)row, weight * lines[row].slope, names[to], weight * lines[row].measured);
+		return PB_TRIAL_CONTRADICTED;
+	}
 	return rc;
 }
 
 /* t->first holds the adjoint's output. */
 static int check_slopes(struct trial *t)
 {
-	size_t rows = (size_t)t->given->n_rows;
-	bool *disagrees = calloc(rows + 1, sizeof *disagrees);
-	double *slopes = calloc(2 * rows + 1, sizeof *slopes);
-	int rc = disagrees && slopes ? 0 : pb_fail_nomem(rows * sizeof *slopes, "slopes");
+	struct line *lines = calloc((size_t)t->given->n_rows + 1, sizeof *lines);
+	int rc = lines ? 0 : pb_fail_nomem((size_t)t->given->n_rows * sizeof *lines, "slopes");
 	for (int to = 0; !rc && to < N_DIRECTIONS; to++)
-		rc = check_direction(t, to, disagrees, slopes);
-	free(disagrees);
-	free(slopes);
+		rc = check_direction(t, to, lines);
+	free(lines);
 	return rc;
 }
 

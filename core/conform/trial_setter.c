@@ -52,7 +52,9 @@ static int make_whole(struct trial *t)
 
 static int make(struct trial *t)
 {
-	int rc = make_whole(t);
+	int rc = pb_watch_init(&t->call.watch, t->call.instance);
+	if (!rc)
+		rc = make_whole(t);
 	if (!rc && t->given->source)
 		rc = pb_fenced_init(&t->fenced[SOURCE], "source", PB_FENCE_READONLY, t->given->source);
 	return rc;
@@ -62,6 +64,7 @@ static void finish(struct trial *t)
 {
 	for (int i = 0; i < N_FENCED; i++)
 		pb_fence_finish(&t->fenced[i].fence);
+	pb_watch_finish(&t->call.watch);
 	free(t->before);
 	free(t->first);
 	free(t->inside);
@@ -197,7 +200,7 @@ static int observe(struct trial *t)
 int pb_trial_setter(struct pb_instance *instance, const struct pb_setter_call *call, bool adjoint)
 {
 	struct trial t = {
-		.call = {instance, adjoint ? "adjoint" : "apply", call->hook},
+		.call = {.instance = instance, .call = adjoint ? "adjoint" : "apply", .hook = call->hook},
 		.given = call,
 		.adjoint = adjoint,
 	};

@@ -38,6 +38,15 @@ double pb_window_value(const struct pb_view *view, int64_t i)
 	return view->dtype == PB_F64 ? *(const double *)at : (double)*(const float *)at;
 }
 
+void pb_window_put(const struct pb_view *view, int64_t i, double value)
+{
+	void *at = pb_view_at(view, pb_window_offset(view, i));
+	if (view->dtype == PB_F64)
+		*(double *)at = value;
+	else
+		*(float *)at = (float)value;
+}
+
 int64_t pb_window_find(const struct pb_view *view, int64_t offset)
 {
 	for (int64_t i = 0, n = pb_view_count(view); i < n; i++)

@@ -46,6 +46,8 @@ static int try_first(const struct pb_patch *p, const struct pb_setter_call *told
 	if (pb_instance_device(setter)->backend || !pb_instance_first(setter, what))
 		return 0;
 	int rc = pb_trial_setter(setter, told, adjoint);
+	if (!rc && adjoint)
+		rc = pb_trial_transpose(setter, told);
 	return rc == -PB_E_NUMERIC ? 0 : rc;
 }
 

@@ -135,10 +135,15 @@ static int finish(const struct pb_scorer *s, int64_t rows, double *ret_rows, dou
 	return 0;
 }
 
-/* The first call is tried on copies, where whatever the metric may not do is noticed. What is not finite is told by `finish`. */
+/* The first call is tried on copies, where whatever the metric may not do is noticed. What is not finite is told by
+ * `finish`. A gradient that the score contradicts may still be what is meant: it is told, and the run goes on. */
 static int try_first(const struct pb_scorer *s, const struct pb_metric_batch *batch, bool adjoint)
 {
 	int rc = batch->n_rows && pb_instance_first(s->instance, adjoint) ? pb_trial_metric(s->instance, batch, adjoint) : 0;
+	if (rc == PB_TRIAL_CONTRADICTED) {
+		pb_instance_warn(s->instance, pb_error_text());
+		return 0;
+	}
 	return rc == -PB_E_NUMERIC ? 0 : rc;
 }
 

@@ -30,8 +30,9 @@ const void *pb_image_note(const struct pb_image *image, const char *name, uint32
 /* The linker's GNU build id in hexadecimal; "" when there is none. Valid as long as the image. */
 const char *pb_image_build_id(const struct pb_image *image);
 
-/* Names of dynamic symbols in the table's order: those that the file exports (defined, global or weak, visible), and
- * those that it wants others to define. The list comes from the arena, its texts are the image's. */
+/* Names of dynamic symbols in the table's order: those that the file exports (defined, global, visible; weak and
+ * unique ones are left out, which C++ has of its templates), and those that it wants others to define. The list comes
+ * from the arena, its texts are the image's. */
 int pb_image_exports(const struct pb_image *image, struct pb_arena *arena, const char *const **ret_names,
 		     size_t *ret_count);
 int pb_image_imports(const struct pb_image *image, struct pb_arena *arena, const char *const **ret_names,

@@ -246,6 +246,12 @@ static bool is_export(const Elf64_Sym *symbol)
 	       (visibility == STV_DEFAULT || visibility == STV_PROTECTED);
 }
 
+/* Of weak and unique symbols the loader takes any file's: those of C++ templates are the same in all. */
+static bool is_strong_export(const Elf64_Sym *symbol)
+{
+	return is_export(symbol) && ELF64_ST_BIND(symbol->st_info) == STB_GLOBAL;
+}
+
 static bool is_import(const Elf64_Sym *symbol)
 {
 	return is_global(symbol) && symbol->st_shndx == SHN_UNDEF;
@@ -284,7 +290,7 @@ static int list(const struct pb_image *image, bool (*wanted)(const Elf64_Sym *),
 int pb_image_exports(const struct pb_image *image, struct pb_arena *arena, const char *const **ret_names,
 		     size_t *ret_count)
 {
-	return list(image, is_export, arena, ret_names, ret_count);
+	return list(image, is_strong_export, arena, ret_names, ret_count);
 }
 
 int pb_image_imports(const struct pb_image *image, struct pb_arena *arena, const char *const **ret_names,

@@ -25,7 +25,7 @@ void pb_instance_destroy(struct pb_instance *instance)
 	if (!instance)
 		return;
 	if (pb_instance_end(instance) < 0)
-		pb_host_log(PB_LOG_WARNING, instance->impl->who, "%s", pb_error_text());
+		pb_instance_warn(instance, pb_error_text());
 	free_instance(instance);
 }
 
@@ -84,6 +84,14 @@ bool pb_instance_first(struct pb_instance *instance, unsigned what)
 	bool first = !(*byte & bit);
 	*byte |= bit;
 	return first;
+}
+
+void pb_instance_warn(const struct pb_instance *instance, const char *text)
+{
+	const char *who = instance->impl->who;
+	size_t length = strlen(who);
+	bool named = !strncmp(text, who, length) && !strncmp(text + length, ": ", 2);
+	pb_host_log(PB_LOG_WARNING, who, "%s", named ? text + length + 2 : text);
 }
 
 struct pb_device *pb_instance_device(const struct pb_instance *instance)

@@ -87,6 +87,8 @@ int pb_instance_create(const struct pb_loaded *loaded, struct pb_yaml *yaml, con
 void pb_instance_destroy(struct pb_instance *instance); /* NULL allowed */
 /* Whether the instance is asked so about `what`, a small number, for the first time. Numbers 2048 apart count as one. */
 bool pb_instance_first(struct pb_instance *instance, unsigned what);
+/* Gives the text to the log as a warning; the instance's own name at its beginning, "setter noise: ", is left out. */
+void pb_instance_warn(const struct pb_instance *instance, const char *text);
 struct pb_device *pb_instance_device(const struct pb_instance *instance);
 
 /* In two steps, for who has something to change in what the plugin will see: all but the plugin's own create, which

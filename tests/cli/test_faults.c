@@ -84,8 +84,8 @@ static const struct {
 	/* What it returns. */
 	{"faulty", SETTER "faulty_silent", 1, "setter faulty_silent: apply failed without a reason (value out of range)"},
 	{"faulty", SETTER "faulty_counts", 1, "when it was called again on the same"},
-	{"faulty", "loss=faulty_slope", 1, "metric faulty_slope: adjoint of row 0 has the slope "},
-	{"faulty", "loss=faulty_weights", 1, "metric faulty_weights: adjoint of row 0 has the slope "},
+	{"faulty", "loss=faulty_slope", 0, "patchbay: metric faulty_slope: adjoint of row 0 has the slope "},
+	{"faulty", "loss=faulty_weights", 0, "patchbay: metric faulty_weights: adjoint of row 0 has the slope "},
 	{"faulty", "loss=faulty_logit", 1, "metric faulty_logit: adjoint left `ret_dlogits` element [0, 0] unwritten"},
 	{"faulty", "metric.plugin=faulty_skips", 1, "metric faulty_skips: score left `ret_score` element ["},
 	{"faulty", "metric.plugin=faulty_input", 1, "metric faulty_input: score wrote to `logits`, which is read-only"},
@@ -110,6 +110,17 @@ START_TEST(each_fault_is_named)
 	check_says(all, table[_i].says);
 	ck_assert_msg(o.code == table[_i].code, "%s: exit code %d\n%s", table[_i].set, o.code, all);
 	free(all);
+}
+END_TEST
+
+/* Where a run needs the adjoint. */
+START_TEST(wrong_transpose)
+{
+	struct outcome o = run("faulty", SETTER "faulty_adjoint", "sweeps.0.gradient=torch", "transpose");
+	char *err = joined(o.err);
+	check_says(err, "setter faulty_adjoint: at blocks.1.attn.hook_z, adjoint is not the transpose of apply");
+	ck_assert_int_eq(o.code, 1);
+	free(err);
 }
 END_TEST
 
@@ -284,6 +295,7 @@ int main(void)
 	TCase *tcase = tcase_create("faults");
 	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, each_fault_is_named, 0, sizeof table / sizeof *table);
+	tcase_add_test(tcase, wrong_transpose);
 	tcase_add_loop_test(tcase, results_so_far_are_kept_and_so_is_the_call, 0, sizeof late / sizeof *late);
 	tcase_add_test(tcase, not_finite_where_it_does_not_matter);
 	tcase_add_loop_test(tcase, the_process_stays_as_it_is, 0, sizeof odd / sizeof *odd);

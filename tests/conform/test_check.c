@@ -3,6 +3,8 @@
 #include <patchbay/plugin.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "conform/check.h"
@@ -97,6 +99,18 @@ static const struct fault {
 	{"faulty/faulty_inf", {"FAILED apply", "inf to `target` element [0, 0, 1], where the inputs are finite"}},
 	{"faulty/faulty_crash_apply", {"FAILED apply", "apply crashed: SIGSEGV at address 0x10", "skipped examples"}},
 	{"faulty/faulty_loop", {"FAILED apply", "apply took longer than 0.3 s"}},
+	{"faulty/faulty_drifts", {"FAILED apply", "once more: apply gives something else after calls for other cells"}},
+	{"faulty/faulty_moves", {"FAILED score", "a score may not depend on the calls before"}},
+	{"faulty/faulty_overruns",
+	 {"FAILED create", "setter faulty_overruns: wrote behind the end of a piece of 524288 bytes"}},
+	{"faulty/faulty_twice", {"FAILED create", "gave host->free what is none of its pieces, or was freed before"}},
+	{"faulty/faulty_params", {"FAILED apply", "apply wrote to its parameters"}},
+	{"faulty/faulty_host", {"FAILED create", "create wrote to the host's table"}},
+	{"faulty/faulty_killed",
+	 {"FAILED apply", "hook_embed, float64, batch of 1, pos 4, forward: the process crashed: SIGKILL"}},
+#if !defined(__SANITIZE_ADDRESS__)
+	{"faulty/faulty_heap", {"FAILED apply", "apply crashed: SIGABRT", "its words: ", "double free"}},
+#endif
 	{"faulty/faulty_silent", {"FAILED apply", "apply failed without a reason (value out of range)"}},
 	{"faulty/faulty_exit", {"FAILED apply", "setter faulty_exit: apply called exit"}},
 	{"faulty/faulty_counts", {"FAILED apply", "when it was called again on the same"}},
@@ -116,6 +130,7 @@ static const struct fault {
 	{"faulty/faulty_calls", {"FAILED score", "when it was called again on the same"}},
 	{"faulty/faulty_slope", {"FAILED adjoint", "of row 0 has the slope", "differences of the score have"}},
 	{"faulty/faulty_weights", {"FAILED adjoint", "of row 0 has the slope"}},
+	{"faulty/faulty_hinge_wrong", {"FAILED adjoint", "of row ", "has the slope"}},
 	{"faulty/faulty_logit", {"FAILED adjoint", "left `ret_dlogits` element [0, 0] unwritten"}},
 	{"faulty/faulty_order", {"FAILED rows", "a row's score may depend on nothing else"}},
 	{"faulty/faulty_hides", {"FAILED nan", "the score of a row whose logits are NaN is 0"}},
@@ -203,6 +218,8 @@ static const struct good {
 	{"plugins/examples/dataset_tokens_table.so", "{file: table.csv, length: 3}", "tokens_table"},
 	{"tests/plugins/faulty/faulty_none.so", "{}", ""},
 	{"tests/plugins/faulty/faulty_data.so", "{}", ""},
+	{"tests/plugins/faulty/faulty_single.so", "{}", ""},
+	{"tests/plugins/faulty/faulty_hinge.so", "{}", ""},
 };
 
 START_TEST(good_plugins)
@@ -227,6 +244,57 @@ START_TEST(notes)
 	o = RUN("plugin", "check", built("plugins/dataset_oocl.so"));
 	check_says(joined(o.out),
 		   "prompts of split `arithmetic_validation` are in `arithmetic_pretrain_validation`, too");
+}
+END_TEST
+
+/* A plugin that writes to files by the names that it is given reaches none but its own. */
+START_TEST(files_are_kept_apart)
+{
+	char folder[] = "/tmp/patchbay-test-XXXXXX", inner[64], path[128];
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(inner, sizeof inner, "%s/inner", folder);
+	ck_assert_int_eq(mkdir(inner, 0700), 0);
+	setenv("TMPDIR", folder, 1);
+	char *back = getcwd(NULL, 0);
+	ck_assert_int_eq(chdir(inner), 0);
+	struct outcome o = RUN("plugin", "check", built("tests/plugins/faulty/faulty_files.so"));
+	ck_assert_int_eq(chdir(back), 0);
+	free(back);
+	ck_assert_msg(o.code == 0, "%s%s", o.out, o.err);
+	const char *text = joined(o.out);
+	check_says(text, "note hostile takes or refuses parameters meant to do harm it made files where it ran");
+	check_says(text, "`../escape`");
+	snprintf(path, sizeof path, "%s/escape", folder);
+	ck_assert_int_ne(access(path, F_OK), 0);
+	/* Nothing is left: neither in the working folder nor in that of temporary files. */
+	ck_assert_int_eq(rmdir(inner), 0);
+	ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
+
+/* Its templates' symbols are weak; its memory comes by operators. */
+START_TEST(in_cpp)
+{
+	if (access(built("tests/plugins/faulty/cpp.so"), R_OK))
+		return; /* there is no C++ compiler */
+	struct outcome o = RUN("plugin", "check", built("tests/plugins/faulty/cpp.so"));
+	ck_assert_msg(o.code == 0, "%s%s", o.out, o.err);
+	o = RUN("plugin", "check", built("tests/plugins/faulty/cpp_allocates.so"));
+	ck_assert_int_eq(o.code, 1);
+	const char *text = joined(o.out);
+	check_says(text, "FAILED allocation");
+	check_says(text, "apply calls operator new");
+	check_says(text, "1 failed");
+}
+END_TEST
+
+/* Its words are not among the results. */
+START_TEST(words)
+{
+	struct outcome o = RUN("plugin", "check", built("tests/plugins/faulty/faulty_talks.so"), "--json");
+	ck_assert_int_eq(o.code, 0);
+	check_says_not(o.out, "I am here");
+	check_says(o.err, "{ I am here");
 }
 END_TEST
 
@@ -307,6 +375,9 @@ int main(void)
 	tcase_add_test(t, leaks_of_malloc);
 	tcase_add_loop_test(t, good_plugins, 0, (int)PB_COUNT(good));
 	tcase_add_test(t, notes);
+	tcase_add_test(t, files_are_kept_apart);
+	tcase_add_test(t, in_cpp);
+	tcase_add_test(t, words);
 	tcase_add_test(t, options);
 	tcase_add_test(t, in_process);
 	tcase_add_test(t, wrong_usage);

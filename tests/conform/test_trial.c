@@ -50,6 +50,12 @@ static struct pb_view tensor_of(double *data)
 	return view;
 }
 
+static int try_adjoint(struct pb_instance *instance, const struct pb_setter_call *call)
+{
+	int rc = pb_trial_setter(instance, call, true);
+	return rc ? rc : pb_trial_transpose(instance, call);
+}
+
 /* At one position; nothing of what is handed in may change. */
 static int try_setter(const char *file, int64_t pos, bool adjoint)
 {
@@ -73,7 +79,7 @@ static int try_setter(const char *file, int64_t pos, bool adjoint)
 		.source = &source,
 	};
 	open_plugin(&p, file);
-	int rc = pb_trial_setter(p.instance, &call, adjoint);
+	int rc = adjoint ? try_adjoint(p.instance, &call) : pb_trial_setter(p.instance, &call, false);
 	ck_assert_int_eq(memcmp(x, kept, sizeof x), 0);
 	close_plugin(&p);
 	return rc;
@@ -109,6 +115,7 @@ static const struct mistake {
 	{"inf", "inf to `target` element [0, 0, 1], where the inputs are finite", 1, PB_E_NUMERIC},
 	{"counts", "gave 105 in `target` element [0, 0, 0], and 106 when it was called again", 1, PB_E_PLUGIN},
 	{"crash_apply", "setter faulty_crash_apply: apply crashed: SIGSEGV at address 0x10", 1, PB_E_PLUGIN},
+	{"params", "setter faulty_params: apply wrote to its parameters: a mistake of the plugin, /", 1, PB_E_PLUGIN},
 	{"silent", "apply failed without a reason (value out of range)", 1, PB_E_RANGE},
 };
 
@@ -117,6 +124,13 @@ START_TEST(setter_mistakes)
 	char file[128];
 	snprintf(file, sizeof file, "tests/plugins/faulty/faulty_%s", setters[_i].name);
 	check_text(try_setter(file, setters[_i].pos, false), -setters[_i].status, file, setters[_i].text);
+}
+END_TEST
+
+START_TEST(wrong_transpose)
+{
+	static const char file[] = "tests/plugins/faulty/faulty_adjoint";
+	check_text(try_setter(file, 1, true), -PB_E_PLUGIN, file, "adjoint is not the transpose of apply");
 }
 END_TEST
 
@@ -188,16 +202,16 @@ static int try_metric(const char *file, bool adjoint)
 static const struct {
 	const char *name, *text;
 	bool adjoint;
-	int status;
+	int status; /* or PB_TRIAL_CONTRADICTED, negated */
 } metrics[] = {
 	{"skips", "metric faulty_skips: score left `ret_score` element [2] unwritten", false, PB_E_PLUGIN},
 	{"input", "score wrote to `logits`, which is read-only, element [0, 1]", false, PB_E_PLUGIN},
 	{"answers", "score read memory right behind the end of the tensor of `answer`", false, PB_E_PLUGIN},
 	{"score", "nan to `ret_score` element [1], where the inputs are finite", false, PB_E_NUMERIC},
 	{"slope", "adjoint of row 0 has the slope -12 towards the answer's logit, but differences of the score have 12",
-	 true, PB_E_PLUGIN},
+	 true, -PB_TRIAL_CONTRADICTED},
 	{"weights", "adjoint of row 0 has the slope 6 towards the answer's logit, but differences of the score have 12",
-	 true, PB_E_PLUGIN},
+	 true, -PB_TRIAL_CONTRADICTED},
 	{"logit", "adjoint left `ret_dlogits` element [0, 0] unwritten", true, PB_E_PLUGIN},
 	{"calls", "gave 10 in `ret_score` element [0], and 11 when it was called again", false, PB_E_PLUGIN},
 };
@@ -228,6 +242,7 @@ int main(void)
 	Suite *s = suite_create("trial");
 	TCase *t = tcase_create("trial");
 	tcase_add_loop_test(t, setter_mistakes, 0, (int)PB_COUNT(setters));
+	tcase_add_test(t, wrong_transpose);
 	tcase_add_test(t, good_setters);
 	tcase_add_test(t, unusual_inputs);
 	tcase_add_loop_test(t, metric_mistakes, 0, (int)PB_COUNT(metrics));

@@ -1,10 +1,14 @@
 /* faulty.c: a setter that copies the source over the region by strides, with one MISTAKE; built once for each. */
+#include <fcntl.h>
 #include <patchbay/setter.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum mistake {
 	NONE,
@@ -49,6 +53,15 @@ enum mistake {
 	TRUSTS_FILE,      /* to be there */
 	ADDS,             /* the source, and says so: no mistake */
 	UNDECLARED,       /* raw memory */
+	WRITES_PARAMS,    /* in apply */
+	WRITES_HOST,      /* in create: its table */
+	DRIFTS,           /* from its sixth call on */
+	OVERRUNS,         /* in create, memory of the host's */
+	FREES_TWICE,      /* in destroy, memory of the host's */
+	TALKS,            /* to stdout: no mistake */
+	KILLED,           /* in apply, as where memory is short */
+	SPOILS_HEAP,      /* in apply: it frees twice */
+	WRITES_FILES,     /* by the name that the parameter gives: no mistake */
 };
 
 enum { ROOM = 1 << 16 };
@@ -82,6 +95,7 @@ static const struct pb_param params[] = {
 struct faulty {
 	double *buffer;
 	atomic_int calls;
+	struct params *params;
 };
 
 #ifdef SHOWN
@@ -115,9 +129,19 @@ static void read_trustfully(const struct pb_host *host, const char *path)
 	host->free(host, text);
 }
 
+/* What is there already it does not touch: this test is to do no harm even where the check is broken. */
+static void write_file(const char *path)
+{
+	int file = path && *path ? open(path, O_CREAT | O_EXCL | O_WRONLY, 0600) : -1;
+	if (file >= 0)
+		close(file);
+}
+
 static int create(const struct pb_host *host, const void *parsed, void **ret_self)
 {
 	const struct params *p = parsed;
+	if (MISTAKE == WRITES_FILES)
+		write_file(p->text);
 	if (MISTAKE == CRASHES_IN_CREATE)
 		*nowhere = 1;
 	if (MISTAKE == REFUSES_DEFAULTS && p->count == 1)
@@ -142,6 +166,11 @@ static int create(const struct pb_host *host, const void *parsed, void **ret_sel
 		sink = host->alloc(host, 100);
 	if (MISTAKE == LEAKS_MALLOC)
 		sink = malloc(100);
+	if (MISTAKE == OVERRUNS)
+		((volatile char *)f->buffer)[ROOM * sizeof *f->buffer] = 1;
+	if (MISTAKE == WRITES_HOST)
+		((struct pb_host *)(uintptr_t)host)->seed++;
+	f->params = (struct params *)(uintptr_t)p;
 	*ret_self = f;
 	return 0;
 }
@@ -152,6 +181,8 @@ static void destroy(const struct pb_host *host, void *self)
 	if (MISTAKE == CRASHES_IN_DESTROY)
 		*nowhere = 1;
 	if (f)
+		host->free(host, f->buffer);
+	if (f && MISTAKE == FREES_TWICE)
 		host->free(host, f->buffer);
 	host->free(host, f);
 }
@@ -215,6 +246,7 @@ static double value_of(struct faulty *f, const struct pb_setter_call *call, int6
 	case GIVES_NAN: return i == 1 ? strtod("nan", NULL) : other;
 	case GIVES_INF: return i == 1 ? 1 / (old - old) : other;
 	case COUNTS: return other + f->calls;
+	case DRIFTS: return other + (f->calls >= 6);
 	case KNOWS_ROWS: return other + (double)(i / rows);
 	case WRONG_ADJOINT: return 0.25 * old + 0.75 * other;
 	case HALVES: return other / 2;
@@ -234,6 +266,14 @@ static void copy_slowly(struct faulty *f, const struct pb_setter_call *call)
 		put(call->target, place(call->target, i), f->buffer[i]);
 }
 
+/* glibc has its own words for that. */
+static void spoil_heap(void)
+{
+	void *volatile memory = malloc(100), *volatile same = memory;
+	free(memory);
+	free(same);
+}
+
 static void misbehave(const struct pb_host *host, const struct pb_setter_call *call)
 {
 	const struct pb_view *target = call->target;
@@ -249,6 +289,9 @@ static void misbehave(const struct pb_host *host, const struct pb_setter_call *c
 	case ALLOCATES_HOST: host->free(host, sink = host->alloc(host, 100)); break;
 	case CRASHES_IN_APPLY: *nowhere = 1; break;
 	case EXITS: exit(3);
+	case TALKS: puts("{ I am here"); break;
+	case KILLED: kill(getpid(), SIGKILL); break;
+	case SPOILS_HEAP: spoil_heap(); break;
 	default:;
 	}
 }
@@ -267,6 +310,8 @@ static int apply(void *self, const struct pb_host *host, const struct pb_setter_
 	else
 		for (int64_t i = 0, n = count(call->target); i < n; i++)
 			put(call->target, place(call->target, i), value_of(f, call, i));
+	if (MISTAKE == WRITES_PARAMS)
+		f->params->count++;
 	misbehave(host, call);
 	return 0;
 }
