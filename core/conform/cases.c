@@ -243,8 +243,8 @@ static int repeat(struct kept *first)
 		one->call.source = &one->source;
 	int rc = pb_case_call(one, false);
 	if (!rc && memcmp(first->result, one->whole, one->size) != 0)
-		rc = pb_fail(PB_E_PLUGIN, "apply gives something else after calls for other cells: what it writes may "
-					  "not depend on the calls before");
+		rc = pb_fail(PB_E_PLUGIN, "apply gives something else after calls for other cells: what it writes "
+					  "may not depend on the calls before");
 	return rc ? pb_fail_in(rc, "%s, once more", one->what) : 0;
 }
 

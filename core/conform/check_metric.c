@@ -82,8 +82,8 @@ static int try_score(struct pb_checkup *c, struct pb_scores *scores)
 	for (int row = 0; !rc && row < PB_SCORES_ROWS; row++)
 		if (memcmp(&first[row], &scores->score[row], sizeof *first) != 0)
 			rc = pb_fail(PB_E_PLUGIN,
-				     "row %d has the score %.9g, and after calls for other rows %.9g: a score may not "
-				     "depend on the calls before",
+				     "row %d has the score %.9g, and after calls for other rows %.9g: a score may "
+				     "not depend on the calls before",
 				     row, first[row], scores->score[row]);
 	return rc;
 }

@@ -118,8 +118,8 @@ static int judge(int status, bool late, double seconds, const char *where, const
 {
 	const char *reason = said + strspn(said, "\n"), *colon = *reason ? ": " : "", *comma = *where ? ": " : "";
 	if (late)
-		return pb_fail(PB_E_PLUGIN, "%s%stook longer than %g s in all and was ended%s%s", where, comma, seconds,
-			       colon, reason);
+		return pb_fail(PB_E_PLUGIN, "%s%stook longer than %g s in all and was ended%s%s", where, comma,
+			       seconds, colon, reason);
 	if (WIFSIGNALED(status))
 		return pb_fail(PB_E_PLUGIN, "%s%sthe process crashed: SIG%s%s%s", where, comma,
 			       sigabbrev_np(WTERMSIG(status)), colon, reason);

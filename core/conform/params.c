@@ -218,7 +218,8 @@ static struct pb_yaml_node *long_list(struct pb_params *params, const struct pb_
 struct pb_yaml_node *pb_params_hostile(struct pb_params *params, size_t i, size_t k, bool *ret_more)
 {
 	/* A plugin may take any of them for a file to write to: they lead nowhere but to where it runs (scratch.h). */
-	static const char *const texts[] = {"", "%s%s%n%n", "../escape", "absent/folder/file", "\n\t\"'\\", "-1", "NULL"};
+	static const char *const texts[] = {"",   "%s%s%n%n", "../escape", "absent/folder/file", "\n\t\"'\\",
+					    "-1", "NULL"};
 	static const double numbers[] = {0, -1, 0x1p63, -0x1p63, 1e308, -1e308, 5e-324, 2147483648.0, 4294967296.0};
 	const struct pb_param *p = &params->table[i];
 	*ret_more = true;

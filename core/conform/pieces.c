@@ -56,7 +56,8 @@ static void look_at(struct piece *piece)
 	unsigned char *behind = (unsigned char *)(piece + 1) + piece->size;
 	const char *where = !is_whole(behind) ? "behind the end" : !is_whole(piece->before) ? "in front" : NULL;
 	if (where && !*damage)
-		snprintf(damage, sizeof damage, "wrote %s of a piece of %zu bytes from host->alloc", where, piece->size);
+		snprintf(damage, sizeof damage, "wrote %s of a piece of %zu bytes from host->alloc", where,
+			 piece->size);
 	memset(piece->before, MARK, PATTERN);
 	memset(behind, MARK, PATTERN);
 }

@@ -311,7 +311,8 @@ static int check_direction(struct trial *t, enum direction to, struct line *line
 		if (!lines[row].disagrees)
 			continue;
 		pb_trial_refuse(&t->call,
-				"of row %lld has the slope %g %s, but differences of the score have %g (times the weight)",
+				"of row %lld has the slope %g %s, but differences of the score have %g (times the "
+				"weight)",
 				(long long)row, weight * lines[row].slope, names[to], weight * lines[row].measured);
 		return PB_TRIAL_CONTRADICTED;
 	}

@@ -76,7 +76,8 @@ static int compare(const struct stage *s)
 		return 0;
 	return pb_fail(PB_E_PLUGIN,
 		       "setter %s: at %s, adjoint is not the transpose of apply: with apply(x) - apply(0) = A x, the "
-		       "product of A x and g is %.9g, but that of x and adjoint(g) is %.9g: a mistake of the plugin, %s",
+		       "product of A x and g is %.9g, but that of x and adjoint(g) is %.9g: a mistake of the "
+		       "plugin, %s",
 		       plugin->name, s->call.hook, forth, expected, s->instance->loaded->path);
 }
 

@@ -32,8 +32,8 @@ struct pb_metric_batch {
 	const double *reference;   /* [n_rows, d_vocab] logits before any patch or update; NULL unless asked for */
 };
 
-/* There may be more calls of score and adjoint than values in the results: the first ones are also made on copies and on
- * logits close by, whose results nobody uses. The same call gives the same, whatever was called before. */
+/* There may be more calls of score and adjoint than values in the results: the first ones are also made on copies and
+ * on logits close by, whose results nobody uses. The same call gives the same, whatever was called before. */
 struct pb_metric_ops {
 	uint32_t struct_size;
 	uint32_t flags;     /* PB_METRIC_* */

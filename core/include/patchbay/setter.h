@@ -63,8 +63,8 @@ struct pb_setter_call {
 };
 
 /* Calls in the order create, prepare (once per hook point and direction that a sweep patches), apply (many), destroy.
- * There may be more calls of apply and adjoint than cells: the first ones at a point are also made on copies, whose results
- * nobody uses, and a call may be made again. The same call gives the same, whatever was called before.
+ * There may be more calls of apply and adjoint than cells: the first ones at a point are also made on copies, whose
+ * results nobody uses, and a call may be made again. The same call gives the same, whatever was called before.
  * Where the unit to probe is only chosen in the run and its batch turns out to be of another size than was told, prepare
  * is called for all of them again. */
 struct pb_setter_ops {
