@@ -31,7 +31,7 @@ static int compare(const void *a, const void *b)
 static const struct pb_loaded **sorted(const struct pb_registry *registry)
 {
 	size_t n = pb_registry_count(registry);
-	const struct pb_loaded **list = calloc(n + 1, sizeof *list);
+	const struct pb_loaded **list = calloc(n + 2, sizeof *list); /* ended by NULL, and room for one from elsewhere */
 	if (!list) {
 		pb_fail_nomem(n * sizeof *list, "the list of plugins");
 		return NULL;
@@ -145,12 +145,33 @@ static void add_json(const struct pb_registry *registry, const struct pb_loaded 
 	*out = json.text;
 }
 
+static bool is_path(const char *name)
+{
+	size_t length = strlen(name);
+	return strchr(name, '/') || (length > 3 && !strcmp(name + length - 3, ".so"));
+}
+
+/* The plugins that are asked for: all, those of a name, or the one in a file, which is *ret_single then. */
+static int choose(const struct request *r, const struct pb_registry *registry, const struct pb_loaded **plugins,
+		  struct pb_loaded **ret_single)
+{
+	if (!r->name)
+		return 0;
+	if (!is_path(r->name))
+		return select_named(registry, plugins, r->name);
+	if (r->splits)
+		return pb_fail(PB_E_USAGE, "--splits is for plugins by their names: this one need be in none of the folders");
+	int rc = pb_loaded_read(r->name, ret_single);
+	plugins[0] = *ret_single;
+	plugins[rc ? 0 : 1] = NULL;
+	return rc;
+}
+
 static int answer(const struct request *r, struct pb_registry *registry, struct pb_text *out)
 {
 	const struct pb_loaded **plugins = sorted(registry);
-	int rc = plugins ? 0 : -PB_E_NOMEM;
-	if (!rc && r->name)
-		rc = select_named(registry, plugins, r->name);
+	struct pb_loaded *single = NULL;
+	int rc = plugins ? choose(r, registry, plugins, &single) : -PB_E_NOMEM;
 	if (!rc && r->json)
 		add_json(registry, plugins, !r->name, out);
 	else if (!rc && r->name)
@@ -158,6 +179,7 @@ static int answer(const struct request *r, struct pb_registry *registry, struct 
 	else if (!rc)
 		list(registry, plugins, out);
 	free(plugins);
+	pb_loaded_close(single);
 	return rc ? rc : pb_text_status(out);
 }
 
@@ -207,7 +229,7 @@ static const struct pb_cli_option
 		  .doc = "also make the dataset with its default parameters and list its splits: this runs the plugin's "
 			 "code, which nothing else here does"};
 
-static const struct pb_cli_word info_operands[] = {{.name = "NAME", .offer = PB_CLI_PLUGINS}, {0}};
+static const struct pb_cli_word info_operands[] = {{.name = "NAME|FILE", .offer = PB_CLI_PLUGINS}, {0}};
 
 static const struct pb_cli_example list_examples[] = {
 	{"plugin list", "what `setter`, `metric`, `loss` and `data` can name, and where it was found"},
@@ -217,6 +239,7 @@ static const struct pb_cli_example list_examples[] = {
 
 static const struct pb_cli_example info_examples[] = {
 	{"plugin info layer_head", "a setter: its parameters, its axes, what it does to gradients"},
+	{"plugin info build/setter_my_patch.so", "one that is in none of the folders"},
 	{"plugin info oocl --splits", "a dataset, with the splits to train on and the units to probe"},
 	{0},
 };

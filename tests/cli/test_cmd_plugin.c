@@ -12,7 +12,7 @@
 /* Runs it with the words of one line; *ret_text is what it wrote to both streams. */
 static int run(const char *line, char **ret_text)
 {
-	char words[256], *argv[8], *out = pb_file_join(pb_test_dir(), "out");
+	char words[4096], *argv[8], *out = pb_file_join(pb_test_dir(), "out");
 	int argc = 0;
 	snprintf(words, sizeof words, "%s", line);
 	for (char *w = strtok(words, " "); w; w = strtok(NULL, " "))
@@ -70,6 +70,21 @@ START_TEST(list_of_shadowed_and_broken_ones)
 	check("plugin info setter_bad", 0, PARTS("failed   ", "ABI major"));
 	free(link);
 	free(bad);
+}
+END_TEST
+
+/* A file that is in none of the folders, by its path. */
+START_TEST(info_of_a_file)
+{
+	char line[4096], file[4096];
+	snprintf(file, sizeof file, "%s/tests/plugins/bad/older.so", getenv("PATCHBAY_BUILD"));
+	snprintf(line, sizeof line, "plugin info %s", file);
+	check(line, 0, PARTS("metric older 0.9.0\n", "unit: old", file));
+	snprintf(line, sizeof line, "plugin info %s --json", file);
+	check(line, 0, PARTS("\"name\": \"older\""));
+	snprintf(line, sizeof line, "plugin info %s/tests/plugins/bad/major.so", getenv("PATCHBAY_BUILD"));
+	check(line, 2, PARTS("was built against another patchbay"));
+	check("plugin info ./nowhere.so", 2, PARTS("cannot open ./nowhere.so"));
 }
 END_TEST
 
@@ -186,6 +201,7 @@ int main(void)
 	tcase_add_test(t, list);
 	tcase_add_test(t, list_of_shadowed_and_broken_ones);
 	tcase_add_test(t, info);
+	tcase_add_test(t, info_of_a_file);
 	tcase_add_test(t, new_projects);
 	tcase_add_test(t, new_projects_overwrite_nothing);
 	tcase_add_test(t, new_projects_that_cannot_be);
