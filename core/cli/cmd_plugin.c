@@ -229,7 +229,7 @@ static const struct pb_cli_option
 		  .doc = "also make the dataset with its default parameters and list its splits: this runs the plugin's "
 			 "code, which nothing else here does"};
 
-static const struct pb_cli_word info_operands[] = {{.name = "NAME|FILE", .offer = PB_CLI_PLUGINS}, {0}};
+static const struct pb_cli_word info_operands[] = {{.name = "NAME", .offer = PB_CLI_PLUGINS}, {0}};
 
 static const struct pb_cli_example list_examples[] = {
 	{"plugin list", "what `setter`, `metric`, `loss` and `data` can name, and where it was found"},
@@ -255,6 +255,7 @@ static const struct pb_cli_command
 	info_command = {
 		.name = "plugin info",
 		.summary = "all about one: what it is for, its parameters, how it works",
+		.doc = "NAME is a plugin's name, or the path of a file. Nothing of the plugin is run, but with --splits.",
 		.operands = info_operands,
 		.options = (const struct pb_cli_option *const[]){&splits, &json, NULL},
 		.examples = info_examples,

@@ -12,7 +12,7 @@
 /* Runs it with the words of one line; *ret_text is what it wrote to both streams. */
 static int run(const char *line, char **ret_text)
 {
-	char words[4096], *argv[8], *out = pb_file_join(pb_test_dir(), "out");
+	char words[4300], *argv[8], *out = pb_file_join(pb_test_dir(), "out");
 	int argc = 0;
 	snprintf(words, sizeof words, "%s", line);
 	for (char *w = strtok(words, " "); w; w = strtok(NULL, " "))
@@ -76,7 +76,7 @@ END_TEST
 /* A file that is in none of the folders, by its path. */
 START_TEST(info_of_a_file)
 {
-	char line[4096], file[4096];
+	char line[4200], file[4096];
 	snprintf(file, sizeof file, "%s/tests/plugins/bad/older.so", getenv("PATCHBAY_BUILD"));
 	snprintf(line, sizeof line, "plugin info %s", file);
 	check(line, 0, PARTS("metric older 0.9.0\n", "unit: old", file));
