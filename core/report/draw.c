@@ -69,16 +69,19 @@ static int word_columns(const struct pb_terminal *terminal, const char *word, si
 void pb_draw_words(struct pb_text *out, const struct pb_terminal *terminal, const char *lead, const char *words)
 {
 	static const char blanks[] = " \t\r\n";
-	int indent = pb_utf8_columns(lead, terminal->unicode), at = indent;
-	pb_utf8_add(out, lead, indent, terminal->unicode);
+	int lead_columns = pb_utf8_columns(lead, terminal->unicode), at = lead_columns;
+	/* Where the lead takes most of a narrow terminal, words would stand one below the other. */
+	int indent = lead_columns <= terminal->width / 2 ? lead_columns : 4;
+	pb_utf8_add(out, lead, lead_columns, terminal->unicode);
 	bool fresh = true;
 	for (const char *word = words + strspn(words, blanks); *word; word += strspn(word, blanks)) {
 		size_t length = strcspn(word, blanks);
 		int columns = word_columns(terminal, word, length);
-		if (!fresh && at + 1 + columns > terminal->width) {
+		if (at + !fresh + columns > terminal->width && (!fresh || at > indent)) {
+			const int room = terminal->width - indent;
+			at = columns > room && indent > 4 ? 4 : indent;
 			pb_draw_newline(out);
-			pb_draw_spaces(out, indent);
-			at = indent;
+			pb_draw_spaces(out, at);
 			fresh = true;
 		}
 		if (!fresh)

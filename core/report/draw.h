@@ -24,7 +24,8 @@ void pb_draw_field(struct pb_text *out, const struct pb_terminal *terminal, cons
                    enum pb_align align);
 void pb_draw_spaces(struct pb_text *out, int count);
 void pb_draw_newline(struct pb_text *out); /* no blanks in front of it */
-/* `lead`, then words wrapped to the terminal's width, further lines indented as far as the lead is wide. */
+/* `lead`, then words wrapped to the terminal's width, further lines indented as far as the lead is wide, or less where that is
+ * more than half of the terminal. */
 void pb_draw_words(struct pb_text *out, const struct pb_terminal *terminal, const char *lead, const char *words);
 /* A number in a sentence: four significant digits. */
 void pb_draw_number(struct pb_text *out, double value);

@@ -278,6 +278,24 @@ START_TEST(lines_fit_the_terminal)
 }
 END_TEST
 
+/* Words that are long for what a deep indentation leaves of a narrow terminal. */
+START_TEST(deep_words_fit_a_narrow_terminal)
+{
+	static const char words[] = "embed + blocks.0.attn.{W,b}_V.h0 + arithmetic_pretrain_validation + blocks.1";
+	static const char *const leads[] = {"", "  z: ", "            loss: ", "                  0.901  45.6 %  "};
+	for (size_t i = 0; i < sizeof leads / sizeof *leads; i++) {
+		struct screen screen;
+		struct pb_text out = {0};
+		open_screen(&screen, 0, 40);
+		pb_draw_words(&out, &screen.terminal, leads[i], words);
+		pb_draw_flush(&screen.terminal, &out);
+		char *text = close_screen(&screen);
+		check_width(text, 40);
+		ck_assert_int_eq(strncmp(text, leads[i], strlen(leads[i]) - (*leads[i] != '\0')), 0);
+	}
+}
+END_TEST
+
 START_TEST(undefined_score_shows_the_metric)
 {
 	const char *text = draw(&pb_example_edges(&arena)->sweeps[4], 0, 80);
@@ -420,6 +438,7 @@ static TCase *terminal_case(void)
 	tcase_add_test(tcase, numbers_have_two_or_three_digits);
 	tcase_add_test(tcase, plain_has_no_control_codes);
 	tcase_add_test(tcase, lines_fit_the_terminal);
+	tcase_add_test(tcase, deep_words_fit_a_narrow_terminal);
 	tcase_add_test(tcase, undefined_score_shows_the_metric);
 	tcase_add_test(tcase, estimates_are_told);
 	tcase_add_test(tcase, similarity_is_a_table);
