@@ -11,6 +11,7 @@
 #include "base/install.h"
 #include "base/status.h"
 #include "host/host_impl.h"
+#include "host/trust.h"
 
 struct folder {
 	const char *path;
@@ -116,7 +117,8 @@ static int add_file(struct pb_registry *r, const char *name)
 	e->loaded.name = pb_arena_strndup(&r->arena, name, strlen(name) - strlen(".so"));
 	if (!e->loaded.path || !e->loaded.name)
 		return -PB_E_NOMEM;
-	int rc = pb_plugin_read(e->loaded.path, &r->arena, &e->load);
+	const char *untrusted = pb_trust_why_not(e->loaded.path);
+	int rc = untrusted ? pb_fail(PB_E_PLUGIN, "%s", untrusted) : pb_plugin_read(e->loaded.path, &r->arena, &e->load);
 	if (rc == -PB_E_NOMEM)
 		return rc;
 	if (rc < 0)
@@ -142,6 +144,9 @@ static int compare_files(const struct dirent **a, const struct dirent **b)
 static int read_folder(struct pb_registry *r, struct folder *f)
 {
 	struct dirent **files;
+	f->state = pb_trust_why_not(f->path);
+	if (f->state)
+		return 0;
 	int n = scandir(f->path, &files, is_plugin_file, compare_files), rc = 0;
 	if (n < 0) {
 		f->state = pb_arena_printf(&r->arena, "cannot be read: %s", strerror(errno));

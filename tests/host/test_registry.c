@@ -43,6 +43,39 @@ START_TEST(all_shipped_plugins_load)
 }
 END_TEST
 
+/* Others could put there what they like. */
+START_TEST(what_others_may_write_is_not_used)
+{
+	const char *a = folder("a"), *state;
+	char file[8192];
+	void *data;
+	size_t size;
+	const struct pb_loaded *l;
+	ck_assert_ok(pb_file_read(built("tests/plugins/bad/good.so"), 1 << 24, &data, &size));
+	write_file(a, "good.so", data, size); /* a copy: its mode is its own */
+	free(data);
+	snprintf(file, sizeof file, "%s/good.so", a);
+	ck_assert_int_eq(chmod(a, 0777), 0);
+	struct pb_registry *r = registry_of(a);
+	ck_assert_int_eq(pb_registry_find(r, PB_KIND_SETTER, "good", NULL, NULL, &l), -PB_E_NOTFOUND);
+	ck_assert_ptr_nonnull(strstr(pb_error_text(), "anybody may write to it, so it is not used: `chmod o-w` it"));
+	ck_assert_str_eq(pb_registry_folder(r, 0, &state), a);
+	ck_assert_ptr_nonnull(strstr(state, "anybody may write to it"));
+	pb_registry_destroy(r);
+	setenv("PATCHBAY_ALLOW_WRITABLE_PLUGINS", "1", 1);
+	r = registry_of(a);
+	ck_assert_ok(pb_registry_find(r, PB_KIND_SETTER, "good", NULL, NULL, &l));
+	pb_registry_destroy(r);
+	unsetenv("PATCHBAY_ALLOW_WRITABLE_PLUGINS");
+	ck_assert_int_eq(chmod(a, 0755), 0);
+	ck_assert_int_eq(chmod(file, 0666), 0);
+	r = registry_of(a);
+	ck_assert_int_eq(pb_registry_find(r, PB_KIND_SETTER, "good", NULL, NULL, &l), -PB_E_NOTFOUND);
+	ck_assert_ptr_nonnull(strstr(pb_error_text(), "good.so did not load: anybody may write to it"));
+	pb_registry_destroy(r);
+}
+END_TEST
+
 START_TEST(folders_in_their_order)
 {
 	char path[16384];
@@ -359,6 +392,7 @@ int main(void)
 	Suite *s = suite_create("registry");
 	TCase *t = tcase_create("registry");
 	tcase_add_test(t, all_shipped_plugins_load);
+	tcase_add_test(t, what_others_may_write_is_not_used);
 	tcase_add_test(t, folders_in_their_order);
 	tcase_add_test(t, an_earlier_folder_shadows);
 	tcase_add_test(t, two_of_a_name_in_one_folder);
