@@ -48,8 +48,9 @@ static int create(const struct pb_host *host, const void *parsed, void **ret_sel
 static __attribute__((noinline)) int deep(void)
 {
 	volatile char frame[64 << 20];
-	memset((char *)(uintptr_t)frame, 1, sizeof frame);
-	return frame[12345] - 1;
+	for (size_t i = 0; i < sizeof frame; i += 1024)
+		frame[i] = 1;
+	return frame[0] - 1;
 }
 
 /* One value: at the last position, or not. */
