@@ -245,5 +245,7 @@ const struct pbk_table *pbk_cpu_f32(void);
 const struct pbk_table *pbk_cpu_f64(void);
 const struct pbk_table *pbk_cpu_f32_plain(void);
 const struct pbk_table *pbk_cpu_f64_plain(void);
+/* The instructions that the fast tables are compiled for: "baseline", "avx2" or "avx512". Others may round otherwise. */
+const char *pbk_cpu_isa(void);
 
 #endif

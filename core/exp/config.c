@@ -40,6 +40,9 @@ static const struct pb_param top_table[] = {
 		"two bfloat16 each); the run tells the error"},
 	{"folder", PB_TYPE_STRING, AT(pb_config_top, folder), .default_text = "~",
 	 .doc = "where the data's files are looked for, relative to the working folder; left out: beside this file"},
+	{"manifest", PB_TYPE_STRING_LIST, AT(pb_config_top, manifest), .default_text = "[]",
+	 .doc = "what an earlier run's results depended on besides this file, as its manifest.yaml has it: what is otherwise "
+		"now is told"},
 };
 
 static const struct pb_param model_table[] = {

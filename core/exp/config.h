@@ -120,6 +120,7 @@ struct pb_config {
 	const char *base_dir; /* where plugins' files are looked for */
 	const char *name, *question;
 	int64_t seed;
+	struct pb_string_list manifest; /* lines of pb_identity_facts, of an earlier run */
 	struct pb_int_list seeds; /* the whole experiment once for each; none: `seed` */
 	uint32_t dtype;
 	const char *device; /* pb_device_open's name */

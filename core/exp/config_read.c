@@ -237,6 +237,7 @@ static void read_root(struct pb_config_reader *r)
 	c->question = top.question;
 	c->seed = top.seed;
 	c->seeds = top.seeds;
+	c->manifest = top.manifest;
 	c->dtype = top.precision ? PB_F64 : PB_F32;
 	c->device = top.device && pb_device_is_name(top.device) ? top.device : "auto";
 	if (top.device && !pb_device_is_name(top.device))

@@ -14,6 +14,7 @@ struct pb_config_top {
 	int32_t precision;
 	const char *device;
 	int32_t matmul; /* enum pbk_matmul */
+	struct pb_string_list manifest;
 };
 
 /* One mapping of the file. */

@@ -92,7 +92,7 @@ int pb_environment(const struct pb_plan *plan, const char *engine, struct pb_are
 		add(&list, "system", pb_arena_printf(arena, "%s %s %s", host.sysname, host.release, host.machine));
 	add(&list, "cpu", cpu_name(arena));
 	add(&list, "cores", pb_arena_printf(arena, "%ld", sysconf(_SC_NPROCESSORS_ONLN)));
-	add(&list, "device", *plan->device->description ? plan->device->description : plan->device->name);
+	add(&list, "device", plan->device->description);
 	int rc = add_matmul(&list, plan);
 	if (rc)
 		return rc;

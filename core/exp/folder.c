@@ -89,15 +89,26 @@ static int make_asked(const char *out, char **ret_path)
 	return rc;
 }
 
-static int write_config(const struct pb_plan *plan, const char *path)
+static int write_text(const char *path, const char *name, const struct pb_text *text)
 {
-	struct pb_text text = {0};
-	int rc = pb_resolve(plan, &text);
-	char *file = pb_file_join(path, "config.yaml");
-	if (!rc)
-		rc = file ? pb_file_write(file, text.data ? text.data : "", text.length) : -PB_E_NOMEM;
+	char *file = pb_file_join(path, name);
+	int rc = file ? pb_file_write(file, text->data ? text->data : "", text->length) : -PB_E_NOMEM;
 	free(file);
-	pb_text_finish(&text);
+	return rc;
+}
+
+static int write_config(const struct pb_plan *plan, const char *engine, const char *path)
+{
+	struct pb_text config = {0}, manifest = {0};
+	int rc = pb_identity_manifest(plan, engine, &manifest);
+	if (!rc)
+		rc = write_text(path, "manifest.yaml", &manifest);
+	if (!rc)
+		rc = pb_resolve(plan, &config);
+	if (!rc)
+		rc = write_text(path, "config.yaml", &config); /* the last: it says that here is a run */
+	pb_text_finish(&config);
+	pb_text_finish(&manifest);
 	return rc;
 }
 
@@ -185,7 +196,7 @@ int pb_folder_open(const struct pb_plan *plan, const char *out, const char *engi
 	if (!rc)
 		rc = open_journal(plan, engine, &f);
 	if (!rc && !resume)
-		rc = write_config(plan, f.path);
+		rc = write_config(plan, engine, f.path);
 	if (!rc && !resume)
 		rc = write_units(plan, f.path);
 	if (!rc)

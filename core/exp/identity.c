@@ -44,12 +44,10 @@ static int add_files(const struct pb_plan *plan, struct pb_text *out)
 	return rc;
 }
 
-int pb_identity(const struct pb_plan *plan, const char *engine, struct pb_text *out)
+int pb_identity_facts(const struct pb_plan *plan, const char *engine, struct pb_text *out)
 {
-	struct pb_text config = {0};
 	pb_text_add(out, "patchbay: %s, %s\n", PB_VERSION, __VERSION__);
-	pb_text_add(out, "device: %s\nengine: %s\n",
-		    *plan->device->description ? plan->device->description : plan->device->name, engine);
+	pb_text_add(out, "device: %s\nengine: %s\n", plan->device->description, engine);
 	add_plugin(out, plan->data);
 	for (size_t i = 0; i < plan->n_scorers; i++)
 		add_plugin(out, plan->scorers[i]->instance);
@@ -57,10 +55,72 @@ int pb_identity(const struct pb_plan *plan, const char *engine, struct pb_text *
 		if (plan->sweeps[i].setter)
 			add_plugin(out, plan->sweeps[i].setter);
 	int rc = add_files(plan, out);
-	if (!rc)
-		rc = pb_resolve(plan, &config);
-	if (!rc)
-		pb_text_add(out, "%s", config.data ? config.data : "");
-	pb_text_finish(&config);
 	return rc ? rc : pb_text_status(out);
+}
+
+int pb_identity(const struct pb_plan *plan, const char *engine, struct pb_text *out)
+{
+	int rc = pb_identity_facts(plan, engine, out);
+	return rc ? rc : pb_resolve(plan, out);
+}
+
+int pb_identity_manifest(const struct pb_plan *plan, const char *engine, struct pb_text *out)
+{
+	struct pb_text facts = {0};
+	int rc = pb_identity_facts(plan, engine, &facts);
+	if (!rc)
+		pb_text_add(out, "# `patchbay run` with this file repeats the run, and tells what is otherwise by then.\nmanifest:\n");
+	for (const char *line = facts.data; !rc && line && *line; line += strcspn(line, "\n") + 1) {
+		struct pb_text one = {0};
+		pb_text_add_bytes(&one, line, strcspn(line, "\n"));
+		pb_text_add(out, "  - ");
+		pb_text_add_json(out, one.data ? one.data : "");
+		pb_text_add(out, "\n");
+		out->failed |= one.failed;
+		pb_text_finish(&one);
+	}
+	pb_text_finish(&facts);
+	return rc ? rc : pb_resolve(plan, out);
+}
+
+/* The line of the same kind ("device: ") among the facts, for what is there in its place. */
+static const char *line_like(const char *facts, const char *line, struct pb_arena *arena)
+{
+	const size_t kind = strcspn(line, ":");
+	for (const char *at = facts; at && *at; at += strcspn(at, "\n") + 1)
+		if (!strncmp(at, line, kind + 1))
+			return pb_arena_strndup(arena, at, strcspn(at, "\n"));
+	return "nothing such";
+}
+
+static bool has_line(const char *facts, const char *line)
+{
+	const size_t length = strlen(line);
+	for (const char *at = facts; at && *at; at += strcspn(at, "\n") + 1)
+		if (strcspn(at, "\n") == length && !strncmp(at, line, length))
+			return true;
+	return false;
+}
+
+int pb_identity_compare(const struct pb_plan *plan, const char *engine, struct pb_arena *arena,
+			const char *const **ret_notes, size_t *ret_n)
+{
+	const struct pb_string_list *then = &plan->config->manifest;
+	const char **notes = pb_arena_array(arena, then->count + 1, sizeof *notes);
+	struct pb_text facts = {0};
+	size_t n = 0;
+	int rc = !notes ? -PB_E_NOMEM : then->count ? pb_identity_facts(plan, engine, &facts) : 0;
+	for (size_t i = 0; !rc && i < then->count; i++) {
+		if (has_line(facts.data, then->items[i]))
+			continue;
+		const char *now = line_like(facts.data, then->items[i], arena);
+		notes[n] = now ? pb_arena_printf(arena, "the manifest's run had `%s`, this one `%s`: results may differ",
+						 then->items[i], now)
+			       : NULL;
+		rc = notes[n++] ? 0 : -PB_E_NOMEM;
+	}
+	pb_text_finish(&facts);
+	*ret_notes = notes;
+	*ret_n = n;
+	return rc;
 }

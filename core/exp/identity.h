@@ -7,5 +7,12 @@
 /* patchbay's version, where it computes and how, each plugin with its version and build id, checkpoints that are read with their
  * checksums, and the resolved experiment. Two runs with equal texts have equal results, bit for bit. */
 int pb_identity(const struct pb_plan *plan, const char *engine, struct pb_text *out);
+/* All but the experiment: a line each. */
+int pb_identity_facts(const struct pb_plan *plan, const char *engine, struct pb_text *out);
+/* The experiment with these lines as its `manifest`: a file that repeats the run, and tells what is otherwise by then. */
+int pb_identity_manifest(const struct pb_plan *plan, const char *engine, struct pb_text *out);
+/* What is otherwise than the experiment's own `manifest` says, as sentences; none where it has no manifest. */
+int pb_identity_compare(const struct pb_plan *plan, const char *engine, struct pb_arena *arena,
+			const char *const **ret_notes, size_t *ret_n);
 
 #endif

@@ -195,8 +195,10 @@ int pb_resolve(const struct pb_plan *plan, struct pb_text *out)
 	const struct pb_config *c = plan->config;
 	struct resolver r = {.plan = plan};
 	struct pb_config_top top = {c->name, c->question, c->base_dir, c->seed, c->seeds, c->dtype == PB_F64, c->device,
-				    (int32_t)c->matmul};
-	struct pb_yaml_node *root = encode(&r, &pb_config_tables.top, c->seeds.count ? NULL : NAMES("seeds"), &top);
+				    (int32_t)c->matmul, {NULL, 0}};
+	/* An earlier run's manifest is no part of the experiment. */
+	struct pb_yaml_node *root = encode(&r, &pb_config_tables.top,
+					   c->seeds.count ? NAMES("manifest") : NAMES("seeds", "manifest"), &top);
 	put(&r, root, "model", model(&r));
 	put(&r, root, "data", plugin(&r, plan->data));
 	put(&r, root, "loss", plugin(&r, plan->loss->instance));

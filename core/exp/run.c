@@ -10,6 +10,7 @@
 #include "exp/clock.h"
 #include "exp/drilldown.h"
 #include "exp/environment.h"
+#include "exp/identity.h"
 #include "exp/probe.h"
 #include "exp/resolve.h"
 #include "exp/similarity.h"
@@ -21,6 +22,9 @@
 struct run {
 	const struct pb_plan *plan;
 	const struct pb_run_options *options;
+	const char *engine;             /* its name */
+	const char *const *differences; /* from the manifest that is run */
+	size_t n_differences;
 	struct pb_arena arena;
 	struct pb_folder folder;
 	struct pb_weights_store weights;
@@ -179,11 +183,13 @@ static int set_probes(struct run *r)
 /* The report of what there is, also after a failure. */
 static int report(struct run *r, int rc, double seconds)
 {
-	const char **notes = pb_arena_array(&r->arena, 1, sizeof *notes);
+	const char **notes = pb_arena_array(&r->arena, 1 + r->n_differences, sizeof *notes);
 	struct pb_text config = {0};
 	char *html = pb_arena_printf(&r->arena, "%s/report.html", r->folder.path);
 	if (rc && notes)
 		notes[r->result.n_notes++] = pb_arena_printf(&r->arena, "the run ended early: %s", pb_error_text());
+	for (size_t i = 0; notes && i < r->n_differences; i++)
+		notes[r->result.n_notes++] = r->differences[i];
 	if (rc)
 		pb_folder_log(&r->folder, "ended early: %s", pb_error_text());
 	if (!pb_resolve(r->plan, &config))
@@ -192,7 +198,7 @@ static int report(struct run *r, int rc, double seconds)
 	r->result.stages = r->stages;
 	r->result.seconds = seconds;
 	pb_text_finish(&config);
-	int report_rc = pb_environment(r->plan, pb_engine_name(r->plan, &r->options->engine), &r->arena, &r->result);
+	int report_rc = pb_environment(r->plan, r->engine, &r->arena, &r->result);
 	if (!report_rc && (!notes || !html || !r->result.config))
 		report_rc = -PB_E_NOMEM;
 	if (!report_rc)
@@ -221,12 +227,13 @@ static int allocate(struct run *r)
 
 int pb_run(const struct pb_plan *plan, const struct pb_run_options *options)
 {
-	struct run r = {.plan = plan, .options = options};
+	struct run r = {.plan = plan, .options = options, .engine = pb_engine_name(plan, &options->engine)};
 	double started = pb_clock();
 	int rc = allocate(&r);
 	if (!rc)
-		rc = pb_folder_open(plan, options->out, pb_engine_name(plan, &options->engine), options->resume,
-				    options->events, &r.folder);
+		rc = pb_identity_compare(plan, r.engine, &r.arena, &r.differences, &r.n_differences);
+	if (!rc)
+		rc = pb_folder_open(plan, options->out, r.engine, options->resume, options->events, &r.folder);
 	char *capsules = rc ? NULL : pb_arena_printf(&r.arena, "%s/capsules", r.folder.path);
 	if (options->ret_started)
 		*options->ret_started = !rc;

@@ -18,6 +18,7 @@ int pb_device_open_cpu(int threads, struct pb_device *ret_device)
 		.tables = {[PB_F32] = pbk_cpu_f32(), [PB_F64] = pbk_cpu_f64()},
 		.context = context,
 	};
+	snprintf(ret_device->description, sizeof ret_device->description, "cpu, %s", pbk_cpu_isa());
 	return 0;
 }
 

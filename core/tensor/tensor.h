@@ -18,7 +18,7 @@ struct pb_device {
 	struct pbk_context *context;
 	const struct pbk_backend *backend; /* NULL: the CPU's own */
 	void *library;                     /* that the backend is in */
-	char description[256];             /* "NVIDIA H200, ..."; empty for the CPU */
+	char description[256];             /* "NVIDIA H200, ...", "cpu, avx512": all of it that rounding depends on */
 	char why[512]; /* the CPU in place of a GPU that seems to be there: why that cannot be used; else empty */
 };
 

@@ -25,6 +25,7 @@ static struct pbk_table f32 = {.name = "cpu f32", .real_size = sizeof(float)};
 static struct pbk_table f64 = {.name = "cpu f64", .real_size = sizeof(double)};
 static struct pbk_table f32_plain = {.name = "cpu f32 plain", .real_size = sizeof(float)};
 static struct pbk_table f64_plain = {.name = "cpu f64 plain", .real_size = sizeof(double)};
+static const char *isa = "baseline";
 
 static void fill_plain(struct pbk_table *single, struct pbk_table *twice)
 {
@@ -54,6 +55,7 @@ static void fill_fast(struct pbk_table *single, struct pbk_table *twice)
 		FILL(twice, f64_avx2);
 		FILL_FAST(single, f32_avx2);
 		FILL_FAST(twice, f64_avx2);
+		isa = "avx2";
 	}
 	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 	    __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
@@ -62,6 +64,7 @@ static void fill_fast(struct pbk_table *single, struct pbk_table *twice)
 		FILL(twice, f64_avx512);
 		FILL_FAST(single, f32_avx512);
 		FILL_FAST(twice, f64_avx512);
+		isa = "avx512";
 	}
 #endif
 }
@@ -92,4 +95,9 @@ const struct pbk_table *pbk_cpu_f32_plain(void)
 const struct pbk_table *pbk_cpu_f64_plain(void)
 {
 	return &f64_plain;
+}
+
+const char *pbk_cpu_isa(void)
+{
+	return isa;
 }

@@ -214,6 +214,34 @@ START_TEST(over_seeds)
 }
 END_TEST
 
+/* A manifest repeats its run; what is otherwise by then, the new run tells. */
+START_TEST(manifest)
+{
+	char *text;
+	size_t size;
+	ck_assert_int_eq(run("whole", false, NULL).code, 0);
+	struct outcome o = RUN("run", file("whole", "manifest.yaml"), "-q", "--out", scratch("repeated"));
+	ck_assert_msg(!o.code, "%s", o.err);
+	check_same("whole", "repeated", results, N_RESULTS);
+	ck_assert_ok(pb_file_read(file("repeated", "results.json"), 1 << 26, (void **)&text, &size));
+	ck_assert_ptr_null(strstr(text, "the manifest's run had"));
+	free(text);
+
+	ck_assert_ok(pb_file_read(file("whole", "manifest.yaml"), 1 << 20, (void **)&text, &size));
+	char *engine = strstr(text, "engine: ");
+	ck_assert_ptr_nonnull(engine);
+	memcpy(engine, "engine: F", 9);
+	ck_assert_ok(pb_file_write(scratch("other.yaml"), text, size));
+	free(text);
+	o = RUN("run", scratch("other.yaml"), "-q", "--out", scratch("other"));
+	ck_assert_msg(!o.code, "%s", o.err);
+	ck_assert_ok(pb_file_read(file("other", "results.json"), 1 << 26, (void **)&text, &size));
+	check_says(text, "the manifest's run had `engine: F");
+	check_says(text, "this one `engine: ");
+	free(text);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("resume");
@@ -227,5 +255,6 @@ int main(void)
 	tcase_add_test(tcase, another_experiment);
 	tcase_add_test(tcase, one_run_in_a_folder);
 	tcase_add_test(tcase, over_seeds);
+	tcase_add_test(tcase, manifest);
 	return pb_test_run(suite, NULL);
 }
