@@ -1,13 +1,16 @@
 /* cmd_run.c: patchbay run, train and check. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/status.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/experiment.h"
+#include "exp/folder.h"
 #include "exp/interrupt.h"
 #include "exp/seeds.h"
 
@@ -73,42 +76,42 @@ static int claim_output(struct pb_events *events)
 	return 0;
 }
 
-static int run(const struct pb_cli_command *command, int argc, char **argv, bool train_only)
+static int run(const struct pb_cli_command *command, const struct pb_cli_run *o, bool train_only)
 {
-	struct pb_cli_run o;
 	static struct session s;
 	struct pb_terminal terminal;
 	struct pb_events events = {0};
 	bool started = false;
-	int code;
-	if (!pb_cli_parse_run(command, argc, argv, &o, &code))
-		return code;
 	int rc = pb_interrupt_catch(); /* before the first thread of a kernel */
 	if (!rc)
-		rc = open_session(&o, o.device, &s);
+		rc = open_session(o, o->device, &s);
 	if (rc)
-		return pb_cli_fail(command, o.file, rc);
+		return pb_cli_fail(command, o->file, rc);
 	pb_terminal_init(&terminal, stdout);
-	if (o.json && (rc = claim_output(&events)))
-		return pb_cli_fail(command, o.file, rc);
+	if (o->json && (rc = claim_output(&events)))
+		return pb_cli_fail(command, o->file, rc);
 	struct pb_run_options options = {
-		.out = o.out,
-		.terminal = o.quiet || o.json ? NULL : &terminal,
-		.events = o.json ? &events : NULL,
+		.out = o->out,
+		.terminal = o->quiet || o->json ? NULL : &terminal,
+		.events = o->json ? &events : NULL,
 		.train_only = train_only,
-		.resume = o.resume,
-		.save_every = o.save_every,
-		.engine = {.kind = strcmp(o.engine, "reference") ? PB_ENGINE_AUTO : PB_ENGINE_REFERENCE,
-			   .memory = o.memory,
-			   .batch = o.batch},
+		.resume = o->resume,
+		.save_every = o->save_every,
+		.shard = pb_cli_shard_of(o),
+		.merged = o->n_dirs != 0,
+		.engine = {.kind = strcmp(o->engine, "reference") ? PB_ENGINE_AUTO : PB_ENGINE_REFERENCE,
+			   .memory = o->memory,
+			   .batch = o->batch},
 		.ret_started = &started};
-	rc = check_asked(&o, &s.plan, train_only);
+	rc = check_asked(o, &s.plan, train_only);
 	if (!rc)
 		rc = pb_interrupted();
+	if (!rc && o->n_dirs)
+		rc = pb_shards_merge(o->dirs, o->n_dirs, o->out, s.config.seeds.items, s.config.seeds.count);
 	if (!rc)
-		rc = s.config.seeds.count ? pb_run_seeds(&s.plan, o.file, o.sets.items, &options)
+		rc = s.config.seeds.count ? pb_run_seeds(&s.plan, o->file, o->sets.items, &options)
 					  : pb_run(&s.plan, &options);
-	code = rc ? pb_cli_fail(command, o.file, rc) : 0;
+	int code = rc ? pb_cli_fail(command, o->file, rc) : 0;
 	close_session(&s);
 	/* Whatever a plugin calls its failure, it is the run's and not the user's. */
 	return started && code == 2 ? 1 : code;
@@ -116,12 +119,39 @@ static int run(const struct pb_cli_command *command, int argc, char **argv, bool
 
 static int run_all(int argc, char **argv)
 {
-	return run(&pb_cmd_run, argc, argv, false);
+	struct pb_cli_run o;
+	int code;
+	return pb_cli_parse_run(&pb_cmd_run, argc, argv, &o, &code) ? run(&pb_cmd_run, &o, false) : code;
 }
 
 static int run_training(int argc, char **argv)
 {
-	return run(&pb_cmd_train, argc, argv, true);
+	struct pb_cli_run o;
+	int code;
+	return pb_cli_parse_run(&pb_cmd_train, argc, argv, &o, &code) ? run(&pb_cmd_train, &o, true) : code;
+}
+
+/* The run with the shards' cells is one that was stopped when all of them were done. */
+static int merge(int argc, char **argv)
+{
+	struct pb_cli_run o;
+	int code;
+	if (!pb_cli_parse_run(&pb_cmd_merge, argc, argv, &o, &code))
+		return code;
+	if (!o.out)
+		return pb_cli_usage(&pb_cmd_merge, "a folder for the merged run is needed:", "--out", NULL);
+	o.dirs = (const char **)(argv + 1);
+	while (o.dirs[o.n_dirs])
+		o.n_dirs++;
+	char *file = pb_file_join(o.dirs[0], "config.yaml");
+	o.file = file;
+	o.resume = true;
+	if (file && !pb_folder_holds(o.dirs[0]))
+		code = pb_cli_fail(&pb_cmd_merge, NULL, pb_fail(PB_E_USAGE, "%s holds no run", o.dirs[0]));
+	else
+		code = file ? run(&pb_cmd_merge, &o, false) : pb_cli_fail(&pb_cmd_merge, NULL, -PB_E_NOMEM);
+	free(file);
+	return code;
 }
 
 static int check(int argc, char **argv)
@@ -166,10 +196,36 @@ const struct pb_cli_command pb_cmd_run = {
 	.operands = pb_cli_experiment,
 	.options = (const struct pb_cli_option *const[]){&pb_cli_set, &pb_cli_out, &pb_cli_device, &pb_cli_engine,
 							 &pb_cli_memory, &pb_cli_batch, &pb_cli_threads,
-							 &pb_cli_plugin_time, &pb_cli_resume, &pb_cli_save_every,
-							 &pb_cli_json, &pb_cli_quiet, NULL},
+							 &pb_cli_plugin_time, &pb_cli_resume, &pb_cli_shard,
+							 &pb_cli_save_every, &pb_cli_json, &pb_cli_quiet, NULL},
 	.examples = run_examples,
 	.run = run_all,
+	.writes = true,
+};
+
+static const struct pb_cli_word shards[] = {
+	{.name = "DIR", .offer = PB_CLI_FOLDERS, .repeated = true},
+	{0},
+};
+
+static const struct pb_cli_example merge_examples[] = {
+	{"run configs/oocl-120.yaml --shard 2/4 --out runs/share-2", "one of four jobs"},
+	{"merge runs/share-1 runs/share-2 runs/share-3 runs/share-4 --out runs/oocl-120", "their tables, when all are done"},
+	{0},
+};
+
+const struct pb_cli_command pb_cmd_merge = {
+	.name = "merge",
+	.summary = "make one run of its shards",
+	.doc = "Makes one run of the folders that `patchbay run --shard I/N` left: the same tables, to the bit, as a run that was not "
+	       "split. All N shards must be there, finished, and of the same experiment, build, device and plugins. Engine and "
+	       "device are chosen as for the shards.",
+	.operands = shards,
+	.options = (const struct pb_cli_option *const[]){&pb_cli_out, &pb_cli_device, &pb_cli_engine, &pb_cli_memory,
+							 &pb_cli_batch, &pb_cli_threads, &pb_cli_plugin_time, &pb_cli_json,
+							 &pb_cli_quiet, NULL},
+	.examples = merge_examples,
+	.run = merge,
 	.writes = true,
 };
 

@@ -3,7 +3,7 @@
 #include "cli/version.h"
 
 static const struct pb_cli_command *const commands[] = {
-	&pb_cmd_run,     &pb_cmd_train, &pb_cmd_check,  &pb_cmd_report,     &pb_cmd_watch,  &pb_cmd_keys, &pb_cmd_hooks,
+	&pb_cmd_run,     &pb_cmd_train, &pb_cmd_check,  &pb_cmd_merge, &pb_cmd_report,     &pb_cmd_watch,  &pb_cmd_keys, &pb_cmd_hooks,
 	&pb_cmd_inspect, &pb_cmd_convert, &pb_cmd_plugin, &pb_cmd_completion, &pb_cmd_manual, NULL,
 };
 

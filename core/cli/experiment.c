@@ -1,6 +1,9 @@
 /* experiment.c: the options of the commands that take an experiment file. */
 #include "cli/experiment.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "tensor/tensor.h"
 
 #define AT(member) .offset = offsetof(struct pb_cli_run, member)
@@ -46,6 +49,29 @@ const struct pb_cli_option pb_cli_save_every = {
 	.name = "save-every", .type = PB_CLI_REAL, AT(save_every), .value = {.name = "SECONDS"},
 	.min = 0, .max = 1e6, .expected = "seconds from 0 to 1000000",
 	.doc = "how often training writes down where it stands; default 60"};
+static bool is_shard(const char *text)
+{
+	struct pb_shard s;
+	int length = 0;
+	return strspn(text, "0123456789/") == strlen(text) && strlen(text) < 12 &&
+	       sscanf(text, "%zu/%zu%n", &s.index, &s.count, &length) == 2 && !text[length] && s.index >= 1 &&
+	       s.index <= s.count;
+}
+
+const struct pb_cli_option pb_cli_shard = {
+	.name = "shard", .type = PB_CLI_TEXT, AT(shard), .value = {.name = "I/N"},
+	.accepts = is_shard, .expected = "which of how many, such as 2/4",
+	.doc = "make the I-th of N shares of the sweeps' cells, for one of N jobs; `patchbay merge` makes one run of their "
+	       "folders"};
+
+struct pb_shard pb_cli_shard_of(const struct pb_cli_run *options)
+{
+	struct pb_shard shard = {0};
+	if (options->shard)
+		sscanf(options->shard, "%zu/%zu", &shard.index, &shard.count);
+	return shard;
+}
+
 const struct pb_cli_option pb_cli_json = {
 	.name = "json", .type = PB_CLI_FLAG, AT(json),
 	.doc = "print what happens as lines of JSON, those of the run folder's events.jsonl"};
@@ -63,6 +89,6 @@ bool pb_cli_parse_run(const struct pb_cli_command *command, int argc, char **arg
 	*ret_options = (struct pb_cli_run){.engine = engines[0], .plugin_time = 60, .save_every = 60};
 	if (!pb_cli_parse(command, argc, argv, ret_options, ret_code))
 		return false;
-	ret_options->file = argv[1];
+	ret_options->file = argv[1]; /* of a merge the first folder */
 	return true;
 }

@@ -3,6 +3,7 @@
 #define PB_CLI_EXPERIMENT_H
 
 #include "cli/options.h"
+#include "exp/shard.h"
 
 struct pb_cli_run {
 	const char *file;
@@ -16,12 +17,17 @@ struct pb_cli_run {
 	double plugin_time; /* seconds that a plugin's call may take; 0: for ever */
 	double save_every;  /* seconds between two files of where training stands */
 	bool quiet, json, resume;
+	const char *shard;  /* "2/4"; NULL: the whole run */
+	const char **dirs;  /* [n_dirs] of a merge: the shards' folders */
+	size_t n_dirs;
 };
 
 extern const struct pb_cli_option pb_cli_set, pb_cli_out, pb_cli_device, pb_cli_engine, pb_cli_memory, pb_cli_batch,
-	pb_cli_threads, pb_cli_plugin_time, pb_cli_resume, pb_cli_save_every,
+	pb_cli_threads, pb_cli_plugin_time, pb_cli_resume, pb_cli_save_every, pb_cli_shard,
 	pb_cli_json, pb_cli_quiet;
 extern const struct pb_cli_word pb_cli_experiment[]; /* the operand FILE */
+
+struct pb_shard pb_cli_shard_of(const struct pb_cli_run *options);
 
 /* As pb_cli_parse, with the defaults and the file filled in. */
 bool pb_cli_parse_run(const struct pb_cli_command *command, int argc, char **argv, struct pb_cli_run *ret_options,

@@ -19,6 +19,7 @@
 #include "report/csv.h"
 #include "exp/identity.h"
 #include "exp/resolve.h"
+#include "exp/shard.h"
 
 /* runs/NAME-DATE-TIME; `number` tells runs of one second apart. */
 static char *default_path(const char *name, int number)
@@ -172,20 +173,23 @@ static int open_log(struct pb_folder *f)
 	return rc;
 }
 
-static int open_journal(const struct pb_plan *plan, const char *engine, struct pb_folder *f)
+static int open_journal(const struct pb_plan *plan, const struct pb_run_options *o, struct pb_folder *f)
 {
 	struct pb_text identity = {0};
 	f->journal_path = pb_folder_path(f, "journal");
-	int rc = f->journal_path ? pb_identity(plan, engine, &identity) : -PB_E_NOMEM;
+	if (o->shard.count)
+		pb_text_add(&identity, PB_SHARD_LINE, o->shard.index, o->shard.count);
+	int rc = f->journal_path ? pb_identity(plan, pb_engine_name(plan, &o->engine), &identity) : -PB_E_NOMEM;
 	if (!rc)
 		rc = pb_journal_open(f->journal_path, identity.data, f->resumed, &f->journal);
 	pb_text_finish(&identity);
 	return rc;
 }
 
-int pb_folder_open(const struct pb_plan *plan, const char *out, const char *engine, bool resume, struct pb_events *above,
-		   struct pb_folder *ret_folder)
+int pb_folder_open(const struct pb_plan *plan, const struct pb_run_options *o, struct pb_folder *ret_folder)
 {
+	const char *out = o->out;
+	const bool resume = o->resume;
 	struct pb_folder f = {.resumed = resume, .lock = -1, .journal.fd = -1};
 	int rc = resume ? find_asked(out, &f.path) : out ? make_asked(out, &f.path) : make_default(plan->config->name, &f.path);
 	if (!rc)
@@ -194,9 +198,9 @@ int pb_folder_open(const struct pb_plan *plan, const char *out, const char *engi
 	if (!rc && !resume && pb_folder_holds(f.path))
 		rc = pb_fail(PB_E_USAGE, "%s holds a run already: choose another --out, or remove it", f.path);
 	if (!rc)
-		rc = open_journal(plan, engine, &f);
+		rc = open_journal(plan, o, &f);
 	if (!rc && !resume)
-		rc = write_config(plan, engine, f.path);
+		rc = write_config(plan, pb_engine_name(plan, &o->engine), f.path);
 	if (!rc && !resume)
 		rc = write_units(plan, f.path);
 	if (!rc)
@@ -205,7 +209,7 @@ int pb_folder_open(const struct pb_plan *plan, const char *out, const char *engi
 		pb_folder_close(&f);
 		return rc;
 	}
-	pb_events_open(&f.events, f.path, above);
+	pb_events_open(&f.events, f.path, o->events);
 	*ret_folder = f;
 	return 0;
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "exp/journal.h"
-#include "exp/plan.h"
+#include "exp/run.h"
 #include "report/events.h"
 
 struct pb_folder {
@@ -18,12 +18,11 @@ struct pb_folder {
 	int lock; /* held while the run is on */
 };
 
-/* Makes `out`, or runs/NAME-DATE-TIME when out is NULL, and writes config.yaml and sets.csv (which unit is in which
+/* Makes options->out, or runs/NAME-DATE-TIME when that is NULL, and writes config.yaml and sets.csv (which unit is in which
  * set). A folder that holds a run already is -PB_E_USAGE, unless `resume` says that it is to be gone on with: then it must hold
- * one, of the same identity (identity.h). A folder in which a run is going on is -PB_E_USAGE always. above: who gets the
- * run's events besides events.jsonl; may be NULL. */
-int pb_folder_open(const struct pb_plan *plan, const char *out, const char *engine, bool resume, struct pb_events *above,
-		   struct pb_folder *ret_folder);
+ * one, of the same identity (identity.h). A folder in which a run is going on is -PB_E_USAGE always. A shard
+ * is no run of its own to go on with but as the same shard. */
+int pb_folder_open(const struct pb_plan *plan, const struct pb_run_options *options, struct pb_folder *ret_folder);
 bool pb_folder_holds(const char *path); /* a run, begun or done */
 /* A file in the folder; the caller frees it. NULL: out of memory, recorded. */
 char *pb_folder_path(const struct pb_folder *folder, const char *name);

@@ -7,21 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/checksum.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "exp/clock.h"
+#include "exp/record.h"
 
-enum { MAGIC = 0x6c6a6270, MOST_JOURNAL = 1 << 30 }; /* "pbjl" */
-
-enum record { IDENTITY = 1, STAGE, CELL };
+enum { MOST_JOURNAL = 1 << 30 };
 
 static const double sync_every = 2; /* seconds */
-
-struct header {
-	uint32_t magic, type;
-	uint64_t size, checksum; /* of what follows */
-};
 
 /* What a cell's record holds; the reason, if it has one, follows as a text. */
 struct packed_cell {
@@ -43,25 +36,10 @@ static int fail_write(const struct pb_journal *j)
 	return pb_fail(PB_E_IO, "cannot write %s: %s", j->path, strerror(errno));
 }
 
-static int append(struct pb_journal *j, enum record type, const void *data, size_t size, const void *more, size_t more_size)
+static int append(struct pb_journal *j, enum pb_journal_record type, const void *data, size_t size, const void *more,
+		  size_t more_size)
 {
-	struct header h = {MAGIC, type, size + more_size, 0};
-	char *record = malloc(sizeof h + size + more_size);
-	if (!record)
-		return pb_fail_nomem(sizeof h + size + more_size, "a record of the journal");
-	memcpy(record + sizeof h, data, size);
-	if (more_size)
-		memcpy(record + sizeof h + size, more, more_size);
-	h.checksum = pb_checksum(record + sizeof h, size + more_size);
-	memcpy(record, &h, sizeof h);
-	int rc = 0;
-	for (size_t done = 0, all = sizeof h + size + more_size; !rc && done < all;) {
-		ssize_t n = write(j->fd, record + done, all - done);
-		if (n < 0 && errno != EINTR)
-			rc = fail_write(j);
-		done += n > 0 ? (size_t)n : 0;
-	}
-	free(record);
+	int rc = pb_record_append(j->fd, j->path, type, data, size, more, more_size);
 	/* A kill loses nothing that was written; only a loss of power needs the disk. */
 	if (!rc && pb_clock() - j->synced > sync_every) {
 		j->synced = pb_clock();
@@ -161,12 +139,13 @@ static int check_identity(const struct pb_journal *j, const char *data, size_t s
 static int take_record(struct pb_journal *j, uint32_t type, const char *data, size_t size, const char *identity,
 		       bool first)
 {
-	if (first != (type == IDENTITY))
+	if (first != (type == PB_JOURNAL_IDENTITY))
 		return pb_fail(PB_E_FORMAT, "%s is no journal of a run, or a damaged one", j->path);
 	switch (type) {
-	case IDENTITY: return check_identity(j, data, size, identity);
-	case STAGE: return take_stage(j, data, size);
-	case CELL: return take_cell(j, data, size);
+	case PB_JOURNAL_IDENTITY: return check_identity(j, data, size, identity);
+	case PB_JOURNAL_STAGE: return take_stage(j, data, size);
+	case PB_JOURNAL_CELL: return take_cell(j, data, size);
+	case PB_JOURNAL_FINISHED: return 0;
 	default: return pb_fail(PB_E_FORMAT, "%s has records of another version of patchbay", j->path);
 	}
 }
@@ -176,15 +155,9 @@ static int take_records(struct pb_journal *j, const char *data, size_t size, con
 {
 	size_t at = 0;
 	int rc = 0;
-	struct header h;
-	while (!rc && size - at >= sizeof h) {
-		memcpy(&h, data + at, sizeof h);
-		if (h.magic != MAGIC || h.size > size - at - sizeof h ||
-		    pb_checksum(data + at + sizeof h, h.size) != h.checksum)
-			break;
-		rc = take_record(j, h.type, data + at + sizeof h, h.size, identity, !at);
-		at += sizeof h + h.size;
-	}
+	struct pb_record record;
+	for (bool first = true; !rc && pb_record_next(data, size, &at, &record); first = false)
+		rc = take_record(j, record.type, record.data, record.size, identity, first);
 	if (!rc && !at)
 		rc = pb_fail(PB_E_FORMAT, "%s is no journal of a run, or it was cut off at its beginning", j->path);
 	*ret_end = at;
@@ -214,7 +187,7 @@ int pb_journal_open(const char *path, const char *identity, bool resume, struct 
 	j.fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | (resume ? 0 : O_CREAT | O_TRUNC), 0666);
 	if (j.fd < 0)
 		return errno == ENOENT ? pb_fail(PB_E_NOTFOUND, "there is no %s: no run to go on with", path) : fail_write(&j);
-	int rc = resume ? read_records(&j, identity) : append(&j, IDENTITY, identity, strlen(identity), NULL, 0);
+	int rc = resume ? read_records(&j, identity) : append(&j, PB_JOURNAL_IDENTITY, identity, strlen(identity), NULL, 0);
 	if (rc)
 		pb_journal_close(&j);
 	else
@@ -248,7 +221,7 @@ int pb_journal_add_stage(struct pb_journal *journal, const struct pb_journal_sta
 	memcpy(data + sizeof stage->seconds, counts, sizeof counts);
 	if (bytes)
 		memcpy(data + front, stage->values, bytes);
-	int rc = append(journal, STAGE, data, front + bytes, text, strlen(text));
+	int rc = append(journal, PB_JOURNAL_STAGE, data, front + bytes, text, strlen(text));
 	free(data);
 	return rc;
 }
@@ -279,7 +252,7 @@ int pb_journal_add_cell(struct pb_journal *journal, const struct pb_journal_key 
 		.graph_cut = c->graph_cut,
 		.rc = job->rc,
 	};
-	return journal->fd < 0 ? 0 : append(journal, CELL, &packed, sizeof packed, why, strlen(why));
+	return journal->fd < 0 ? 0 : append(journal, PB_JOURNAL_CELL, &packed, sizeof packed, why, strlen(why));
 }
 
 bool pb_journal_find_cell(const struct pb_journal *journal, const struct pb_journal_key *key, struct pb_cell_job *job)
@@ -302,4 +275,9 @@ bool pb_journal_find_cell(const struct pb_journal *journal, const struct pb_jour
 	job->rc = p->rc;
 	job->why = found->why;
 	return true;
+}
+
+int pb_journal_finish(struct pb_journal *journal)
+{
+	return journal->fd < 0 ? 0 : append(journal, PB_JOURNAL_FINISHED, NULL, 0, NULL, 0);
 }

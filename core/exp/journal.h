@@ -11,6 +11,9 @@
 #include "exp/job.h"
 #include "report/result.h"
 
+/* What the file's records are (record.h); the first is the identity, a text. */
+enum pb_journal_record { PB_JOURNAL_IDENTITY = 1, PB_JOURNAL_STAGE, PB_JOURNAL_CELL, PB_JOURNAL_FINISHED };
+
 /* Which cell: all are numbers within the plan but for the unit, which is the data's. */
 struct pb_journal_key {
 	int64_t weights, sweep, unit, cell;
@@ -48,5 +51,7 @@ const struct pb_journal_stage *pb_journal_find_stage(const struct pb_journal *jo
 int pb_journal_add_cell(struct pb_journal *journal, const struct pb_journal_key *key, const struct pb_cell_job *job);
 /* Fills in job->out but for its index, job->rc and why. False: the cell is not there. */
 bool pb_journal_find_cell(const struct pb_journal *journal, const struct pb_journal_key *key, struct pb_cell_job *job);
+/* All there was to do is done. */
+int pb_journal_finish(struct pb_journal *journal);
 
 #endif

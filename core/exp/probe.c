@@ -170,9 +170,10 @@ static int sweep_group(struct prober *r, const struct pb_probe_group *g, struct 
 		if (!several(r))
 			pb_progress_begin(&r->progress, r->p->terminal, &r->p->folder->events, "sweep",
 					  plan->sweeps[i].config->name,
-					  (int64_t)plan->sweeps[i].n_cells);
-		const struct pb_sweep_log log = {&r->p->folder->journal, r->p->weights, (int64_t)i,
-						 r->p->units + g->first};
+					  (int64_t)pb_shard_below(r->p->shard, plan->sweeps[i].n_cells));
+		const struct pb_sweep_log log = {.journal = &r->p->folder->journal, .weights = r->p->weights,
+						 .sweep = (int64_t)i, .units = r->p->units + g->first,
+						 .first = g->first, .shard = r->p->shard, .merged = r->p->merged};
 		rc = pb_sweep_run(engine, &plan->sweeps[i], &log, &r->progress, r->p->arena, &r->tables[at], &r->done[at]);
 		if (!several(r))
 			pb_progress_end(&r->progress, rc ? "stopped" : NULL);
@@ -260,7 +261,7 @@ static int run_several(struct prober *r)
 					   r->name ? r->name : "");
 	int64_t cells = 0;
 	for (size_t i = 0; i < plan->n_sweeps; i++)
-		cells += (int64_t)(plan->sweeps[i].n_cells * r->p->n_units);
+		cells += (int64_t)pb_shard_below(r->p->shard, plan->sweeps[i].n_cells * r->p->n_units);
 	pb_progress_begin(&r->progress, r->p->terminal, &r->p->folder->events, "units", what ? what : "units", cells);
 	int rc = run_groups(r);
 	pb_progress_end(&r->progress, rc ? "stopped" : NULL);

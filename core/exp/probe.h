@@ -13,6 +13,8 @@ struct pb_probing {
 	const struct pb_plan *plan;
 	const struct pb_engine_options *engine;
 	struct pb_folder *folder;
+	struct pb_shard shard;        /* of the cells */
+	bool merged;                  /* no cell is to be made */
 	int64_t weights;              /* number of the set of weights, for the journal */
 	struct pb_terminal *terminal; /* NULL: quiet */
 	struct pb_arena *arena;       /* of everything in the results */

@@ -103,7 +103,7 @@ static int select_unit(struct run *r, int64_t *ret_unit)
 /* Of several units the first, of several sets of weights too: the experiment names examples of others. */
 static int compare_examples(struct run *r, const struct pb_params *weights, int64_t unit)
 {
-	if (!r->plan->n_similarity)
+	if (!r->plan->n_similarity || r->options->shard.count)
 		return 0;
 	int rc = pb_similarity_make(r->plan, weights, unit, r->options->engine.kind == PB_ENGINE_REFERENCE, &r->arena,
 				    &r->similarity);
@@ -135,7 +135,8 @@ static int probe_and_sweep(struct run *r)
 	bool by_selection = !r->plan->n_units;
 	struct pb_probing probing = {
 		.plan = r->plan, .engine = &r->options->engine, .folder = &r->folder, .terminal = r->options->terminal,
-		.arena = &r->arena, .n_units = by_selection ? 1 : r->plan->n_units,
+		.shard = r->options->shard, .merged = r->options->merged, .arena = &r->arena,
+		.n_units = by_selection ? 1 : r->plan->n_units,
 		.units = by_selection ? &selected : r->plan->units};
 	if (!rc && !r->options->engine.kind && pb_engine_why_reference(r->plan))
 		pb_folder_log(&r->folder, "engine: reference, because %s", pb_engine_why_reference(r->plan));
@@ -149,7 +150,7 @@ static int probe_and_sweep(struct run *r)
 			rc = compare_examples(r, weights, probing.units[0]);
 		if (!rc)
 			rc = pb_probe_units(&probing, names->count > 1 ? names->items[i] : NULL, weights, &r->probed);
-		if (!rc && r->plan->drill)
+		if (!rc && r->plan->drill && !r->options->shard.count)
 			rc = drill_down(r, &probing, names->count > 1 ? names->items[i] : NULL, weights);
 	}
 	return rc;
@@ -183,13 +184,17 @@ static int set_probes(struct run *r)
 /* The report of what there is, also after a failure. */
 static int report(struct run *r, int rc, double seconds)
 {
-	const char **notes = pb_arena_array(&r->arena, 1 + r->n_differences, sizeof *notes);
+	const char **notes = pb_arena_array(&r->arena, 2 + r->n_differences, sizeof *notes);
 	struct pb_text config = {0};
 	char *html = pb_arena_printf(&r->arena, "%s/report.html", r->folder.path);
 	if (rc && notes)
 		notes[r->result.n_notes++] = pb_arena_printf(&r->arena, "the run ended early: %s", pb_error_text());
 	for (size_t i = 0; notes && i < r->n_differences; i++)
 		notes[r->result.n_notes++] = r->differences[i];
+	if (notes && r->options->shard.count)
+		notes[r->result.n_notes++] = pb_arena_printf(
+			&r->arena, "shard %zu of %zu: its cells wait for `patchbay merge`, which writes the tables",
+			r->options->shard.index, r->options->shard.count);
 	if (rc)
 		pb_folder_log(&r->folder, "ended early: %s", pb_error_text());
 	if (!pb_resolve(r->plan, &config))
@@ -233,7 +238,7 @@ int pb_run(const struct pb_plan *plan, const struct pb_run_options *options)
 	if (!rc)
 		rc = pb_identity_compare(plan, r.engine, &r.arena, &r.differences, &r.n_differences);
 	if (!rc)
-		rc = pb_folder_open(plan, options->out, r.engine, options->resume, options->events, &r.folder);
+		rc = pb_folder_open(plan, options, &r.folder);
 	char *capsules = rc ? NULL : pb_arena_printf(&r.arena, "%s/capsules", r.folder.path);
 	if (options->ret_started)
 		*options->ret_started = !rc;
@@ -253,7 +258,7 @@ int pb_run(const struct pb_plan *plan, const struct pb_run_options *options)
 	if (rc)
 		pb_fail(-rc, "%s", why ? why : pb_status_text(rc));
 	else
-		rc = report_rc;
+		rc = report_rc ? report_rc : pb_journal_finish(&r.folder.journal);
 	pb_events_finish(&r.folder.events, pb_clock() - started, rc ? pb_error_text() : NULL);
 	pb_weights_finish(&r.weights);
 	pb_params_finish(&r.params);

@@ -3,6 +3,7 @@
 #define PB_EXP_RUN_H
 
 #include "exp/engine.h"
+#include "exp/shard.h"
 #include "report/report.h"
 
 struct pb_run_options {
@@ -12,6 +13,8 @@ struct pb_run_options {
 	bool train_only;
 	bool resume;       /* go on with the run in `out` */
 	double save_every; /* seconds between two files of where training stands */
+	struct pb_shard shard; /* of the sweeps' cells; their tables are for a merge to write */
+	bool merged;           /* what is gone on with has the cells of all shards: to miss one is a failure */
 	struct pb_engine_options engine;
 	bool *ret_started; /* may be NULL: whether the run folder was made, and a failure is the run's */
 };

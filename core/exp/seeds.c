@@ -193,8 +193,7 @@ int pb_run_seeds(const struct pb_plan *plan, const char *file, const char *const
 	double started = pb_clock();
 	s.runs = pb_arena_array(&s.arena, n, sizeof *s.runs);
 	s.names = pb_arena_array(&s.arena, n, sizeof *s.names);
-	int rc = s.runs && s.names ? pb_folder_open(plan, options->out, pb_engine_name(plan, &options->engine), options->resume,
-						       options->events, &s.folder) : -PB_E_NOMEM;
+	int rc = s.runs && s.names ? pb_folder_open(plan, options, &s.folder) : -PB_E_NOMEM;
 	if (options->ret_started)
 		*options->ret_started = !rc;
 	if (!rc) {
@@ -208,6 +207,8 @@ int pb_run_seeds(const struct pb_plan *plan, const char *file, const char *const
 		if (why)
 			pb_fail(-rc, "%s", why);
 		rc = rc ? rc : report_rc;
+		if (!rc)
+			rc = pb_journal_finish(&s.folder.journal);
 		pb_events_finish(&s.folder.events, pb_clock() - started, rc ? pb_error_text() : NULL);
 		pb_folder_close(&s.folder);
 	}

@@ -132,76 +132,91 @@ static int take_cell(struct pb_engine *e, const struct pb_plan_sweep *s, struct 
 	return 0;
 }
 
-/* The next jobs, probe after probe. */
-static void fill_jobs(const struct pb_plan_sweep *s, const struct table *tables, size_t first, size_t n,
-		      struct pb_cell_job *jobs)
+static struct pb_cell_job job_of(const struct pb_plan_sweep *s, const struct table *tables, size_t place)
 {
-	for (size_t i = 0; i < n; i++) {
-		size_t probe = (first + i) / s->n_cells, cell = (first + i) % s->n_cells;
-		jobs[i] = (struct pb_cell_job){.probe = probe, .cell = &s->cells[cell], .out = &tables[probe].cells[cell]};
-	}
+	const size_t probe = place / s->n_cells, cell = place % s->n_cells;
+	return (struct pb_cell_job){.probe = probe, .cell = &s->cells[cell], .out = &tables[probe].cells[cell]};
 }
 
-static struct pb_journal_key key_of(const struct pb_sweep_log *log, const struct pb_plan_sweep *s, size_t i)
+static struct pb_journal_key key_of(const struct pb_sweep_log *log, const struct pb_plan_sweep *s, size_t place)
 {
-	return (struct pb_journal_key){log->weights, log->sweep, log->units[i / s->n_cells], (int64_t)(i % s->n_cells)};
+	return (struct pb_journal_key){log->weights, log->sweep, log->units[place / s->n_cells],
+				       (int64_t)(place % s->n_cells)};
 }
 
-/* Cells that were made before: those in front, since they were made in this order. */
-static int recall_cells(struct pb_engine *e, const struct pb_plan_sweep *s, const struct pb_sweep_log *log,
-			struct pb_arena *arena, struct table *tables, size_t *ret_done)
+/* The cells to make, by their places, probe after probe: not those of other shards, and not those that were made before. */
+static int find_places(struct pb_engine *e, const struct pb_plan_sweep *s, const struct pb_sweep_log *log,
+		       struct pb_arena *arena, struct table *tables, size_t *places, size_t *ret_n, size_t *ret_recalled)
 {
-	size_t total = s->n_cells * e->n_probes;
 	int rc = 0;
-	for (*ret_done = 0; log && !rc && *ret_done < total; ++*ret_done) {
-		struct pb_cell_job job;
-		const struct pb_journal_key key = key_of(log, s, *ret_done);
-		fill_jobs(s, tables, *ret_done, 1, &job);
-		if (!pb_journal_find_cell(log->journal, &key, &job))
-			break;
-		rc = take_cell(e, s, &job, *ret_done % s->n_cells, true, &tables[job.probe], arena);
+	*ret_n = *ret_recalled = 0;
+	for (size_t i = 0; !rc && i < s->n_cells * e->n_probes; i++) {
+		struct pb_cell_job job = job_of(s, tables, i);
+		if (log && !pb_shard_has(log->shard, log->first * s->n_cells + i))
+			continue;
+		const struct pb_journal_key key = log ? key_of(log, s, i) : (struct pb_journal_key){0};
+		if (!log || !pb_journal_find_cell(log->journal, &key, &job)) {
+			places[(*ret_n)++] = i;
+			continue;
+		}
+		++*ret_recalled;
+		rc = take_cell(e, s, &job, i % s->n_cells, true, &tables[job.probe], arena);
 	}
 	return rc;
 }
 
-static int keep_cell(const struct pb_sweep_log *log, const struct pb_plan_sweep *s, size_t i,
-		     const struct pb_cell_job *job)
+/* What the engine made of these jobs, at these places. */
+static int take_cells(struct pb_engine *e, const struct pb_plan_sweep *s, const struct pb_sweep_log *log,
+		      struct pb_cell_job *jobs, const size_t *places, size_t n, struct table *tables,
+		      struct pb_arena *arena)
 {
-	const struct pb_journal_key key = key_of(log, s, i);
-	return pb_journal_add_cell(log->journal, &key, job);
+	int rc = 0;
+	for (size_t i = 0; i < n; i++) { /* all of them, also where the disk is full */
+		int take_rc = take_cell(e, s, &jobs[i], places[i] % s->n_cells, false, &tables[jobs[i].probe], arena);
+		const struct pb_journal_key key = log ? key_of(log, s, places[i]) : (struct pb_journal_key){0};
+		if (!take_rc && log)
+			take_rc = pb_journal_add_cell(log->journal, &key, &jobs[i]);
+		rc = rc ? rc : take_rc;
+	}
+	return rc;
 }
 
+/* *ret_done: all cells before this place are there. */
 static int run_cells(struct pb_engine *e, const struct pb_plan_sweep *s, const struct pb_sweep_log *log,
 		     struct pb_progress *progress, struct pb_arena *arena, struct table *tables, size_t *ret_done)
 {
-	int64_t before = progress ? progress->done : 0;
-	size_t total = s->n_cells * e->n_probes, most = pb_engine_batch(e, s);
+	size_t total = s->n_cells * e->n_probes, most = pb_engine_batch(e, s), n_places = 0, recalled = 0, at = 0;
 	struct pb_cell_job *jobs = pb_arena_array(arena, most, sizeof *jobs);
-	int rc = jobs ? recall_cells(e, s, log, arena, tables, ret_done) : -PB_E_NOMEM;
+	size_t *places = pb_arena_array(arena, total, sizeof *places);
+	int64_t before = progress ? progress->done : 0;
+	*ret_done = 0;
+	int rc = jobs && places ? find_places(e, s, log, arena, tables, places, &n_places, &recalled) : -PB_E_NOMEM;
+	if (!rc && log && log->merged && n_places)
+		rc = pb_fail(PB_E_FORMAT, "sweep `%s`: no shard has cell %s", s->config->name,
+			     cell_text(tables[places[0] / s->n_cells].result, places[0] % s->n_cells, arena));
+	if (rc)
+		return rc;
 	if (progress)
-		progress->from += (int64_t)*ret_done;
-	while (!rc && *ret_done < total) {
-		size_t n = total - *ret_done < most ? total - *ret_done : most, done = 0, first = *ret_done;
+		progress->from += (int64_t)recalled;
+	while (!rc && at < n_places) {
+		size_t n = n_places - at < most ? n_places - at : most, done = 0;
 		rc = pb_interrupted();
 		if (rc)
 			break;
-		fill_jobs(s, tables, first, n, jobs);
+		for (size_t i = 0; i < n; i++)
+			jobs[i] = job_of(s, tables, places[at + i]);
 		rc = pb_engine_cells(e, s, jobs, n, arena, &done);
 		if (rc)
 			rc = pb_fail_in(rc, "sweep `%s`, cell %s", s->config->name,
-					cell_text(tables[(first + done) / s->n_cells].result,
-						  (first + done) % s->n_cells, arena));
-		for (size_t i = 0; i < done; i++) {
-			int take_rc = take_cell(e, s, &jobs[i], (first + i) % s->n_cells, false, &tables[jobs[i].probe],
-						arena);
-			if (!take_rc && log)
-				take_rc = keep_cell(log, s, first + i, &jobs[i]);
-			rc = rc ? rc : take_rc;
-		}
-		*ret_done += done;
+					cell_text(tables[places[at + done] / s->n_cells].result,
+						  places[at + done] % s->n_cells, arena));
+		int take_rc = take_cells(e, s, log, jobs, places + at, done, tables, arena);
+		rc = rc ? rc : take_rc;
+		at += done;
 		if (progress)
-			pb_progress_at(progress, before + (int64_t)*ret_done, NULL);
+			pb_progress_at(progress, before + (int64_t)(recalled + at), NULL);
 	}
+	*ret_done = at < n_places ? places[at] : total;
 	return rc;
 }
 
@@ -272,6 +287,8 @@ int pb_sweep_run(struct pb_engine *engine, const struct pb_plan_sweep *sweep, co
 	double seconds = (pb_clock() - started) / (double)engine->n_probes;
 	for (size_t i = 0; i < engine->n_probes; i++) {
 		size_t before = i * sweep->n_cells, mine = done > before ? done - before : 0;
+		if (log && log->shard.count)
+			mine = 0; /* a share of a table is no table */
 		ret_done[i] = mine < sweep->n_cells ? mine : sweep->n_cells;
 		ret_results[i].seconds = seconds;
 		if (sweep->config->estimate)

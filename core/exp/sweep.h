@@ -4,6 +4,7 @@
 
 #include "exp/engine.h"
 #include "exp/journal.h"
+#include "exp/shard.h"
 #include "report/report.h"
 
 /* Is there a score between these ends? A difference within rounding of its terms carries no digits. */
@@ -14,6 +15,9 @@ struct pb_sweep_log {
 	struct pb_journal *journal;
 	int64_t weights, sweep;
 	const int64_t *units; /* [n_probes]: the data's numbers */
+	size_t first;         /* which of the run's units the first probe's is */
+	struct pb_shard shard; /* of the cells: others are not made, and there is no table then */
+	bool merged;           /* all are there, or it is a failure */
 };
 
 /* Evaluates every cell for every probe of the engine's group, cells of different probes in the same passes. Everything
