@@ -49,6 +49,11 @@ const struct pb_cli_option pb_cli_save_every = {
 	.name = "save-every", .type = PB_CLI_REAL, AT(save_every), .value = {.name = "SECONDS"},
 	.min = 0, .max = 1e6, .expected = "seconds from 0 to 1000000",
 	.doc = "how often training writes down where it stands; default 60"};
+const struct pb_cli_option pb_cli_check_finite = {
+	.name = "check-finite", .type = PB_CLI_FLAG, AT(check_finite),
+	.doc = "look at all gradients before and all weights behind each step of training; without it NaN and Inf are noticed in "
+	       "the loss and in the gradient's norm, a step later where clipping is off"};
+
 static bool is_shard(const char *text)
 {
 	struct pb_shard s;

@@ -70,7 +70,8 @@ static int start(struct run *r)
 static int train(struct run *r)
 {
 	const struct pb_stages stages = {.plan = r->plan, .folder = &r->folder, .terminal = r->options->terminal,
-					 .arena = &r->arena, .save_every = r->options->save_every, .params = &r->params,
+					 .arena = &r->arena, .save_every = r->options->save_every,
+					 .check_finite = r->options->check_finite, .params = &r->params,
 					 .weights = &r->weights, .is_wanted = is_wanted, .context = r};
 	return pb_stages_run(&stages, r->stages, &r->result.n_stages);
 }

@@ -13,6 +13,7 @@ struct pb_run_options {
 	bool train_only;
 	bool resume;       /* go on with the run in `out` */
 	double save_every; /* seconds between two files of where training stands */
+	bool check_finite; /* look at every step of training for numbers that are not finite */
 	struct pb_shard shard; /* of the sweeps' cells; their tables are for a merge to write */
 	bool merged;           /* what is gone on with has the cells of all shards: to miss one is a failure */
 	struct pb_engine_options engine;

@@ -145,6 +145,7 @@ int pb_stages_run(const struct pb_stages *stages, struct pb_result_stage *ret_re
 	if (!rc) {
 		trainer.state_path = path;
 		trainer.save_every = stages->save_every;
+		trainer.check_finite = stages->check_finite;
 		rc = run_stages(stages, &trainer, found ? &state : NULL, ret_results, ret_n);
 		pb_trainer_finish(&trainer);
 	}

@@ -12,6 +12,7 @@ struct pb_stages {
 	struct pb_terminal *terminal; /* NULL: quiet */
 	struct pb_arena *arena;       /* of everything in the results */
 	double save_every;            /* seconds between two files of where training stands */
+	bool check_finite;            /* see pb_trainer */
 	struct pb_params *params;     /* trained in place */
 	struct pb_weights_store *weights; /* gets those that are wanted later */
 	/* Is a copy of the weights of this name worth its memory? */

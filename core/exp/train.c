@@ -11,6 +11,7 @@
 #include "exp/clock.h"
 #include "exp/curves.h"
 #include "exp/evaluate.h"
+#include "exp/finite.h"
 #include "exp/interrupt.h"
 
 int pb_trainer_init(struct pb_trainer *trainer, const struct pb_plan *plan, struct pb_params *params)
@@ -189,7 +190,7 @@ static int step(struct pb_trainer *t, const struct pb_plan_stage *stage, const s
 	int64_t rows;
 	double norm = 0.0;
 	pb_dense_sink_init(&sink, t->plan->device, t->plan->model.table.n, t->grads.views, t->present);
-	sink.squares = t->optim.config.max_grad_norm > 0 ? t->squares.data : NULL;
+	sink.squares = t->optim.config.max_grad_norm > 0 || t->check_finite ? t->squares.data : NULL;
 	pb_tape_reset(&t->tape, &sink.base);
 	int rc = pb_slice_forward(&t->plan->model, &t->tape, &t->params->weights, &all, &logits, &rows);
 	if (!rc)
@@ -201,6 +202,8 @@ static int step(struct pb_trainer *t, const struct pb_plan_stage *stage, const s
 	t->tape.sink = NULL;
 	if (!rc && sink.squares)
 		rc = read_norm(t, &norm);
+	if (!rc && !isfinite(norm) && !(t->optim.config.max_grad_norm > 0)) /* else the optimizer says it */
+		rc = pb_fail(PB_E_NUMERIC, "the gradient's norm is %g; lower the learning rate or lengthen the warm-up", norm);
 	if (!rc)
 		rc = pb_optim_step_by_norm(&t->optim, t->params->data, t->grads.data, t->present, norm);
 	return rc ? rc : settle(t, e, rows, batch->n_scored);
@@ -237,6 +240,10 @@ static int train_batch(struct pb_trainer *t, const struct pb_plan_stage *stage, 
 	const struct pb_examples batch = fill_batch(t, e, p->at.at, n);
 	double loss = NAN;
 	int rc = batch.n_scored ? step(t, stage, e, &batch, &loss) : 0;
+	if (rc == -PB_E_NUMERIC)
+		pb_finite_explain(&t->plan->model, &t->tape, t->params, stage->loss, &batch);
+	if (!rc && t->check_finite)
+		rc = pb_finite_params(t->params, "the step left parameter");
 	if (rc)
 		return rc;
 	p->at.sum += batch.n_scored ? loss * (double)batch.n_scored : 0.0;

@@ -27,6 +27,7 @@ struct pb_trainer {
 	const char *state_path;
 	double save_every; /* seconds */
 	double saved;      /* when */
+	bool check_finite; /* gradients before and weights behind each step; set after init */
 };
 
 int pb_trainer_init(struct pb_trainer *trainer, const struct pb_plan *plan, struct pb_params *params);

@@ -434,6 +434,28 @@ START_TEST(exploding_training)
 }
 END_TEST
 
+/* The step and the first number that is not finite; --check-finite tells it at the step at which it comes up. */
+START_TEST(not_finite)
+{
+	static const char text[] =
+		SMALL_MODEL "train:\n"
+			    "  - {name: wild, split: X1, epochs: 20, optimizer: {kind: sgd, lr: 1.0e+6, max_grad_norm: 0}}\n";
+	const char *file = write_experiment("wild", text);
+	int late = 0, early = 0;
+	struct outcome o = RUN("run", file, "--quiet", "--out", scratch("late"));
+	ck_assert_int_eq(o.code, 1);
+	check_says(o.err, "gave no number for row ");
+	check_says(o.err, "; first of all, parameter embed.W_E holds NaN at [1, 0]");
+	ck_assert_int_eq(sscanf(strstr(o.err, "step "), "step %d", &late), 1);
+	o = RUN("run", file, "--quiet", "--check-finite", "--out", scratch("early"));
+	ck_assert_int_eq(o.code, 1);
+	check_says(o.err, "the gradient's norm is ");
+	check_says(o.err, "; first of all, the gradient at blocks.0.");
+	ck_assert_int_eq(sscanf(strstr(o.err, "step "), "step %d", &early), 1);
+	ck_assert_int_eq(early + 1, late);
+}
+END_TEST
+
 /* A run whose second sweep has a setter that goes wrong in its third cell. */
 static struct outcome run_failing(const char *setter, bool quiet)
 {
@@ -537,6 +559,7 @@ int main(void)
 	tcase_add_test(t, interrupted_over_units);
 	tcase_add_test(t, one_run_for_each_seed);
 	tcase_add_test(t, exploding_training);
+	tcase_add_test(t, not_finite);
 	tcase_add_loop_test(t, setter_that_fails, 0, sizeof failing / sizeof *failing);
 	tcase_add_test(t, setter_that_gives_nan);
 	tcase_add_test(t, names_are_disarmed);
