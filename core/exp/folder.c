@@ -196,9 +196,9 @@ int pb_folder_open(const struct pb_plan *plan, const char *out, const char *engi
 	if (!rc)
 		rc = open_journal(plan, engine, &f);
 	if (!rc && !resume)
-		rc = write_config(plan, engine, f.path);
-	if (!rc && !resume)
 		rc = write_units(plan, f.path);
+	if (!rc && !resume)
+		rc = write_config(plan, engine, f.path);
 	if (!rc)
 		rc = open_log(&f);
 	if (rc) {

@@ -199,7 +199,7 @@ static void draw_cell(struct pb_svg *svg, const struct layout *l, double x, doub
 	if (l->numbers)
 		pb_svg_text(svg, x + l->cell_w / 2, y + l->cell_h / 2 + 3.5,
 			    &(struct pb_svg_type){.size = FONT, .anchor = PB_SVG_MIDDLE, .color = ink}, number);
-	pb_text_finish(&tip);
+	pb_text_finish_part(&tip, &svg->text);
 }
 
 static void draw_heads(struct pb_svg *svg, const struct layout *l, double x, double y, size_t first, size_t last)
@@ -255,7 +255,7 @@ static void draw_facet(struct pb_svg *svg, const struct layout *l, double x, dou
 			    &(struct pb_svg_type){.size = 11, .bold = true, .room = greater(l->facet_w, 60)},
 			    name.data ? name.data : "");
 	}
-	pb_text_finish(&name);
+	pb_text_finish_part(&name, &svg->text);
 	for (size_t b = 0; b < l->blocks; b++) {
 		const size_t first = b * l->per_block, end = first + l->per_block;
 		draw_block(svg, l, x, y + l->facet_title + (double)b * (l->block_h + BLOCK_GAP), facet, first,
@@ -331,8 +331,8 @@ static double draw_words(struct pb_svg *svg, const struct layout *l, double y, d
 	}
 	for (size_t i = 0; i < sweep->n_notes; i++)
 		height += pb_svg_words(svg, MARGIN, y + height, width, &note, sweep->notes[i]);
-	pb_text_finish(&ends);
-	pb_text_finish(&estimate);
+	pb_text_finish_part(&ends, svg ? &svg->text : NULL);
+	pb_text_finish_part(&estimate, svg ? &svg->text : NULL);
 	return height;
 }
 
@@ -366,5 +366,5 @@ void pb_figure_sweep(struct pb_svg *svg, const struct pb_result_sweep *sweep)
 	draw_legend(svg, &l, legend_y);
 	draw_words(svg, &l, words_y + 6, width);
 	pb_svg_end(svg);
-	pb_text_finish(&about);
+	pb_text_finish_part(&about, &svg->text);
 }
