@@ -209,10 +209,12 @@ bool pb_cli_parse(const struct pb_cli_command *command, int argc, char **argv, v
 			argv[++n] = word;
 		}
 	}
-	if (!code && p.help)
-		*ret_code = pb_cli_print_help(command, stdout) ? 1 : 0;
-	else
+	if (!code && p.help) {
+		const int rc = pb_cli_print_help(command, stdout);
+		*ret_code = rc ? pb_cli_fail(command, NULL, rc) : 0;
+	} else {
 		*ret_code = code ? code : check_missing(&p, n);
+	}
 	argv[n + 1] = NULL;
 	return !p.help && !*ret_code;
 }
