@@ -7,7 +7,8 @@
  * too small to pay. */
 enum { SHORT = 16 };
 
-/* Once a step has failed (NULL), later steps pass the NULL on; the error text is the first one's. */
+/* Once a step has failed (NULL), later steps pass the NULL on, and those beside it are left out: a hook called now would forget
+ * the error. */
 struct walk {
 	const struct pb_model *model;
 	const struct pb_forward *pass;
@@ -196,8 +197,8 @@ static struct pb_var *mix(const struct walk *w, struct pb_var *q, struct pb_var 
 static struct pb_var *attention(const struct walk *w, struct pb_var *x)
 {
 	struct pb_var *q = site(w, PB_SITE_Q, heads(w, ends(w, x), "attn.W_Q", "attn.b_Q"));
-	struct pb_var *k = site(w, PB_SITE_K, heads(w, x, "attn.W_K", "attn.b_K"));
-	struct pb_var *v = site(w, PB_SITE_V, heads(w, x, "attn.W_V", "attn.b_V"));
+	struct pb_var *k = q ? site(w, PB_SITE_K, heads(w, x, "attn.W_K", "attn.b_K")) : NULL;
+	struct pb_var *v = k ? site(w, PB_SITE_V, heads(w, x, "attn.W_V", "attn.b_V")) : NULL;
 	struct pb_var *z = site(w, PB_SITE_Z, mix(w, q, k, v));
 	return site(w, PB_SITE_ATTN_OUT, attn_out(w, z));
 }
@@ -247,6 +248,8 @@ static struct pb_var *embed(const struct walk *w)
 	for (int64_t i = 0; i < b * pass->p; i++)
 		positions[i] = (int32_t)(i % pass->p);
 	struct pb_var *tokens = site(w, PB_SITE_EMBED, pb_op_embed(pass->tape, &e, pass->tokens, b, pass->p));
+	if (!tokens)
+		return NULL;
 	return add(w, tokens, site(w, PB_SITE_POS_EMBED, pb_op_embed(pass->tape, &pos, positions, b, pass->p)));
 }
 
