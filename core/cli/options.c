@@ -227,10 +227,9 @@ int pb_cli_fail(const struct pb_cli_command *command, const char *file, int rc)
 		      ((file && !strncmp(text, file, length) && text[length] == ':') || !strncmp(text, "--set ", 6));
 	if (!placed)
 		fprintf(stderr, "patchbay %s: ", command->name);
-	char *safe = strdup(text);
-	if (safe)
-		pb_utf8_disarm(safe);
-	fprintf(stderr, "%s\n", safe ? safe : pb_status_text(rc));
-	free(safe);
+	static char safe[PB_ERROR_ROOM]; /* not from the heap, which may be what gave out */
+	snprintf(safe, sizeof safe, "%s", text);
+	pb_utf8_disarm(safe);
+	fprintf(stderr, "%s\n", safe);
 	return pb_status_exit_code(rc);
 }

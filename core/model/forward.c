@@ -7,8 +7,8 @@
  * too small to pay. */
 enum { SHORT = 16 };
 
-/* Once a step has failed (NULL), later steps pass the NULL on, and those beside it are left out: a hook called now would forget
- * the error. */
+/* Once a step has failed (NULL), later steps pass the NULL on, and those beside it are left out: a hook called now
+ * would forget the error. */
 struct walk {
 	const struct pb_model *model;
 	const struct pb_forward *pass;

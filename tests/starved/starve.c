@@ -1,7 +1,7 @@
 /* starve.c: to be preloaded: fails allocations of the program by the place they are made at.
  *
- * A site is a stack of callers, from the allocation up to main, told by offsets into modules: the same one in every run. What
- * libraries allocate on the program's behalf counts, too.
+ * A site is a stack of callers, from the allocation up to main, told by offsets into modules: the same one in every
+ * run. What libraries allocate on the program's behalf counts, too.
  *
  * STARVE_LIST=FILE  appends each new site with its stack: "SITE BYTES MODULE+OFFSET ..."
  * STARVE_SITE=SITE  the first allocation at this site fails,

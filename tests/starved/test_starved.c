@@ -1,5 +1,5 @@
-/* test_starved.c: runs that lack files, room on the disk or a folder: each says what it lacks, and --resume completes what it has
- * to the results of a run that lacked nothing. Memory: starve.py. */
+/* test_starved.c: runs that lack files, room on the disk or a folder: each says what it lacks, and --resume completes
+ * what it has to the results of a run that lacked nothing. Memory: starve.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +22,9 @@ static const char experiment[] =
 	"  - {name: z, hook: z, setter: layer_head, over: [layer, head], forward: corrupted}\n"
 	"  - {name: p, setter: params, sets: cumulative}\n";
 
-static const char *const results[] = {"sets.csv", "manifest.yaml", "sweeps/z.csv", "sweeps/z.npz", "sweeps/p.csv", "units.csv",
-				      "curves/first.csv", "curves/second.csv", "checkpoints/model_0.safetensors",
-				      "checkpoints/model_1.safetensors", "figures/sweep-z.svg"};
+static const char *const results[] = {"sets.csv", "manifest.yaml", "sweeps/z.csv", "sweeps/z.npz", "sweeps/p.csv",
+				      "units.csv", "curves/first.csv", "curves/second.csv", "figures/sweep-z.svg",
+				      "checkpoints/model_0.safetensors", "checkpoints/model_1.safetensors"};
 
 static const char *file(const char *run, const char *name)
 {
@@ -45,8 +45,8 @@ static struct outcome run(const char *out, bool resume)
 	return RUN("run", write_experiment(), "-q", "--save-every", "0", "--out", scratch(out), resume ? "--resume" : NULL);
 }
 
-/* A run under a limit of the shell's, with none but the three usual files open; writing fails as on a full disk. What it says is
- * valid until the next one. */
+/* A run under a limit of the shell's, with none but the three usual files open; writing fails as on a full disk. What
+ * it says is valid until the next one. */
 static struct outcome run_within(const char *out, const char *limit)
 {
 	static char *said;
@@ -128,7 +128,8 @@ START_TEST(read_only_folder)
 }
 END_TEST
 
-static const char *const parts[] = {"curves", "checkpoints", "sweeps", "figures", "report.html", "results.json", "log.txt"};
+static const char *const parts[] = {"curves",      "checkpoints",  "sweeps", "figures",
+				    "report.html", "results.json", "log.txt"};
 
 /* A part of the run's folder cannot be written, for a while. */
 START_TEST(blocked_parts)
@@ -148,8 +149,8 @@ START_TEST(blocked_parts)
 }
 END_TEST
 
-static const char *const printing[] = {"--version", "--help", "run --help", "plugin list", "keys", "manual", "check starved.yaml",
-				       "completion bash"};
+static const char *const printing[] = {"--version", "--help", "run --help",         "plugin list",
+				       "keys",      "manual", "check starved.yaml", "completion bash"};
 
 START_TEST(output_that_nobody_can_take)
 {

@@ -39,7 +39,8 @@ class Subject:
                             "PATCHBAY_BACKEND_PATH": str(work)}
 
     def run(self, folder, resume=False, **starve):
-        words = [self.program, "run", "configs/quickstart.yaml", "--quiet", "--threads", "2", "--out", folder, "--save-every", "0"]
+        words = [self.program, "run", "configs/quickstart.yaml", "--quiet", "--threads", "2", "--save-every", "0"]
+        words += ["--out", folder]
         for value in SMALLER:
             words += ["--set", value]
         if resume:
