@@ -180,18 +180,19 @@ static struct pb_var *mix(const struct walk *w, struct pb_var *q, struct pb_var 
 {
 	struct pb_tape *tape = w->pass->tape;
 	const struct pb_prefixes *p = w->pass->prefixes;
+	if (!q || !k || !v)
+		return NULL;
 	if (p)
-		return q && k && v ? pb_op_attend(tape, q, k, v, ends_here(w) ? p->end_first : p->first,
-						  ends_here(w) ? p->end_path : p->path)
-				   : NULL;
+		return pb_op_attend(tape, q, k, v, ends_here(w) ? p->end_first : p->first,
+				    ends_here(w) ? p->end_path : p->path);
 	if (w->first && !pb_bus_wants(w->pass->bus, site_id(w, PB_SITE_ATTN_SCORES)) &&
 	    !pb_bus_wants(w->pass->bus, site_id(w, PB_SITE_PATTERN)))
-		return q && k && v ? pb_op_attend(tape, q, k, v, w->first, w->path) : NULL;
+		return pb_op_attend(tape, q, k, v, w->first, w->path);
 	compute_saved(w);
-	struct pb_var *scores = site(w, PB_SITE_ATTN_SCORES, q && k ? pb_op_attn_scores(tape, q, k) : NULL);
+	struct pb_var *scores = site(w, PB_SITE_ATTN_SCORES, pb_op_attn_scores(tape, q, k));
 	struct pb_var *pattern = site(w, PB_SITE_PATTERN, scores ? pb_op_softmax(tape, scores) : NULL);
 	compute_active(w);
-	return pattern && v ? pb_op_attn_mix(tape, pattern, v) : NULL;
+	return pattern ? pb_op_attn_mix(tape, pattern, v) : NULL;
 }
 
 static struct pb_var *attention(const struct walk *w, struct pb_var *x)
