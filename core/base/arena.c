@@ -15,7 +15,11 @@ struct pb_arena_block {
 	_Alignas(64) unsigned char data[];
 };
 
-enum { BLOCK_SIZE = 64 * 1024 };
+/* A build may make them small, so that nearly every piece is asked for at once: tools/starve. */
+#ifndef PB_ARENA_BLOCK
+#define PB_ARENA_BLOCK (64 * 1024)
+#endif
+enum { BLOCK_SIZE = PB_ARENA_BLOCK };
 
 void pb_arena_init(struct pb_arena *arena)
 {

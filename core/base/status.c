@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Long enough for twenty diagnostics with their excerpts; a longer text is cut, never overrun. */
-static _Thread_local char error_text[32768], draft[sizeof error_text];
+static _Thread_local char error_text[PB_ERROR_ROOM], draft[sizeof error_text];
 static _Thread_local int error_status;
 
 int pb_fail_v(int status, const char *format, va_list args)

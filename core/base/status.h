@@ -11,6 +11,9 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
+/* Long enough for twenty diagnostics with their excerpts; a longer text is cut, never overrun. */
+enum { PB_ERROR_ROOM = 32768 };
+
 /* Replaces the thread's error text; returns -status. */
 int pb_fail(int status, const char *format, ...) PB_PRINTF(2, 3);
 int pb_fail_v(int status, const char *format, va_list args);

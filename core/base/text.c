@@ -19,6 +19,13 @@ void pb_text_finish(struct pb_text *text)
 	*text = (struct pb_text){0};
 }
 
+void pb_text_finish_part(struct pb_text *part, struct pb_text *whole)
+{
+	if (whole)
+		whole->failed |= part->failed;
+	pb_text_finish(part);
+}
+
 void pb_text_clear(struct pb_text *text)
 {
 	text->length = 0;

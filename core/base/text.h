@@ -15,6 +15,8 @@ struct pb_text {
 };
 
 void pb_text_finish(struct pb_text *text);
+/* Finishes a text that was made to go into `whole` (NULL: none), which lacks it if that failed. */
+void pb_text_finish_part(struct pb_text *part, struct pb_text *whole);
 void pb_text_clear(struct pb_text *text); /* keeps the memory */
 void pb_text_add(struct pb_text *text, const char *format, ...) PB_PRINTF(2, 3);
 void pb_text_add_bytes(struct pb_text *text, const void *bytes, size_t count);

@@ -50,6 +50,8 @@ int pb_archive_open(const char *path, struct pb_archive *ret_archive)
 	archive.zip = zip_open(path, ZIP_RDONLY, &code);
 	if (!archive.zip) {
 		zip_error_t error;
+		if (code == ZIP_ER_MEMORY)
+			return pb_fail_nomem(0, path);
 		zip_error_init_with_code(&error, code);
 		rc = pb_fail(PB_E_FORMAT, "%s: damaged zip: %s", path, zip_error_strerror(&error));
 		zip_error_fini(&error);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <zip.h>
 
+#include "base/arena.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "base/utf8.h"
@@ -15,8 +16,12 @@ static const char *const descr[] = {
 #undef DESCR
 };
 
+/* Where libzip gives no reason, it had no memory for one. */
 static int fail_zip(const char *path, zip_error_t *error)
 {
+	const int code = zip_error_code_zip(error);
+	if (code == ZIP_ER_MEMORY || code == ZIP_ER_OK)
+		return pb_fail(PB_E_NOMEM, "cannot write %s: out of memory", path);
 	return pb_fail(PB_E_IO, "cannot write %s: %s", path, zip_error_strerror(error));
 }
 
@@ -57,8 +62,8 @@ static void add_texts(const struct pb_ckpt_tensor *t, size_t width, unsigned cha
 	}
 }
 
-/* The whole .npy, header padded to 64 bytes, from malloc. */
-static int make_npy(const struct pb_ckpt_tensor *t, unsigned char **ret_npy, size_t *ret_size)
+/* The whole .npy, header padded to 64 bytes. */
+static int make_npy(const struct pb_ckpt_tensor *t, struct pb_arena *arena, unsigned char **ret_npy, size_t *ret_size)
 {
 	struct pb_text text = {0};
 	const bool texts = t->dtype == PB_CKPT_TEXT;
@@ -74,7 +79,7 @@ static int make_npy(const struct pb_ckpt_tensor *t, unsigned char **ret_npy, siz
 		pb_text_add_bytes(&text, " ", 1);
 	pb_text_add_bytes(&text, "\n", 1);
 	size_t bytes = (size_t)t->count * each, size = 10 + text.length + bytes;
-	unsigned char *npy = text.failed ? NULL : malloc(size);
+	unsigned char *npy = text.failed ? NULL : pb_arena_alloc(arena, size);
 	if (npy) {
 		memcpy(npy, "\x93NUMPY\1\0", 8);
 		npy[8] = (unsigned char)text.length;
@@ -91,8 +96,8 @@ static int make_npy(const struct pb_ckpt_tensor *t, unsigned char **ret_npy, siz
 	return npy ? 0 : pb_fail_nomem(size, t->name);
 }
 
-/* The archive takes the member's memory over and frees it. */
-static int add_member(zip_t *zip, const char *path, const struct pb_ckpt_tensor *t)
+/* The member's memory is the arena's: libzip, given it, would free it or not when it fails. */
+static int add_member(zip_t *zip, const char *path, const struct pb_ckpt_tensor *t, struct pb_arena *arena)
 {
 	char name[2048];
 	unsigned char *npy = NULL;
@@ -103,14 +108,12 @@ static int add_member(zip_t *zip, const char *path, const struct pb_ckpt_tensor 
 			       pb_ckpt_dtype_name(t->dtype));
 	if ((size_t)snprintf(name, sizeof name, "%s.npy", t->name) >= sizeof name)
 		return pb_fail(PB_E_UNSUPPORTED, "cannot write %s: a name is too long", path);
-	int rc = make_npy(t, &npy, &size);
+	int rc = make_npy(t, arena, &npy, &size);
 	if (rc < 0)
 		return rc;
-	zip_source_t *source = zip_source_buffer(zip, npy, size, 1);
-	if (!source) {
-		free(npy);
+	zip_source_t *source = zip_source_buffer(zip, npy, size, 0);
+	if (!source)
 		return fail_zip(path, zip_get_error(zip));
-	}
 	zip_int64_t index = zip_file_add(zip, name, source, ZIP_FL_ENC_UTF_8);
 	if (index < 0) {
 		zip_source_free(source);
@@ -141,6 +144,7 @@ static int write_archive(const char *path, zip_source_t *source)
 
 int pb_ckpt_write_npz(const char *path, const struct pb_ckpt_tensor *tensors, size_t n_tensors)
 {
+	struct pb_arena members = {0};
 	zip_error_t error;
 	zip_error_init(&error);
 	if (!n_tensors)
@@ -154,13 +158,14 @@ int pb_ckpt_write_npz(const char *path, const struct pb_ckpt_tensor *tensors, si
 	zip_source_keep(source); /* beyond zip_close, which writes the archive into it */
 	int rc = 0;
 	for (size_t i = 0; i < n_tensors && !rc; i++)
-		rc = add_member(zip, path, &tensors[i]);
+		rc = add_member(zip, path, &tensors[i], &members);
 	if (!rc && zip_close(zip) < 0)
 		rc = fail_zip(path, zip_get_error(zip));
 	else if (!rc)
 		zip = NULL;
 	if (zip)
 		zip_discard(zip);
+	pb_arena_finish(&members);
 	if (!rc)
 		rc = write_archive(path, source);
 	zip_source_free(source);

@@ -57,7 +57,10 @@ static int parse_header(struct reader *r, size_t length)
 		return pb_fail_nomem(length, "a header");
 	int rc = read_at(r, 8, text, length);
 	json_error_t error;
-	if (!rc && !(r->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error))) {
+	errno = 0;
+	if (!rc && !(r->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error)) && errno == ENOMEM) {
+		rc = pb_fail_nomem(length, "a header"); /* which the parser would call a mistake in the text */
+	} else if (!rc && !r->header) {
 		char shown[120];
 		pb_pickle_printable(error.text, strlen(error.text), shown, sizeof shown);
 		rc = pb_fail(PB_E_FORMAT, "%s: its header is not JSON: %s (at byte %d)", r->ckpt->path, shown,

@@ -1,10 +1,14 @@
 /* safetensors_write.c: the writer of .safetensors. */
+#include <inttypes.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/status.h"
+#include "base/text.h"
+#include "base/utf8.h"
 #include "ckpt/ckpt.h"
 
 static size_t tensor_bytes(const struct pb_ckpt_tensor *t)
@@ -26,53 +30,57 @@ static size_t lay_out(const struct pb_ckpt_tensor *tensors, size_t n_tensors, si
 	return at;
 }
 
-static json_t *new_entry(const struct pb_ckpt_tensor *t, size_t offset)
+static void add_entry(struct pb_text *header, const struct pb_ckpt_tensor *t, size_t offset)
 {
-	json_t *shape = json_array();
+	pb_text_add(header, header->length > 1 ? "," : "");
+	pb_text_add_json(header, t->name);
+	pb_text_add(header, ":{\"dtype\":\"%s\",\"shape\":[", pb_ckpt_dtype_name(t->dtype));
 	for (int i = 0; i < t->rank; i++)
-		json_array_append_new(shape, json_integer(t->shape[i]));
-	return json_pack("{s:s, s:o, s:[I, I]}", "dtype", pb_ckpt_dtype_name(t->dtype), "shape", shape, "data_offsets",
-			 (json_int_t)offset, (json_int_t)(offset + tensor_bytes(t)));
+		pb_text_add(header, "%s%" PRId64, i ? "," : "", t->shape[i]);
+	pb_text_add(header, "],\"data_offsets\":[%zu,%zu]}", offset, offset + tensor_bytes(t));
 }
 
-/* The header's text, for free(). */
-static int make_header(const char *path, const struct pb_ckpt_tensor *tensors, size_t n_tensors, const size_t *offsets,
-		       char **ret_text)
+static bool is_utf8(const char *text)
 {
-	json_t *header = json_object();
-	int rc = header ? 0 : pb_fail_nomem(0, "a header");
+	for (const char *end = text + strlen(text); text < end;)
+		if (pb_utf8_read(&text, end) < 0)
+			return false;
+	return true;
+}
+
+static int make_header(const char *path, const struct pb_ckpt_tensor *tensors, size_t n_tensors, const size_t *offsets,
+		       struct pb_text *header)
+{
+	json_t *names = json_object(); /* so far */
+	int rc = names ? 0 : pb_fail_nomem(0, "a header");
+	pb_text_add(header, "{");
 	for (size_t i = 0; i < n_tensors && !rc; i++) {
 		const char *name = tensors[i].name;
-		json_t *text = json_string(name); /* NULL: not UTF-8 */
-		if (!text || !strcmp(name, "__metadata__"))
+		if (!is_utf8(name) || !strcmp(name, "__metadata__"))
 			rc = pb_fail(PB_E_UNSUPPORTED,
 				     "cannot write %s: the name of a tensor is not UTF-8 or is __metadata__", path);
-		else if (json_object_get(header, name))
+		else if (json_object_get(names, name))
 			rc = pb_fail(PB_E_UNSUPPORTED, "cannot write %s: two tensors have one name", path);
-		else if (json_object_set_new(header, name, new_entry(&tensors[i], offsets[i])) < 0)
+		else if (json_object_set_new(names, name, json_null()) < 0)
 			rc = pb_fail_nomem(strlen(name), "a header");
-		json_decref(text);
+		add_entry(header, &tensors[i], offsets[i]);
 	}
-	char *dump = rc < 0 ? NULL : json_dumps(header, JSON_COMPACT);
-	if (!rc && !dump)
-		rc = pb_fail_nomem(0, "a header");
-	json_decref(header);
-	if (!rc)
-		*ret_text = dump;
-	return rc;
+	pb_text_add(header, "}");
+	json_decref(names);
+	return rc ? rc : pb_text_status(header);
 }
 
 static int write_file(const char *path, const struct pb_ckpt_tensor *tensors, size_t n_tensors, const size_t *offsets,
-		      size_t data_size, const char *header)
+		      size_t data_size, const struct pb_text *header)
 {
-	size_t length = strlen(header), padded = (length + 7) / 8 * 8;
+	size_t padded = (header->length + 7) / 8 * 8;
 	unsigned char *file = malloc(8 + padded + data_size);
 	if (!file)
 		return pb_fail_nomem(8 + padded + data_size, path);
 	for (int i = 0; i < 8; i++)
 		file[i] = (unsigned char)((uint64_t)padded >> (8 * i));
 	memset(file + 8, ' ', padded);
-	memcpy(file + 8, header, length);
+	memcpy(file + 8, header->data, header->length);
 	for (size_t i = 0; i < n_tensors; i++)
 		if (tensors[i].count)
 			memcpy(file + 8 + padded + offsets[i], tensors[i].data, tensor_bytes(&tensors[i]));
@@ -84,14 +92,14 @@ static int write_file(const char *path, const struct pb_ckpt_tensor *tensors, si
 int pb_ckpt_write_safetensors(const char *path, const struct pb_ckpt_tensor *tensors, size_t n_tensors)
 {
 	size_t *offsets = malloc((n_tensors + 1) * sizeof *offsets);
-	char *header = NULL;
+	struct pb_text header = {0};
 	if (!offsets)
 		return pb_fail_nomem(n_tensors * sizeof *offsets, path);
 	size_t size = lay_out(tensors, n_tensors, offsets);
 	int rc = make_header(path, tensors, n_tensors, offsets, &header);
 	if (!rc)
-		rc = write_file(path, tensors, n_tensors, offsets, size, header);
-	free(header);
+		rc = write_file(path, tensors, n_tensors, offsets, size, &header);
+	pb_text_finish(&header);
 	free(offsets);
 	return rc;
 }

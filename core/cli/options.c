@@ -209,10 +209,12 @@ bool pb_cli_parse(const struct pb_cli_command *command, int argc, char **argv, v
 			argv[++n] = word;
 		}
 	}
-	if (!code && p.help)
-		*ret_code = pb_cli_print_help(command, stdout) ? 1 : 0;
-	else
+	if (!code && p.help) {
+		const int rc = pb_cli_print_help(command, stdout);
+		*ret_code = rc ? pb_cli_fail(command, NULL, rc) : 0;
+	} else {
 		*ret_code = code ? code : check_missing(&p, n);
+	}
 	argv[n + 1] = NULL;
 	return !p.help && !*ret_code;
 }
@@ -225,10 +227,9 @@ int pb_cli_fail(const struct pb_cli_command *command, const char *file, int rc)
 		      ((file && !strncmp(text, file, length) && text[length] == ':') || !strncmp(text, "--set ", 6));
 	if (!placed)
 		fprintf(stderr, "patchbay %s: ", command->name);
-	char *safe = strdup(text);
-	if (safe)
-		pb_utf8_disarm(safe);
-	fprintf(stderr, "%s\n", safe ? safe : pb_status_text(rc));
-	free(safe);
+	static char safe[PB_ERROR_ROOM]; /* not from the heap, which may be what gave out */
+	snprintf(safe, sizeof safe, "%s", text);
+	pb_utf8_disarm(safe);
+	fprintf(stderr, "%s\n", safe);
 	return pb_status_exit_code(rc);
 }

@@ -1,12 +1,14 @@
 /* program.c: finds the command that the words name. */
 #include "cli/program.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "cli/help.h"
+#include "cli/options.h"
 
 enum { MOST_COMMANDS = 32 };
 
@@ -51,17 +53,30 @@ static int unknown(const struct pb_cli_command *command, const char *word)
 	return 2;
 }
 
+int pb_cli_finish_output(void)
+{
+	errno = 0;
+	if (!fflush(stdout) && !ferror(stdout))
+		return 0;
+	fprintf(stderr, "patchbay: cannot write to standard output%s%s\n", errno ? ": " : "", errno ? strerror(errno) : "");
+	return 1;
+}
+
 int pb_cli_dispatch(const struct pb_cli_command *command, int argc, char **argv)
 {
 	if (command->run) {
 		if (command->writes)
 			signal(SIGPIPE, SIG_IGN);
-		return command->run(argc, argv);
+		const int code = command->run(argc, argv);
+		/* What writes files has done its work, whoever hears of it. */
+		return code || command->writes ? code : pb_cli_finish_output();
 	}
 	if (argc < 2)
 		return pb_cli_print_help(command, stderr) ? 1 : 2;
-	if (asks_for_help(command, argv[1]))
-		return pb_cli_print_help(command, stdout) ? 1 : 0;
+	if (asks_for_help(command, argv[1])) {
+		const int rc = pb_cli_print_help(command, stdout);
+		return rc ? pb_cli_fail(command, NULL, rc) : 0;
+	}
 	for (size_t i = 0; command->commands[i]; i++)
 		if (!strcmp(argv[1], pb_cli_last_word(command->commands[i])))
 			return pb_cli_dispatch(command->commands[i], argc - 1, argv + 1);

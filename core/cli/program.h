@@ -80,6 +80,8 @@ extern const struct pb_cli_option pb_cli_help_option;
 
 /* Finds the subcommand that argv[1] names and runs it, or says which is nearest. Returns the process's exit code. */
 int pb_cli_dispatch(const struct pb_cli_command *command, int argc, char **argv);
+/* 0 if all that was printed is out; or 1, and says so. */
+int pb_cli_finish_output(void);
 const char *pb_cli_last_word(const struct pb_cli_command *command); /* "list" */
 const char *pb_cli_space(const struct pb_cli_command *command);     /* what stands between "patchbay" and the name */
 

@@ -41,5 +41,5 @@ int pb_cli_print_version(void)
 	printf("plugin ABI: %u.%u\n", PB_ABI_MAJOR, PB_ABI_MINOR);
 	printf("libraries: libyaml %s, jansson %s, libzip %s\n", yaml_get_version_string(), JANSSON_VERSION,
 	       zip_libzip_version());
-	return fflush(stdout) ? 1 : 0;
+	return pb_cli_finish_output();
 }

@@ -200,9 +200,9 @@ int pb_folder_open(const struct pb_plan *plan, const struct pb_run_options *o, s
 	if (!rc)
 		rc = open_journal(plan, o, &f);
 	if (!rc && !resume)
-		rc = write_config(plan, pb_engine_name(plan, &o->engine), f.path);
-	if (!rc && !resume)
 		rc = write_units(plan, f.path);
+	if (!rc && !resume)
+		rc = write_config(plan, pb_engine_name(plan, &o->engine), f.path);
 	if (!rc)
 		rc = open_log(&f);
 	if (rc) {

@@ -5,10 +5,12 @@
  */
 #include "exp/interrupt.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/status.h"
@@ -30,11 +32,15 @@ static void *wait_for_signals(void *unused)
 int pb_interrupt_catch(void)
 {
 	pthread_t thread;
+	int error;
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
-	if (pthread_sigmask(SIG_BLOCK, &signals, NULL) || pthread_create(&thread, NULL, wait_for_signals, NULL))
-		return pb_fail(PB_E_INTERNAL, "cannot start the thread that waits for Ctrl-C");
+	if ((error = pthread_sigmask(SIG_BLOCK, &signals, NULL)) ||
+	    (error = pthread_create(&thread, NULL, wait_for_signals, NULL)))
+		/* EAGAIN is how it says that there was no memory for a stack, too. */
+		return pb_fail(PB_E_INTERNAL, "cannot start the thread that waits for Ctrl-C: %s",
+			       error == EAGAIN ? "out of memory or of threads" : strerror(error));
 	pthread_detach(thread);
 	return 0;
 }

@@ -220,15 +220,16 @@ static int finish(int rc, struct writer *w, const struct pb_instance *instance, 
 	return rc;
 }
 
-static bool is_wanted(void)
+/* Memory that ran out is not the call's doing: made again, it would not show it. */
+static bool is_wanted(int rc)
 {
-	return folder && atomic_fetch_add(&n_written, 1) < MOST_CAPSULES;
+	return folder && rc != -PB_E_NOMEM && atomic_fetch_add(&n_written, 1) < MOST_CAPSULES;
 }
 
 int pb_capsule_of_setter(int rc, const struct pb_capsule_setter *failed)
 {
 	struct writer w = {0};
-	if (!is_wanted())
+	if (!is_wanted(rc))
 		return rc;
 	describe_setter(&w, failed);
 	return finish(rc, &w, failed->instance, failed->adjoint ? "adjoint" : "apply");
@@ -237,7 +238,7 @@ int pb_capsule_of_setter(int rc, const struct pb_capsule_setter *failed)
 int pb_capsule_of_metric(int rc, const struct pb_capsule_metric *failed)
 {
 	struct writer w = {0};
-	if (!is_wanted())
+	if (!is_wanted(rc))
 		return rc;
 	describe_metric(&w, failed);
 	return finish(rc, &w, failed->instance, failed->weight ? "adjoint" : "score");

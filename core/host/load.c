@@ -1,6 +1,7 @@
 /* load.c: reads a plugin's table from its file, or loads it, and checks the table before anything of it is used. */
 #include <ctype.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -300,12 +301,15 @@ static int take_live(const char *path, struct pb_arena *arena, struct pb_load *l
 struct opening {
 	const char *path;
 	void *handle;
+	int error; /* errno */
 };
 
 static int open_it(void *opening)
 {
 	struct opening *o = opening;
+	errno = 0;
 	o->handle = dlopen(o->path, RTLD_NOW | RTLD_LOCAL);
+	o->error = errno;
 	return 0;
 }
 
@@ -321,6 +325,9 @@ static int open_guarded(const char *path, void **ret_handle)
 		return pb_fail(PB_E_PLUGIN, "while it was loaded it %s: a mistake of its constructor", text);
 	}
 	*ret_handle = o.handle;
+	/* Without memory it finds reasons like a file that is not there. */
+	if (!o.handle && o.error == ENOMEM)
+		return pb_fail(PB_E_NOMEM, "out of memory (for loading %s)", path);
 	return o.handle ? 0 : pb_fail(PB_E_PLUGIN, "the loader says: %s", dlerror());
 }
 

@@ -7,7 +7,8 @@
  * too small to pay. */
 enum { SHORT = 16 };
 
-/* Once a step has failed (NULL), later steps pass the NULL on; the error text is the first one's. */
+/* Once a step has failed (NULL), later steps pass the NULL on, and those beside it are left out: a hook called now
+ * would forget the error. */
 struct walk {
 	const struct pb_model *model;
 	const struct pb_forward *pass;
@@ -179,25 +180,26 @@ static struct pb_var *mix(const struct walk *w, struct pb_var *q, struct pb_var 
 {
 	struct pb_tape *tape = w->pass->tape;
 	const struct pb_prefixes *p = w->pass->prefixes;
+	if (!q || !k || !v)
+		return NULL;
 	if (p)
-		return q && k && v ? pb_op_attend(tape, q, k, v, ends_here(w) ? p->end_first : p->first,
-						  ends_here(w) ? p->end_path : p->path)
-				   : NULL;
+		return pb_op_attend(tape, q, k, v, ends_here(w) ? p->end_first : p->first,
+				    ends_here(w) ? p->end_path : p->path);
 	if (w->first && !pb_bus_wants(w->pass->bus, site_id(w, PB_SITE_ATTN_SCORES)) &&
 	    !pb_bus_wants(w->pass->bus, site_id(w, PB_SITE_PATTERN)))
-		return q && k && v ? pb_op_attend(tape, q, k, v, w->first, w->path) : NULL;
+		return pb_op_attend(tape, q, k, v, w->first, w->path);
 	compute_saved(w);
-	struct pb_var *scores = site(w, PB_SITE_ATTN_SCORES, q && k ? pb_op_attn_scores(tape, q, k) : NULL);
+	struct pb_var *scores = site(w, PB_SITE_ATTN_SCORES, pb_op_attn_scores(tape, q, k));
 	struct pb_var *pattern = site(w, PB_SITE_PATTERN, scores ? pb_op_softmax(tape, scores) : NULL);
 	compute_active(w);
-	return pattern && v ? pb_op_attn_mix(tape, pattern, v) : NULL;
+	return pattern ? pb_op_attn_mix(tape, pattern, v) : NULL;
 }
 
 static struct pb_var *attention(const struct walk *w, struct pb_var *x)
 {
 	struct pb_var *q = site(w, PB_SITE_Q, heads(w, ends(w, x), "attn.W_Q", "attn.b_Q"));
-	struct pb_var *k = site(w, PB_SITE_K, heads(w, x, "attn.W_K", "attn.b_K"));
-	struct pb_var *v = site(w, PB_SITE_V, heads(w, x, "attn.W_V", "attn.b_V"));
+	struct pb_var *k = q ? site(w, PB_SITE_K, heads(w, x, "attn.W_K", "attn.b_K")) : NULL;
+	struct pb_var *v = k ? site(w, PB_SITE_V, heads(w, x, "attn.W_V", "attn.b_V")) : NULL;
 	struct pb_var *z = site(w, PB_SITE_Z, mix(w, q, k, v));
 	return site(w, PB_SITE_ATTN_OUT, attn_out(w, z));
 }
@@ -247,6 +249,8 @@ static struct pb_var *embed(const struct walk *w)
 	for (int64_t i = 0; i < b * pass->p; i++)
 		positions[i] = (int32_t)(i % pass->p);
 	struct pb_var *tokens = site(w, PB_SITE_EMBED, pb_op_embed(pass->tape, &e, pass->tokens, b, pass->p));
+	if (!tokens)
+		return NULL;
 	return add(w, tokens, site(w, PB_SITE_POS_EMBED, pb_op_embed(pass->tape, &pos, positions, b, pass->p)));
 }
 

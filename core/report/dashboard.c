@@ -143,7 +143,7 @@ void pb_dashboard_draw_step(const struct pb_dashboard_step *step, struct pb_term
 	if (step->detail)
 		pb_text_add(&line, "  %s", step->detail);
 	pb_utf8_add(out, line.data ? line.data : "", terminal->tty ? terminal->width - 3 : 400, terminal->unicode);
-	pb_text_finish(&line);
+	pb_text_finish_part(&line, out);
 }
 
 void pb_dashboard_draw_head(const struct pb_dashboard *dashboard, struct pb_terminal *terminal, struct pb_text *out)
@@ -159,7 +159,7 @@ void pb_dashboard_draw_head(const struct pb_dashboard *dashboard, struct pb_term
 	if (!words.failed)
 		pb_draw_words(out, terminal, "", words.data);
 	pb_draw_style(out, terminal, PB_STYLE_PLAIN);
-	pb_text_finish(&words);
+	pb_text_finish_part(&words, out);
 	if (d->failure)
 		pb_draw_words(out, terminal, "  ! ", d->failure);
 }

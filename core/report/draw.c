@@ -54,7 +54,7 @@ static void add_word(struct pb_text *out, const struct pb_terminal *terminal, co
 	pb_text_add_bytes(&copy, word, length);
 	if (!copy.failed)
 		pb_utf8_add(out, copy.data, pb_utf8_columns(copy.data, terminal->unicode), terminal->unicode);
-	pb_text_finish(&copy);
+	pb_text_finish_part(&copy, out);
 }
 
 static int word_columns(const struct pb_terminal *terminal, const char *word, size_t length)
@@ -101,7 +101,9 @@ void pb_draw_number(struct pb_text *out, double value)
 
 void pb_draw_flush(const struct pb_terminal *terminal, struct pb_text *out)
 {
-	if (!out->failed && out->length)
+	if (out->failed)
+		fputs("(out of memory: what stands here is in the report)\n", terminal->out);
+	else if (out->length)
 		fwrite(out->data, 1, out->length, terminal->out);
 	fflush(terminal->out);
 	pb_text_finish(out);

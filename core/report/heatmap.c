@@ -140,7 +140,7 @@ static void draw_facet_name(struct pb_text *out, const struct pb_terminal *termi
 	pb_draw_style(out, terminal, PB_STYLE_BOLD);
 	pb_draw_words(out, terminal, "  ", name.data ? name.data : "");
 	pb_draw_style(out, terminal, PB_STYLE_PLAIN);
-	pb_text_finish(&name);
+	pb_text_finish_part(&name, out);
 }
 
 static void draw_description(struct pb_text *out, const struct pb_terminal *terminal,
@@ -151,7 +151,7 @@ static void draw_description(struct pb_text *out, const struct pb_terminal *term
 	pb_draw_style(out, terminal, PB_STYLE_DIM);
 	pb_draw_words(out, terminal, "", words.data ? words.data : "");
 	pb_draw_style(out, terminal, PB_STYLE_PLAIN);
-	pb_text_finish(&words);
+	pb_text_finish_part(&words, out);
 }
 
 static void draw_legend(struct pb_text *out, const struct pb_terminal *terminal, const struct pb_scale *scale)
@@ -179,7 +179,7 @@ static void draw_ends(struct pb_text *out, const struct pb_terminal *terminal, c
 	struct pb_text words = {0};
 	pb_words_ends(&words, scale);
 	pb_draw_words(out, terminal, "  ", words.data ? words.data : "");
-	pb_text_finish(&words);
+	pb_text_finish_part(&words, out);
 }
 
 static void draw_estimate(struct pb_text *out, const struct pb_terminal *terminal, const struct pb_result_sweep *sweep)
@@ -187,7 +187,7 @@ static void draw_estimate(struct pb_text *out, const struct pb_terminal *termina
 	struct pb_text words = {0};
 	pb_words_estimate(&words, sweep);
 	pb_draw_words(out, terminal, "  ", words.data ? words.data : "");
-	pb_text_finish(&words);
+	pb_text_finish_part(&words, out);
 }
 
 void pb_terminal_sweep(struct pb_terminal *terminal, const struct pb_result_sweep *sweep)

@@ -112,7 +112,7 @@ void pb_progress_line(const struct pb_progress *progress, double elapsed, const 
 		room -= bar + 4;
 	}
 	pb_text_add(out, "  %s", numbers.data ? numbers.data : "");
-	pb_text_finish(&numbers);
+	pb_text_finish_part(&numbers, out);
 	add_detail(out, progress, room, detail);
 }
 

@@ -132,7 +132,7 @@ static void draw_row(struct pb_text *out, const struct pb_terminal *terminal, co
 	pb_text_add(&label, "%zu %s", a, s->examples[a].label);
 	pb_draw_spaces(out, MARGIN);
 	pb_draw_field(out, terminal, label.data ? label.data : "", LABEL, PB_ALIGN_LEFT);
-	pb_text_finish(&label);
+	pb_text_finish_part(&label, out);
 	for (size_t b = 0; b < columns; b++) {
 		double value = s->cosine[a * s->n + b];
 		int rgb[3];

@@ -38,8 +38,8 @@ static void draw_probe(struct pb_text *out, const struct pb_terminal *terminal, 
 	pb_text_add(&lead, "  probe %s: ", probe->unit);
 	if (!words.failed && !lead.failed)
 		pb_draw_words(out, terminal, lead.data, words.data);
-	pb_text_finish(&lead);
-	pb_text_finish(&words);
+	pb_text_finish_part(&lead, out);
+	pb_text_finish_part(&words, out);
 }
 
 /* "30 units: 34, 71, ..." */
@@ -59,7 +59,7 @@ static void draw_probes(struct pb_text *out, const struct pb_terminal *terminal,
 			pb_text_add(&words, "%s%s", i ? ", " : "; under ", run->probes[i].weights);
 	if (!words.failed)
 		pb_draw_words(out, terminal, "  ", words.data);
-	pb_text_finish(&words);
+	pb_text_finish_part(&words, out);
 }
 
 /* The cells farthest from where nothing happens, farthest first; returns how many there are. */
@@ -122,8 +122,8 @@ static void draw_sweep(struct pb_text *out, const struct pb_terminal *terminal, 
 		pb_text_add(&words, "no cell differs from %.4g, where nothing happens", scale.neutral);
 	if (!words.failed && !lead.failed)
 		pb_draw_words(out, terminal, lead.data, words.data);
-	pb_text_finish(&lead);
-	pb_text_finish(&words);
+	pb_text_finish_part(&lead, out);
+	pb_text_finish_part(&words, out);
 }
 
 static void draw_stage(struct pb_text *out, const struct pb_terminal *terminal, const struct pb_result_stage *stage)
@@ -140,8 +140,8 @@ static void draw_stage(struct pb_text *out, const struct pb_terminal *terminal, 
 	}
 	if (!words.failed && !lead.failed)
 		pb_draw_words(out, terminal, lead.data, words.data ? words.data : "");
-	pb_text_finish(&lead);
-	pb_text_finish(&words);
+	pb_text_finish_part(&lead, out);
+	pb_text_finish_part(&words, out);
 }
 
 /* "  1.048  17.7 %  embed + pos_embed + blocks.0", further in the further down the tree. */
@@ -153,7 +153,7 @@ static void draw_step(struct pb_text *out, const struct pb_terminal *terminal, c
 	            100.0 * (double)step->parameters / (double)drill->parameters);
 	if (!lead.failed)
 		pb_draw_words(out, terminal, lead.data, step->level ? step->set : "the whole model");
-	pb_text_finish(&lead);
+	pb_text_finish_part(&lead, out);
 }
 
 static void draw_drill(struct pb_text *out, const struct pb_terminal *terminal, const struct pb_result_drill *drill)
@@ -171,8 +171,8 @@ static void draw_drill(struct pb_text *out, const struct pb_terminal *terminal, 
 		pb_draw_words(out, terminal, lead.data, words.data);
 	for (size_t i = 0; i < drill->n_steps; i++)
 		draw_step(out, terminal, drill, &drill->steps[i]);
-	pb_text_finish(&lead);
-	pb_text_finish(&words);
+	pb_text_finish_part(&lead, out);
+	pb_text_finish_part(&words, out);
 }
 
 static void draw_notes(struct pb_text *out, const struct pb_terminal *terminal, const struct pb_result_run *run)

@@ -24,15 +24,21 @@ static double char_width(uint32_t point, bool bold)
 	return bold ? 1.1 * width : width;
 }
 
-static double width_of(const char *text, const struct pb_svg_type *type)
+/* Of the characters that begin in front of `end`. */
+static double width_until(const char *text, const char *end, const struct pb_svg_type *type)
 {
 	double width = 0;
 	uint32_t point;
-	for (size_t used; *text; text += used) {
+	for (size_t used; text < end; text += used) {
 		used = pb_utf8_next(text, &point);
 		width += char_width(point, type->bold);
 	}
 	return width * type->size;
+}
+
+static double width_of(const char *text, const struct pb_svg_type *type)
+{
+	return width_until(text, text + strlen(text), type);
 }
 
 double pb_svg_width(const char *text, double size)
@@ -244,13 +250,9 @@ static size_t line_length(const char *words, double width, const struct pb_svg_t
 {
 	size_t length = word_length(words);
 	while (words[length]) {
-		struct pb_text line = {0};
 		const size_t next = length + strspn(words + length, " \t\r\n");
 		const size_t end = next + word_length(words + next);
-		pb_text_add_bytes(&line, words, end);
-		const bool fits = !line.failed && width_of(line.data, type) <= width;
-		pb_text_finish(&line);
-		if (!fits)
+		if (width_until(words, words + end, type) > width)
 			break;
 		length = end;
 	}
@@ -271,7 +273,7 @@ double pb_svg_words(struct pb_svg *svg, double x, double y, double width, const 
 		pb_text_add_bytes(&line, words, length);
 		if (svg && !line.failed)
 			pb_svg_text(svg, x, y + height, &cut, line.data);
-		pb_text_finish(&line);
+		pb_text_finish_part(&line, svg ? &svg->text : NULL);
 		height += line_height;
 		words += length;
 		words += strspn(words, " \t\r\n");

@@ -77,7 +77,7 @@ static void draw_key(struct pb_svg *svg, const struct pb_result_stage *stage, co
 	pb_svg_curve_end(svg);
 	pb_svg_text(svg, x + 24, y, &(struct pb_svg_type){.size = 11, .room = PANEL - LEFT - 24},
 		    key.data ? key.data : "");
-	pb_text_finish(&key);
+	pb_text_finish_part(&key, &svg->text);
 }
 
 static void draw_panel(struct pb_svg *svg, const struct pb_result_stage *stage, double left, double top, bool losses)
@@ -127,5 +127,5 @@ void pb_figure_stage(struct pb_svg *svg, const struct pb_result_stage *stage)
 	if (others)
 		draw_panel(svg, stage, MARGIN + (losses ? PANEL : 0), top, false);
 	pb_svg_end(svg);
-	pb_text_finish(&words);
+	pb_text_finish_part(&words, &svg->text);
 }

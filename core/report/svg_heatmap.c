@@ -199,7 +199,7 @@ static void draw_cell(struct pb_svg *svg, const struct layout *l, double x, doub
 	if (l->numbers)
 		pb_svg_text(svg, x + l->cell_w / 2, y + l->cell_h / 2 + 3.5,
 			    &(struct pb_svg_type){.size = FONT, .anchor = PB_SVG_MIDDLE, .color = ink}, number);
-	pb_text_finish(&tip);
+	pb_text_finish_part(&tip, &svg->text);
 }
 
 static void draw_heads(struct pb_svg *svg, const struct layout *l, double x, double y, size_t first, size_t last)
@@ -255,7 +255,7 @@ static void draw_facet(struct pb_svg *svg, const struct layout *l, double x, dou
 			    &(struct pb_svg_type){.size = 11, .bold = true, .room = greater(l->facet_w, 60)},
 			    name.data ? name.data : "");
 	}
-	pb_text_finish(&name);
+	pb_text_finish_part(&name, &svg->text);
 	for (size_t b = 0; b < l->blocks; b++) {
 		const size_t first = b * l->per_block, end = first + l->per_block;
 		draw_block(svg, l, x, y + l->facet_title + (double)b * (l->block_h + BLOCK_GAP), facet, first,
@@ -316,23 +316,24 @@ static void draw_legend(struct pb_svg *svg, const struct layout *l, double y)
 	}
 }
 
-/* Everything that is said under the map; returns the height. svg NULL: only that. */
-static double draw_words(struct pb_svg *svg, const struct layout *l, double y, double width)
+/* Everything that is said under the map; returns the height. Not `draw`: only that. */
+static double draw_words(struct pb_svg *svg, bool draw, const struct layout *l, double y, double width)
 {
+	struct pb_svg *to = draw ? svg : NULL;
 	const struct pb_result_sweep *sweep = l->scale.sweep;
 	const struct pb_svg_type note = {.size = 11, .color = "#8a5a00"};
 	struct pb_text ends = {0}, estimate = {0};
 	pb_words_ends(&ends, &l->scale);
-	double height = pb_svg_words(svg, MARGIN, y, width, &words_type, ends.data ? ends.data : "");
+	double height = pb_svg_words(to, MARGIN, y, width, &words_type, ends.data ? ends.data : "");
 	if (sweep->estimate) {
 		pb_words_estimate(&estimate, sweep);
 		height +=
-			pb_svg_words(svg, MARGIN, y + height, width, &words_type, estimate.data ? estimate.data : "");
+			pb_svg_words(to, MARGIN, y + height, width, &words_type, estimate.data ? estimate.data : "");
 	}
 	for (size_t i = 0; i < sweep->n_notes; i++)
-		height += pb_svg_words(svg, MARGIN, y + height, width, &note, sweep->notes[i]);
-	pb_text_finish(&ends);
-	pb_text_finish(&estimate);
+		height += pb_svg_words(to, MARGIN, y + height, width, &note, sweep->notes[i]);
+	pb_text_finish_part(&ends, &svg->text);
+	pb_text_finish_part(&estimate, &svg->text);
 	return height;
 }
 
@@ -355,7 +356,7 @@ void pb_figure_sweep(struct pb_svg *svg, const struct pb_result_sweep *sweep)
 	const double about_h = pb_svg_words(NULL, 0, 0, width, &about_type, description);
 	const double map_y = MARGIN + title_h + about_h + 8, legend_y = map_y + map_height(&l);
 	const double words_y = legend_y + LEGEND;
-	pb_svg_begin(svg, width + 2 * MARGIN, words_y + draw_words(NULL, &l, 0, width) + MARGIN / 2, sweep->name,
+	pb_svg_begin(svg, width + 2 * MARGIN, words_y + draw_words(svg, false, &l, 0, width) + MARGIN / 2, sweep->name,
 		     description);
 	pb_svg_words(svg, MARGIN, MARGIN + 12, width, &title_type, sweep->name);
 	pb_svg_words(svg, MARGIN, MARGIN + title_h + 10, width, &about_type, description);
@@ -364,7 +365,7 @@ void pb_figure_sweep(struct pb_svg *svg, const struct pb_result_sweep *sweep)
 	else
 		pb_svg_text(svg, MARGIN, map_y + LINE, &words_type, "no cells");
 	draw_legend(svg, &l, legend_y);
-	draw_words(svg, &l, words_y + 6, width);
+	draw_words(svg, true, &l, words_y + 6, width);
 	pb_svg_end(svg);
-	pb_text_finish(&about);
+	pb_text_finish_part(&about, &svg->text);
 }

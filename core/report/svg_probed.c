@@ -69,7 +69,7 @@ static void draw_cell(struct pb_svg *svg, const struct tiles *t, double x, doubl
 	pb_text_add(&tip, "%s to %s: %.3f", query, key, value);
 	pb_svg_rect(svg, x, y, t->cell, t->cell, color, t->cell > 8 ? "#ffffff" : NULL,
 		    t->p->n_pos <= LONGEST_TIP ? tip.data : NULL);
-	pb_text_finish(&tip);
+	pb_text_finish_part(&tip, &svg->text);
 	if (t->cell < NUMBER)
 		return;
 	snprintf(number, sizeof number, "%.2f", value);
@@ -161,7 +161,7 @@ void pb_figure_pattern(struct pb_svg *svg, const struct pb_result_pattern *patte
 	}
 	draw_shares(svg, bottom);
 	pb_svg_end(svg);
-	pb_text_finish(&title);
+	pb_text_finish_part(&title, &svg->text);
 }
 
 /* Rows of dots. */
@@ -189,7 +189,7 @@ static void draw_param(struct pb_svg *svg, const struct pb_result_update *u, con
 		if (pb_svg_axis_fits(x, size))
 			pb_svg_circle(svg, pb_svg_axis_at(x, size), y, radius, k < 2 ? pb_svg_series(k) : "#ffffff",
 				      k < 2 ? NULL : pb_svg_series(k), tip.data);
-		pb_text_finish(&tip);
+		pb_text_finish_part(&tip, &svg->text);
 	}
 }
 
@@ -233,5 +233,5 @@ void pb_figure_update(struct pb_svg *svg, const struct pb_result_update *update)
 		draw_param(svg, update, &x, at, high, i);
 	}
 	pb_svg_end(svg);
-	pb_text_finish(&title);
+	pb_text_finish_part(&title, &svg->text);
 }

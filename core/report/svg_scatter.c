@@ -77,7 +77,7 @@ static void draw_cells(struct pb_svg *svg, const struct scatter *s, const struct
 		pb_text_add(&tip, "%sexact %.6g, estimated %.6g", sweep->n_axes ? ": " : "", exact_of(sweep, c),
 			    estimate_of(sweep, c));
 		dot(svg, s, exact_of(sweep, c), estimate_of(sweep, c), 0, false, tip.data);
-		pb_text_finish(&tip);
+		pb_text_finish_part(&tip, &svg->text);
 	}
 }
 
@@ -100,9 +100,9 @@ void pb_figure_estimate(struct pb_svg *svg, const struct pb_result_sweep *sweep)
 	begin(svg, &s);
 	draw_cells(svg, &s, sweep);
 	pb_svg_end(svg);
-	pb_text_finish(&words);
-	pb_text_finish(&x_name);
-	pb_text_finish(&y_name);
+	pb_text_finish_part(&words, &svg->text);
+	pb_text_finish_part(&x_name, &svg->text);
+	pb_text_finish_part(&y_name, &svg->text);
 }
 
 /* The units' sets, each once; returns how many. Those beyond the last share its colour. */
@@ -137,7 +137,7 @@ static void draw_units(struct pb_svg *svg, const struct scatter *s, const struct
 		pb_text_add(&tip, "%s%s%s: %s %.6g, %s %.6g", u->name, u->set ? ", " : "", u->set ? u->set : "",
 			    units->label_before, u->before, units->label_after, u->after);
 		dot(svg, s, u->before, u->after, set_of(u, sets, n), (int64_t)i == units->selected, tip.data);
-		pb_text_finish(&tip);
+		pb_text_finish_part(&tip, &svg->text);
 	}
 }
 
@@ -170,6 +170,6 @@ void pb_figure_units(struct pb_svg *svg, const struct pb_result_units *units)
 			    sets[k]);
 	}
 	pb_svg_end(svg);
-	pb_text_finish(&title);
-	pb_text_finish(&about);
+	pb_text_finish_part(&title, &svg->text);
+	pb_text_finish_part(&about, &svg->text);
 }
