@@ -9,7 +9,8 @@
 #include "host/capsule.h"
 
 const char *const pb_fuzz_tokens[] = {
-	"{\"format\":\"patchbay.capsule/1\",\"kind\":\"setter\",\"name\":\"a\",\"params\":\"{}\",\"call\":\"apply\",\"failure\":\"b\",",
+	"{\"format\":\"patchbay.capsule/1\",\"kind\":\"setter\",\"name\":\"a\",\"params\":\"{}\","
+	"\"call\":\"apply\",\"failure\":\"b\",",
 	"\"kind\":\"metric\"",
 	"\"hook\":\"blocks.0.hook_resid_pre\",\"layer\":0,\"direction\":\"backward\",\"dtype\":\"f64\"",
 	"\"stream\":\"18446744073709551615\"",
@@ -35,7 +36,8 @@ static void try(const char *path)
 }
 
 /* An .npy: `descr`, `shape`, then zeros or `data`. */
-static struct pb_fuzz_member make_array(char file[512], const char *name, const char *descr, const char *shape, size_t size)
+static struct pb_fuzz_member make_array(char file[512], const char *name, const char *descr, const char *shape,
+					size_t size)
 {
 	memset(file, 0, 512);
 	memcpy(file, "\x93NUMPY\x01\x00\x76\x00", 10);

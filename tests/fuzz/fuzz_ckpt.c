@@ -1,6 +1,6 @@
 /* fuzz_ckpt.c: any bytes as a checkpoint: read, described, written and read again. Bytes that are no checkpoint are
- * also tried as what is inside one, since a zip's checksums and the lengths in front of a header keep most mutations away
- * from there. PT, NPZ: which format; without, safetensors. */
+ * also tried as what is inside one, since a zip's checksums and the lengths in front of a header keep most mutations
+ * away from there. PT, NPZ: which format; without, safetensors. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* fuzz_journal.c: any bytes as a run's journal: opened to go on with, added to, and opened again. Bytes are also tried as records
- * (type, length, contents) with checksums made for them. */
+/* fuzz_journal.c: any bytes as a run's journal: opened to go on with, added to, and opened again. Bytes are also tried as
+ * records (type, length, contents) with checksums made for them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* fuzz_plan.c: any bytes as an experiment file, as `patchbay check` takes one: decoded, planned with the plugins of this build,
- * described. Nothing runs and nothing is written. */
+/* fuzz_plan.c: any bytes as an experiment file, as `patchbay check` takes one: decoded, planned with the plugins of this
+ * build, described. Nothing runs and nothing is written. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* fuzz_tokens.c: any bytes as the table of prompt pairs that the dataset `tokens` reads, and as its list of token texts. Its sources
- * are this program's, so that they are measured and watched as the rest is. */
+/* fuzz_tokens.c: any bytes as the table of prompt pairs that the dataset `tokens` reads, and as its list of token texts. Its
+ * sources are this program's, so that they are measured and watched as the rest is. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
