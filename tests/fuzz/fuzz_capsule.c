@@ -30,7 +30,7 @@ static void try(const char *path)
 		abort();
 	if (rc < 0)
 		return;
-	if (!strlen(c.name) + !c.params + !c.call + !c.failure > 1 || c.n_index > PB_MAX_RANK)
+	if (!c.name || !c.params || !c.call || !c.failure || c.n_index > PB_MAX_RANK)
 		abort();
 	pb_capsule_finish(&c);
 }
