@@ -85,7 +85,8 @@ struct pb_yaml_node *pb_schema_encode(struct pb_yaml *yaml, const struct pb_para
 				      const char *const *skip, const void *values)
 {
 	struct pb_yaml_node *map = pb_yaml_new(yaml, PB_YAML_MAP);
-	for (const struct pb_param *p = table; p < table + n_table; p++) {
+	for (size_t i = 0; i < n_table; i++) {
+		const struct pb_param *p = &table[i];
 		const void *from = (const char *)values + p->offset;
 		bool skipped = is_absent(p, from);
 		for (const char *const *s = skip; s && *s && !skipped; s++)

@@ -27,7 +27,7 @@ static bool looks_special(const char *text)
 static bool plain_safe(const char *text)
 {
 	size_t length = strlen(text);
-	if (!length || !strncmp(text, "---", 3) || !strncmp(text, "...", 3) ||
+	if (!length || !strcmp(text, "<<") || !strncmp(text, "---", 3) || !strncmp(text, "...", 3) ||
 	    (*text == '-' && (!text[1] || text[1] == ' ')) || text[length - 1] == ' ' ||
 	    (!isalnum((unsigned char)*text) && !strchr("_./+-$^(;~<", *text)))
 		return false;

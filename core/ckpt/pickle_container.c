@@ -63,7 +63,7 @@ static int gather(struct pb_unpickler *u, enum pb_pickle_type type, size_t begin
 	struct pb_pickle_value *value = pb_unpickler_new(u, type);
 	if (!value)
 		return -PB_E_FORMAT;
-	int rc = pb_unpickler_extend(u, &value->list, u->stack + begin, u->top - begin);
+	int rc = u->top > begin ? pb_unpickler_extend(u, &value->list, u->stack + begin, u->top - begin) : 0;
 	u->top = begin;
 	return rc < 0 ? rc : pb_unpickler_push(u, value);
 }

@@ -24,7 +24,8 @@ void pb_plugin_add_line(const struct pb_loaded *l, struct pb_text *out)
 
 static void add_params(const struct pb_param *table, size_t n, int indent, struct pb_text *out)
 {
-	for (const struct pb_param *p = table; p < table + n; p++) {
+	for (size_t i = 0; i < n; i++) {
+		const struct pb_param *p = &table[i];
 		pb_text_add(out, "%*s%s: ", indent, "", p->name);
 		pb_schema_type_text(p, out);
 		if (p->unit)

@@ -8,6 +8,8 @@
 #include "report/reader.h"
 #include "report/table.h"
 
+static const double most_members = 9007199254740992.0; /* beyond, reals do not count */
+
 static void read_axes(struct pb_reader *r, const json_t *object, struct pb_result_sweep *sweep)
 {
 	size_t count;
@@ -81,7 +83,9 @@ static const struct pb_result_spread *read_spreads(struct pb_reader *r, const js
 		bool count = !strcmp(what->name, "count");
 		const double *values = pb_reader_reals(r, spreads, what->name, n);
 		for (size_t c = 0; c < n && !r->rc; c++) {
-			if (count)
+			if (count && !(values[c] >= 0 && values[c] <= most_members))
+				pb_reader_fail(r, what->name, "a count");
+			else if (count)
 				items[c].count = (int64_t)values[c];
 			else
 				*(double *)((char *)&items[c] + what->offset) = values[c];

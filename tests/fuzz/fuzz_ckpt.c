@@ -1,15 +1,17 @@
 /* fuzz_ckpt.c: any bytes as a checkpoint: read, described, written and read again. Bytes that are no checkpoint are
- * also tried as the pickle of one, since the checksums of a zip keep most mutations away from the unpickler. */
+ * also tried as what is inside one, since a zip's checksums and the lengths in front of a header keep most mutations
+ * away from there. PT, NPZ: which format; without, safetensors. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/status.h"
 #include "ckpt/ckpt.h"
 #include "fuzz/driver.h"
+#include "fuzz/input.h"
 
+#ifdef PT
 static const unsigned char preamble[] = {
 	0x80, 2,   0x8a, 10,   0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.', /* magic */
 	0x80, 2,   'M',	 0xe9, 3,    '.',							/* protocol 1001 */
@@ -18,6 +20,7 @@ static const unsigned char preamble[] = {
 };
 /* No storages. */
 static const unsigned char ending[] = {']', '.'};
+#endif
 
 const char *const pb_fuzz_tokens[] = {
 	"ctorch._utils\n_rebuild_tensor_v2\n",
@@ -117,30 +120,45 @@ static int try(const char *path)
 	return 0;
 }
 
-static void put(int fd, const void *data, size_t size)
+#if defined PT
+/* As it is; as the pickle of a new file; as that of an old one. */
+static void try_all(const uint8_t *data, size_t size)
 {
-	if (write(fd, data, size) != (ssize_t)size)
-		abort();
+	static const char numbers[64], byteorder[] = "little", version[] = "3\n";
+	if (!try(PB_FUZZ_FILE({data, size})))
+		return;
+	try(pb_fuzz_zip((const struct pb_fuzz_member[]){{"a/data.pkl", data, size},
+	                                                {"a/byteorder", byteorder, sizeof byteorder - 1},
+	                                                {"a/data/0", numbers, sizeof numbers},
+	                                                {"a/version", version, sizeof version - 1}}, 4));
+	try(PB_FUZZ_FILE({preamble, sizeof preamble}, {data, size}, {ending, sizeof ending}));
 }
+#elif defined NPZ
+/* As it is; as the one array; as that and another one. */
+static void try_all(const uint8_t *data, size_t size)
+{
+	if (!try(PB_FUZZ_FILE({data, size})))
+		return;
+	try(pb_fuzz_zip((const struct pb_fuzz_member[]){{"a.npy", data, size}}, 1));
+	try(pb_fuzz_zip((const struct pb_fuzz_member[]){{"a.npy", data, size / 2},
+	                                                {"b.npy", data + size / 2, size - size / 2}}, 2));
+}
+#else
+/* As it is; as a header with its length in front and a few numbers behind. */
+static void try_all(const uint8_t *data, size_t size)
+{
+	static const char numbers[64];
+	unsigned char length[8] = {0};
+	if (!try(PB_FUZZ_FILE({data, size})))
+		return;
+	for (int i = 0; i < 8; i++)
+		length[i] = (unsigned char)((uint64_t)size >> 8 * i);
+	try(PB_FUZZ_FILE({length, sizeof length}, {data, size}, {numbers, sizeof numbers}));
+}
+#endif
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static int fd = -1;
-	static char path[64];
-	if (fd < 0) {
-		fd = memfd_create("checkpoint", MFD_CLOEXEC);
-		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	}
-	if (fd < 0 || ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET))
-		abort();
-	put(fd, data, size);
-	if (!try(path))
-		return 0;
-	if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET))
-		abort();
-	put(fd, preamble, sizeof preamble);
-	put(fd, data, size);
-	put(fd, ending, sizeof ending);
-	try(path);
+	try_all(data, size);
 	return 0;
 }

@@ -2,12 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/status.h"
 #include "cli/plugin_show.h"
 #include "fuzz/driver.h"
+#include "fuzz/input.h"
 #include "host/host_impl.h"
 
 const char *const pb_fuzz_tokens[] = {"patchbay", "patchbay_plugin", "\x7f" "ELF", "GNU", NULL};
@@ -46,16 +45,9 @@ static void list_symbols(const struct pb_image *image, struct pb_arena *arena)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static int fd = -1;
-	static char path[64];
+	const char *path = PB_FUZZ_FILE({data, size});
 	struct pb_arena arena = {0};
 	struct pb_load load = {0};
-	if (fd < 0) {
-		fd = memfd_create("plugin", MFD_CLOEXEC);
-		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	}
-	if (fd < 0 || ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) || write(fd, data, size) != (ssize_t)size)
-		abort();
 	int rc = pb_plugin_read(path, &arena, &load);
 	if (rc == -PB_E_INTERNAL || rc == -PB_E_IO || rc == -PB_E_NOTFOUND || (rc < 0 && !*pb_error_text()))
 		abort();
