@@ -99,7 +99,7 @@ START_TEST(nothing_is_left_to_a_default)
 					   "\nmetric:\n  plugin: correct_logit\n"};
 	char *text, *plan;
 	resolve(experiments[2], &text, &plan);
-	check_keys(text, &pb_config_tables.top, "", "name seeds");
+	check_keys(text, &pb_config_tables.top, "", "name seeds manifest");
 	check_keys(text, &pb_config_tables.model, "  ", "load d_mlp");
 	check_keys(text, &pb_config_tables.stage, "    ", "name");
 	check_keys(text, &pb_config_tables.optimizer, "      ", "");
