@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 #include <unistd.h>
 
 #include "base/status.h"
+
+#define TEMPORARY ".tmp" /* and six letters, behind the name of what the file is to be */
 
 static int fail_errno(const char *verb, const char *path)
 {
@@ -98,7 +101,7 @@ int pb_file_write(const char *path, const void *data, size_t size)
 	char *temporary = malloc(length);
 	if (!temporary)
 		return pb_fail_nomem(length, path);
-	snprintf(temporary, length, "%s.tmpXXXXXX", path);
+	snprintf(temporary, length, "%s" TEMPORARY "XXXXXX", path);
 	int rc, fd = mkstemp(temporary);
 	if (fd < 0) {
 		rc = fail_errno("create", path);
@@ -117,6 +120,23 @@ int pb_file_write(const char *path, const void *data, size_t size)
 		sync_folder(path);
 	free(temporary);
 	return rc;
+}
+
+static int clear_unfinished(const char *path, const struct stat *status, int kind, struct FTW *at)
+{
+	const size_t length = strlen(path), mark = sizeof TEMPORARY - 1;
+	(void)status;
+	(void)at;
+	if (kind == FTW_F && length > mark + 6 && !memcmp(path + length - 6 - mark, TEMPORARY, mark) && unlink(path) < 0)
+		return fail_errno("remove", path);
+	return 0;
+}
+
+int pb_file_clear_unfinished(const char *dir)
+{
+	enum { MOST_OPEN = 8 };
+	int rc = nftw(dir, clear_unfinished, MOST_OPEN, FTW_PHYS);
+	return rc == -1 ? fail_errno("read", dir) : rc;
 }
 
 int pb_file_make_dir(const char *path)

@@ -197,6 +197,8 @@ int pb_folder_open(const struct pb_plan *plan, const struct pb_run_options *o, s
 	/* Another may have been faster. */
 	if (!rc && !resume && pb_folder_holds(f.path))
 		rc = pb_fail(PB_E_USAGE, "%s holds a run already: choose another --out, or remove it", f.path);
+	if (!rc && resume)
+		rc = pb_file_clear_unfinished(f.path);
 	if (!rc)
 		rc = open_journal(plan, o, &f);
 	if (!rc && !resume)

@@ -86,6 +86,24 @@ START_TEST(failed_write_leaves_the_old_and_nothing_beside)
 }
 END_TEST
 
+START_TEST(what_killed_writers_left_is_removed)
+{
+	static const char *const names[] = {"half/a.csv.tmpAb3dEf", "half/below/b.tmp012345"};
+	static const char *const kept[] = {"half/a.csv", "half/below/c.tmp", "half/below/tmp123456", "half/d.tmp1234567"};
+	ck_assert_ok(pb_file_make_dir(path_of("half/below")));
+	for (size_t i = 0; i < 2; i++)
+		ck_assert_ok(pb_file_write(path_of(names[i]), "x", 1));
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_ok(pb_file_write(path_of(kept[i]), "x", 1));
+	ck_assert_ok(pb_file_clear_unfinished(path_of("half")));
+	for (size_t i = 0; i < 2; i++)
+		ck_assert(access(path_of(names[i]), F_OK) != 0);
+	for (size_t i = 0; i < 4; i++)
+		ck_assert(access(path_of(kept[i]), F_OK) == 0);
+	ck_assert_int_ne(pb_file_clear_unfinished(path_of("nowhere")), 0);
+}
+END_TEST
+
 START_TEST(read_refuses_what_is_no_plain_file)
 {
 	void *data = &arena;
@@ -158,6 +176,7 @@ int main(void)
 	tcase_add_test(tests, bytes_come_back_with_a_nul_behind);
 	tcase_add_test(tests, write_replaces_whole_and_leaves_nothing_beside);
 	tcase_add_test(tests, failed_write_leaves_the_old_and_nothing_beside);
+	tcase_add_test(tests, what_killed_writers_left_is_removed);
 	tcase_add_test(tests, read_refuses_what_is_no_plain_file);
 	tcase_add_test(tests, read_refuses_what_is_too_large);
 	tcase_add_test(tests, make_dir_makes_parents_and_takes_what_is_there);
