@@ -445,7 +445,7 @@ START_TEST(not_finite)
 	struct outcome o = RUN("run", file, "--quiet", "--out", scratch("late"));
 	ck_assert_int_eq(o.code, 1);
 	check_says(o.err, "gave no number for row ");
-	check_says(o.err, "; first of all, parameter embed.W_E holds NaN at [1, 0]");
+	check_says(o.err, "; first of all, parameter embed.W_E holds NaN at [");
 	ck_assert_int_eq(sscanf(strstr(o.err, "step "), "step %d", &late), 1);
 	o = RUN("run", file, "--quiet", "--check-finite", "--out", scratch("early"));
 	ck_assert_int_eq(o.code, 1);

@@ -106,7 +106,7 @@ END_TEST
 
 START_TEST(no_room_on_the_disk)
 {
-	static const int blocks[] = {1, 2, 4, 8, 16, 32, 64, 128, 256};
+	static const int blocks[] = {2, 4, /* LLVM's OpenMP runtime does not start with less */ 8, 16, 32, 64, 128, 256};
 	ck_assert_int_eq(run("whole", false).code, 0);
 	int n_failed = 0;
 	for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
@@ -115,7 +115,7 @@ START_TEST(no_room_on_the_disk)
 		snprintf(limit, sizeof limit, "-f %d", blocks[i]);
 		n_failed += check_outcome(out, run_within(out, limit), "File too large");
 	}
-	ck_assert_int_gt(n_failed, 4);
+	ck_assert_int_gt(n_failed, 3);
 }
 END_TEST
 
