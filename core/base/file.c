@@ -132,11 +132,26 @@ static int clear_unfinished(const char *path, const struct stat *status, int kin
 	return 0;
 }
 
+enum { MOST_OPEN = 8 }; /* folders that a walk holds open at once */
+
 int pb_file_clear_unfinished(const char *dir)
 {
-	enum { MOST_OPEN = 8 };
 	int rc = nftw(dir, clear_unfinished, MOST_OPEN, FTW_PHYS);
 	return rc == -1 ? fail_errno("read", dir) : rc;
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *at)
+{
+	(void)status;
+	(void)kind;
+	(void)at;
+	return remove(path) < 0 && errno != ENOENT ? fail_errno("remove", path) : 0;
+}
+
+int pb_file_remove_tree(const char *dir)
+{
+	int rc = nftw(dir, remove_one, MOST_OPEN, FTW_PHYS | FTW_DEPTH);
+	return rc == -1 ? errno == ENOENT ? 0 : fail_errno("remove", dir) : rc;
 }
 
 int pb_file_make_dir(const char *path)

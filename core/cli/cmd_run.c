@@ -10,9 +10,11 @@
 #include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/experiment.h"
+#include "cli/ranks.h"
 #include "exp/folder.h"
 #include "exp/interrupt.h"
 #include "exp/seeds.h"
+#include "exp/team.h"
 
 static void print_warning(void *context, int level, const char *who, const char *text)
 {
@@ -29,14 +31,14 @@ struct session {
 };
 
 /* `device`: NULL: what the file says. */
-static int open_session(const struct pb_cli_run *o, const char *device, struct session *s)
+static int open_session(const struct pb_cli_run *o, const char *device, int threads, struct session *s)
 {
 	pb_host_set_log(print_warning, NULL);
 	pb_guard_limit(o->plugin_time);
 	int rc = pb_config_open(o->file, o->sets.items, &s->config);
 	if (rc)
 		return rc;
-	rc = pb_device_open(device ? device : s->config.device, o->threads, s->config.matmul, &s->device);
+	rc = pb_device_open(device ? device : s->config.device, threads, s->config.matmul, &s->device);
 	if (!rc && *s->device.why && !o->quiet)
 		fprintf(stderr, "patchbay: computing on the CPU: %s\n", s->device.why);
 	if (!rc) {
@@ -82,9 +84,17 @@ static int run(const struct pb_cli_command *command, const struct pb_cli_run *o,
 	struct pb_terminal terminal;
 	struct pb_events events = {0};
 	bool started = false;
+	struct pb_team team;
+	pb_team_find(&team);
+	team.top = o->out;
+	if (team.rank && (train_only || o->n_dirs))
+		return 0; /* the first one's work */
+	if (team.size > 1 && !o->out)
+		return pb_cli_usage(command, "ranks need a folder that all of them see:", "--out", NULL);
+	pb_cli_place_rank(&team);
 	int rc = pb_interrupt_catch(); /* before the first thread of a kernel */
 	if (!rc)
-		rc = open_session(o, o->device, &s);
+		rc = open_session(o, o->device, o->threads ? o->threads : pb_cli_threads_of_rank(&team), &s);
 	if (rc)
 		return pb_cli_fail(command, o->file, rc);
 	pb_terminal_init(&terminal, stdout);
@@ -92,7 +102,7 @@ static int run(const struct pb_cli_command *command, const struct pb_cli_run *o,
 		return pb_cli_fail(command, o->file, rc);
 	struct pb_run_options options = {
 		.out = o->out,
-		.terminal = o->quiet || o->json ? NULL : &terminal,
+		.terminal = o->quiet || o->json || team.rank ? NULL : &terminal,
 		.events = o->json ? &events : NULL,
 		.train_only = train_only,
 		.resume = o->resume,
@@ -100,6 +110,7 @@ static int run(const struct pb_cli_command *command, const struct pb_cli_run *o,
 		.check_finite = o->check_finite,
 		.shard = pb_cli_shard_of(o),
 		.merged = o->n_dirs != 0,
+		.team = &team,
 		.engine = {.kind = strcmp(o->engine, "reference") ? PB_ENGINE_AUTO : PB_ENGINE_REFERENCE,
 			   .memory = o->memory,
 			   .batch = o->batch},
@@ -163,7 +174,7 @@ static int check(int argc, char **argv)
 	int code;
 	if (!pb_cli_parse_run(&pb_cmd_check, argc, argv, &o, &code))
 		return code;
-	int rc = open_session(&o, "cpu", &s); /* nothing is computed */
+	int rc = open_session(&o, "cpu", o.threads, &s); /* nothing is computed */
 	if (rc)
 		return pb_cli_fail(&pb_cmd_check, o.file, rc);
 	pb_plan_describe(&s.plan, &text);

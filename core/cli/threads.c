@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "exp/team.h"
+
 /* What --threads asks for; 0 (all cores) without it, and where options.c will refuse it. */
 static long threads_of(char **argv)
 {
@@ -42,7 +44,9 @@ void pb_cli_prepare_threads(char **argv)
 {
 	char self[4096];
 	/* With a binding of the user's this thread is bound already, and a process that it becomes would have its core only. */
-	const bool wait = may_wait() && may_bind(), bind = may_bind() && takes_every_core(argv);
+	struct pb_team team;
+	pb_team_find(&team); /* ranks would all be given the same cores */
+	const bool wait = may_wait() && may_bind(), bind = may_bind() && team.size < 2 && takes_every_core(argv);
 	ssize_t length = wait || bind ? readlink("/proc/self/exe", self, sizeof self - 1) : 0;
 	if (length <= 0 || (wait && setenv("GOMP_SPINCOUNT", "10000", 1)) || (bind && setenv("OMP_PROC_BIND", "true", 1)))
 		return; /* slower it is */

@@ -7,12 +7,12 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/lock.h"
 #include "base/status.h"
 #include "base/utf8.h"
 #include "ckpt/model_load.h"
@@ -156,8 +156,8 @@ static int take_lock(struct pb_folder *f)
 		return -PB_E_NOMEM;
 	f->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 	int rc = f->lock < 0 ? pb_fail(PB_E_IO, "cannot create %s: %s", path, strerror(errno)) : 0;
-	if (!rc && flock(f->lock, LOCK_EX | LOCK_NB) < 0)
-		rc = errno == EWOULDBLOCK
+	if (!rc && pb_lock_take(f->lock, false) < 0)
+		rc = errno == EAGAIN || errno == EACCES
 			     ? pb_fail(PB_E_USAGE, "a run is going on in %s: wait for it, or choose another --out", f->path)
 			     : pb_fail(PB_E_IO, "cannot lock %s: %s", path, strerror(errno));
 	free(path);

@@ -255,11 +255,15 @@ int pb_journal_add_cell(struct pb_journal *journal, const struct pb_journal_key 
 	return journal->fd < 0 ? 0 : append(journal, PB_JOURNAL_CELL, &packed, sizeof packed, why, strlen(why));
 }
 
-bool pb_journal_find_cell(const struct pb_journal *journal, const struct pb_journal_key *key, struct pb_cell_job *job)
+static const struct pb_journal_cell *find_cell(const struct pb_journal *j, const struct pb_journal_key *key, size_t n_sorted)
 {
 	const struct pb_journal_cell wanted = {.packed.key = *key};
-	const struct pb_journal_cell *found = journal->n_cells
-		? bsearch(&wanted, journal->cells, journal->n_cells, sizeof wanted, compare_cells) : NULL;
+	return n_sorted ? bsearch(&wanted, j->cells, n_sorted, sizeof wanted, compare_cells) : NULL;
+}
+
+bool pb_journal_find_cell(const struct pb_journal *journal, const struct pb_journal_key *key, struct pb_cell_job *job)
+{
+	const struct pb_journal_cell *found = find_cell(journal, key, journal->n_cells);
 	if (!found)
 		return false;
 	const struct packed_cell *p = &found->packed;
@@ -280,4 +284,30 @@ bool pb_journal_find_cell(const struct pb_journal *journal, const struct pb_jour
 int pb_journal_finish(struct pb_journal *journal)
 {
 	return journal->fd < 0 ? 0 : append(journal, PB_JOURNAL_FINISHED, NULL, 0, NULL, 0);
+}
+
+int pb_journal_absorb(struct pb_journal *journal, const char *path, size_t *at)
+{
+	void *data;
+	size_t size;
+	const size_t n_before = journal->n_cells;
+	struct pb_record r;
+	int rc = pb_file_read(path, MOST_JOURNAL, &data, &size);
+	if (rc)
+		return rc;
+	while (!rc && *at <= size && pb_record_next(data, size, at, &r)) {
+		struct pb_journal_key key;
+		if (r.type != PB_JOURNAL_CELL || r.size < sizeof key)
+			continue;
+		memcpy(&key, r.data, sizeof key);
+		if (find_cell(journal, &key, n_before))
+			continue;
+		rc = take_cell(journal, r.data, r.size);
+		if (!rc)
+			rc = append(journal, PB_JOURNAL_CELL, r.data, r.size, NULL, 0);
+	}
+	free(data);
+	if (journal->n_cells > n_before)
+		qsort(journal->cells, journal->n_cells, sizeof *journal->cells, compare_cells);
+	return rc;
 }

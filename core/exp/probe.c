@@ -161,6 +161,17 @@ static int publish(struct prober *r, const struct pb_result_sweep *table, size_t
 	return rc;
 }
 
+/* Where the claims of the sweep's cells begin: those of one set of weights behind the other, of one sweep behind the other. */
+static size_t claims_of(const struct pb_probing *p, size_t sweep)
+{
+	size_t before = 0, all = 0;
+	for (size_t i = 0; i < p->plan->n_sweeps; i++) {
+		before += i < sweep ? p->plan->sweeps[i].n_cells : 0;
+		all += p->plan->sweeps[i].n_cells;
+	}
+	return ((size_t)p->weights * all + before) * p->n_units;
+}
+
 static int sweep_group(struct prober *r, const struct pb_probe_group *g, struct pb_engine *engine)
 {
 	const struct pb_plan *plan = r->p->plan;
@@ -173,7 +184,9 @@ static int sweep_group(struct prober *r, const struct pb_probe_group *g, struct 
 					  (int64_t)pb_shard_below(r->p->shard, plan->sweeps[i].n_cells));
 		const struct pb_sweep_log log = {.journal = &r->p->folder->journal, .weights = r->p->weights,
 						 .sweep = (int64_t)i, .units = r->p->units + g->first,
-						 .first = g->first, .shard = r->p->shard, .merged = r->p->merged};
+						 .first = g->first, .shard = r->p->shard, .team = r->p->team,
+						 .base = claims_of(r->p, i) + g->first * plan->sweeps[i].n_cells,
+						 .merged = r->p->merged};
 		rc = pb_sweep_run(engine, &plan->sweeps[i], &log, &r->progress, r->p->arena, &r->tables[at], &r->done[at]);
 		if (!several(r))
 			pb_progress_end(&r->progress, rc ? "stopped" : NULL);

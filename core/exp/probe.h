@@ -6,6 +6,7 @@
 #include "exp/folder.h"
 #include "exp/parts.h"
 #include "exp/patterns.h"
+#include "exp/team.h"
 #include "exp/updates.h"
 #include "report/report.h"
 
@@ -14,6 +15,7 @@ struct pb_probing {
 	const struct pb_engine_options *engine;
 	struct pb_folder *folder;
 	struct pb_shard shard;        /* of the cells */
+	struct pb_team *team;         /* who shares the cells; NULL: nobody */
 	bool merged;                  /* no cell is to be made */
 	int64_t weights;              /* number of the set of weights, for the journal */
 	struct pb_terminal *terminal; /* NULL: quiet */

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -36,6 +37,17 @@ struct run {
 	struct pb_result_similarity similarity;
 	struct pb_result_drill *drills; /* [sets of weights * shares] */
 };
+
+static bool is_shared(const struct run *r)
+{
+	return r->options->team && r->options->team->size > 1;
+}
+
+/* A rank but the first: it makes cells, and nothing else. */
+static bool is_helper(const struct run *r)
+{
+	return is_shared(r) && r->options->team->rank;
+}
 
 static const char *start_name(const struct pb_plan *plan)
 {
@@ -104,7 +116,7 @@ static int select_unit(struct run *r, int64_t *ret_unit)
 /* Of several units the first, of several sets of weights too: the experiment names examples of others. */
 static int compare_examples(struct run *r, const struct pb_params *weights, int64_t unit)
 {
-	if (!r->plan->n_similarity || r->options->shard.count)
+	if (!r->plan->n_similarity || r->options->shard.count || is_helper(r))
 		return 0;
 	int rc = pb_similarity_make(r->plan, weights, unit, r->options->engine.kind == PB_ENGINE_REFERENCE, &r->arena,
 				    &r->similarity);
@@ -136,7 +148,8 @@ static int probe_and_sweep(struct run *r)
 	bool by_selection = !r->plan->n_units;
 	struct pb_probing probing = {
 		.plan = r->plan, .engine = &r->options->engine, .folder = &r->folder, .terminal = r->options->terminal,
-		.shard = r->options->shard, .merged = r->options->merged, .arena = &r->arena,
+		.shard = r->options->shard, .merged = r->options->merged,
+		.team = is_shared(r) ? r->options->team : NULL, .arena = &r->arena,
 		.n_units = by_selection ? 1 : r->plan->n_units,
 		.units = by_selection ? &selected : r->plan->units};
 	if (!rc && !r->options->engine.kind && pb_engine_why_reference(r->plan))
@@ -151,7 +164,7 @@ static int probe_and_sweep(struct run *r)
 			rc = compare_examples(r, weights, probing.units[0]);
 		if (!rc)
 			rc = pb_probe_units(&probing, names->count > 1 ? names->items[i] : NULL, weights, &r->probed);
-		if (!rc && r->plan->drill && !r->options->shard.count)
+		if (!rc && r->plan->drill && !r->options->shard.count && !is_helper(r))
 			rc = drill_down(r, &probing, names->count > 1 ? names->items[i] : NULL, weights);
 	}
 	return rc;
@@ -231,7 +244,7 @@ static int allocate(struct run *r)
 	return r->stages && r->probed.probes && r->probed.sweeps && r->drills ? 0 : -PB_E_NOMEM;
 }
 
-int pb_run(const struct pb_plan *plan, const struct pb_run_options *options)
+static int run(const struct pb_plan *plan, const struct pb_run_options *options)
 {
 	struct run r = {.plan = plan, .options = options, .engine = pb_engine_name(plan, &options->engine)};
 	double started = pb_clock();
@@ -248,14 +261,19 @@ int pb_run(const struct pb_plan *plan, const struct pb_run_options *options)
 	pb_capsule_folder(capsules);
 	pb_events_run(&r.folder.events, plan->config->name);
 	pb_weights_init(&r.weights, plan);
-	rc = start(&r);
+	if (options->team && !options->team->rank)
+		rc = pb_team_prepare(options->team, &r.folder);
+	if (!rc)
+		rc = start(&r);
 	if (!rc)
 		rc = train(&r);
+	if (!rc && is_shared(&r) && !is_helper(&r))
+		rc = pb_team_begin(options->team, &r.folder);
 	if (!rc)
 		rc = probe_and_sweep(&r);
 	/* The first failure is the one to tell. */
 	char *why = rc ? pb_arena_strdup(&r.arena, pb_error_text()) : NULL;
-	int report_rc = report(&r, rc, pb_clock() - started);
+	int report_rc = is_helper(&r) ? 0 : report(&r, rc, pb_clock() - started);
 	if (rc)
 		pb_fail(-rc, "%s", why ? why : pb_status_text(rc));
 	else
@@ -263,10 +281,34 @@ int pb_run(const struct pb_plan *plan, const struct pb_run_options *options)
 	pb_events_finish(&r.folder.events, pb_clock() - started, rc ? pb_error_text() : NULL);
 	pb_weights_finish(&r.weights);
 	pb_params_finish(&r.params);
+	if (options->team)
+		pb_team_leave(options->team, !rc && !is_helper(&r));
 finish:
 	pb_capsule_folder(NULL);
 	if (r.folder.path)
 		pb_folder_close(&r.folder);
 	pb_arena_finish(&r.arena);
 	return rc;
+}
+
+/* In a folder of its own, once the first rank has trained. */
+static int help(const struct pb_plan *plan, const struct pb_run_options *options)
+{
+	char *path;
+	struct pb_run_options mine = *options;
+	int rc = pb_team_join(options->team, options->out, &path);
+	mine.out = path;
+	mine.resume = true;
+	mine.terminal = NULL;
+	mine.events = NULL;
+	if (!rc && path)
+		rc = run(plan, &mine);
+	pb_team_leave(options->team, false);
+	free(path);
+	return rc;
+}
+
+int pb_run(const struct pb_plan *plan, const struct pb_run_options *options)
+{
+	return options->team && options->team->rank ? help(plan, options) : run(plan, options);
 }

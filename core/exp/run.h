@@ -6,6 +6,8 @@
 #include "exp/shard.h"
 #include "report/report.h"
 
+struct pb_team;
+
 struct pb_run_options {
 	const char *out;              /* run folder; NULL: runs/NAME-DATE */
 	struct pb_terminal *terminal; /* NULL: quiet */
@@ -15,6 +17,7 @@ struct pb_run_options {
 	double save_every; /* seconds between two files of where training stands */
 	bool check_finite; /* look at every step of training for numbers that are not finite */
 	struct pb_shard shard; /* of the sweeps' cells; their tables are for a merge to write */
+	struct pb_team *team;  /* who shares the cells; NULL: nobody */
 	bool merged;           /* what is gone on with has the cells of all shards: to miss one is a failure */
 	struct pb_engine_options engine;
 	bool *ret_started; /* may be NULL: whether the run folder was made, and a failure is the run's */

@@ -11,6 +11,7 @@
 #include "exp/folder.h"
 #include "exp/merge.h"
 #include "exp/resolve.h"
+#include "exp/team.h"
 
 struct seeds {
 	const struct pb_plan *plan;
@@ -185,11 +186,28 @@ static int report(struct seeds *s, const char *why, double seconds)
 	return rc;
 }
 
+/* A rank but the first: one seed's run after the other. */
+static int help(struct seeds *s)
+{
+	const struct pb_int_list *seeds = &s->plan->config->seeds;
+	int rc = 0;
+	for (size_t i = 0; !rc && i < seeds->count; i++) {
+		const char *out = pb_arena_printf(&s->arena, "%s/seed-%lld", s->options->out, (long long)seeds->items[i]);
+		rc = out ? run_one(s, seeds->items[i], out) : -PB_E_NOMEM;
+	}
+	return rc;
+}
+
 int pb_run_seeds(const struct pb_plan *plan, const char *file, const char *const *sets,
 		 const struct pb_run_options *options)
 {
 	struct seeds s = {.plan = plan, .file = file, .sets = sets, .options = options};
 	size_t n = plan->config->seeds.count;
+	if (options->team && options->team->rank) {
+		int rc = help(&s);
+		pb_arena_finish(&s.arena);
+		return rc;
+	}
 	double started = pb_clock();
 	s.runs = pb_arena_array(&s.arena, n, sizeof *s.runs);
 	s.names = pb_arena_array(&s.arena, n, sizeof *s.names);

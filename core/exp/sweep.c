@@ -1,4 +1,4 @@
-/* sweep.c: the loop over cells, normalised scores, labels. */
+/* sweep.c: tables with their labels and ends. */
 #include "exp/sweep.h"
 
 #include <math.h>
@@ -7,7 +7,7 @@
 #include "base/status.h"
 #include "exp/audit.h"
 #include "exp/clock.h"
-#include "exp/interrupt.h"
+#include "exp/sweep_cells.h"
 
 bool pb_sweep_has_score(const struct pb_plan *plan, double metric_clean, double metric_corrupted)
 {
@@ -86,143 +86,9 @@ static void describe(const struct pb_engine *e, const struct pb_plan_sweep *s, s
 	r->unit = pb_scorer_unit(e->plan->metric);
 }
 
-/* "2 (layer 0, head 2)" */
-static const char *cell_text(const struct pb_result_sweep *r, size_t i, struct pb_arena *arena)
-{
-	const char *text = "";
-	for (size_t k = 0; text && k < r->n_axes; k++)
-		text = pb_arena_printf(arena, "%s%s%s %s", text, k ? ", " : " (", r->axes[k].name,
-				       r->axes[k].labels[r->cells[i].index[k]]);
-	text = text ? pb_arena_printf(arena, "%zu%s%s", i, text, *text ? ")" : "") : NULL;
-	return text ? text : "?";
-}
-
-/* One probe's result so far. */
-struct table {
-	struct pb_result_sweep *result;
-	struct pb_result_cell *cells;
-	const char *broken; /* why the first cell without a number has none */
-};
-
-/* What the engine made of a cell. A patch that breaks the model leaves its cell empty; the sweep goes on. recalled: why it does
- * so is known. */
-static int take_cell(struct pb_engine *e, const struct pb_plan_sweep *s, struct pb_cell_job *job, size_t i,
-		     bool recalled, struct table *t, struct pb_arena *arena)
-{
-	const struct pb_result_sweep *r = t->result;
-	struct pb_result_cell *cell = &t->cells[i];
-	cell->index = job->cell->index;
-	if (job->rc) {
-		*cell = PB_EMPTY_CELL;
-		cell->index = job->cell->index;
-		if (t->broken)
-			return 0;
-		int rc = recalled ? 0 : pb_engine_explain(e, s, job, arena);
-		char *why = pb_arena_printf(arena, "cell %s: %s", cell_text(r, i, arena), job->why);
-		for (char *end = why; end && (end = strchr(end, '\n'));)
-			*end = ' '; /* a note is one line */
-		t->broken = why;
-		return rc || why ? rc : -PB_E_NOMEM;
-	}
-	double width = r->metric_clean - r->metric_corrupted;
-	if (r->score_defined) {
-		cell->score = (cell->metric - r->metric_corrupted) / width;
-		cell->estimate_score = (cell->estimate - r->metric_corrupted) / width;
-	}
-	return 0;
-}
-
-static struct pb_cell_job job_of(const struct pb_plan_sweep *s, const struct table *tables, size_t place)
-{
-	const size_t probe = place / s->n_cells, cell = place % s->n_cells;
-	return (struct pb_cell_job){.probe = probe, .cell = &s->cells[cell], .out = &tables[probe].cells[cell]};
-}
-
-static struct pb_journal_key key_of(const struct pb_sweep_log *log, const struct pb_plan_sweep *s, size_t place)
-{
-	return (struct pb_journal_key){log->weights, log->sweep, log->units[place / s->n_cells],
-				       (int64_t)(place % s->n_cells)};
-}
-
-/* The cells to make, by their places, probe after probe: not those of other shards, and not those that were made before. */
-static int find_places(struct pb_engine *e, const struct pb_plan_sweep *s, const struct pb_sweep_log *log,
-		       struct pb_arena *arena, struct table *tables, size_t *places, size_t *ret_n, size_t *ret_recalled)
-{
-	int rc = 0;
-	*ret_n = *ret_recalled = 0;
-	for (size_t i = 0; !rc && i < s->n_cells * e->n_probes; i++) {
-		struct pb_cell_job job = job_of(s, tables, i);
-		if (log && !pb_shard_has(log->shard, log->first * s->n_cells + i))
-			continue;
-		const struct pb_journal_key key = log ? key_of(log, s, i) : (struct pb_journal_key){0};
-		if (!log || !pb_journal_find_cell(log->journal, &key, &job)) {
-			places[(*ret_n)++] = i;
-			continue;
-		}
-		++*ret_recalled;
-		rc = take_cell(e, s, &job, i % s->n_cells, true, &tables[job.probe], arena);
-	}
-	return rc;
-}
-
-/* What the engine made of these jobs, at these places. */
-static int take_cells(struct pb_engine *e, const struct pb_plan_sweep *s, const struct pb_sweep_log *log,
-		      struct pb_cell_job *jobs, const size_t *places, size_t n, struct table *tables,
-		      struct pb_arena *arena)
-{
-	int rc = 0;
-	for (size_t i = 0; i < n; i++) { /* all of them, also where the disk is full */
-		int take_rc = take_cell(e, s, &jobs[i], places[i] % s->n_cells, false, &tables[jobs[i].probe], arena);
-		const struct pb_journal_key key = log ? key_of(log, s, places[i]) : (struct pb_journal_key){0};
-		if (!take_rc && log)
-			take_rc = pb_journal_add_cell(log->journal, &key, &jobs[i]);
-		rc = rc ? rc : take_rc;
-	}
-	return rc;
-}
-
-/* *ret_done: all cells before this place are there. */
-static int run_cells(struct pb_engine *e, const struct pb_plan_sweep *s, const struct pb_sweep_log *log,
-		     struct pb_progress *progress, struct pb_arena *arena, struct table *tables, size_t *ret_done)
-{
-	size_t total = s->n_cells * e->n_probes, most = pb_engine_batch(e, s), n_places = 0, recalled = 0, at = 0;
-	struct pb_cell_job *jobs = pb_arena_array(arena, most, sizeof *jobs);
-	size_t *places = pb_arena_array(arena, total, sizeof *places);
-	int64_t before = progress ? progress->done : 0;
-	*ret_done = 0;
-	int rc = jobs && places ? find_places(e, s, log, arena, tables, places, &n_places, &recalled) : -PB_E_NOMEM;
-	if (!rc && log && log->merged && n_places)
-		rc = pb_fail(PB_E_FORMAT, "sweep `%s`: no shard has cell %s", s->config->name,
-			     cell_text(tables[places[0] / s->n_cells].result, places[0] % s->n_cells, arena));
-	if (rc)
-		return rc;
-	if (progress)
-		progress->from += (int64_t)recalled;
-	while (!rc && at < n_places) {
-		size_t n = n_places - at < most ? n_places - at : most, done = 0;
-		rc = pb_interrupted();
-		if (rc)
-			break;
-		for (size_t i = 0; i < n; i++)
-			jobs[i] = job_of(s, tables, places[at + i]);
-		rc = pb_engine_cells(e, s, jobs, n, arena, &done);
-		if (rc)
-			rc = pb_fail_in(rc, "sweep `%s`, cell %s", s->config->name,
-					cell_text(tables[places[at + done] / s->n_cells].result,
-						  places[at + done] % s->n_cells, arena));
-		int take_rc = take_cells(e, s, log, jobs, places + at, done, tables, arena);
-		rc = rc ? rc : take_rc;
-		at += done;
-		if (progress)
-			pb_progress_at(progress, before + (int64_t)(recalled + at), NULL);
-	}
-	*ret_done = at < n_places ? places[at] : total;
-	return rc;
-}
-
 /* An empty table with its labels and ends. */
 static int start_table(const struct pb_engine *e, size_t probe, const struct pb_plan_sweep *s, struct pb_arena *arena,
-		       struct table *t)
+		       struct pb_sweep_table *t)
 {
 	struct pb_result_axis *axes = pb_arena_array(arena, s->n_axes, sizeof *axes);
 	struct pb_result_sweep *r = t->result;
@@ -271,7 +137,7 @@ int pb_sweep_run(struct pb_engine *engine, const struct pb_plan_sweep *sweep, co
 		 struct pb_progress *progress, struct pb_arena *arena, struct pb_result_sweep *ret_results,
 		 size_t *ret_done)
 {
-	struct table *tables = pb_arena_array(arena, engine->n_probes, sizeof *tables);
+	struct pb_sweep_table *tables = pb_arena_array(arena, engine->n_probes, sizeof *tables);
 	double started = pb_clock();
 	size_t done = 0;
 	int rc = tables ? 0 : -PB_E_NOMEM;
@@ -283,11 +149,11 @@ int pb_sweep_run(struct pb_engine *engine, const struct pb_plan_sweep *sweep, co
 	}
 	if (rc)
 		return rc;
-	rc = run_cells(engine, sweep, log, progress, arena, tables, &done);
+	rc = pb_sweep_cells(engine, sweep, log, progress, arena, tables, &done);
 	double seconds = (pb_clock() - started) / (double)engine->n_probes;
 	for (size_t i = 0; i < engine->n_probes; i++) {
 		size_t before = i * sweep->n_cells, mine = done > before ? done - before : 0;
-		if (log && log->shard.count)
+		if (log && (log->shard.count || (log->team && log->team->rank)))
 			mine = 0; /* a share of a table is no table */
 		ret_done[i] = mine < sweep->n_cells ? mine : sweep->n_cells;
 		ret_results[i].seconds = seconds;

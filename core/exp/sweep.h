@@ -5,6 +5,7 @@
 #include "exp/engine.h"
 #include "exp/journal.h"
 #include "exp/shard.h"
+#include "exp/team.h"
 #include "report/report.h"
 
 /* Is there a score between these ends? A difference within rounding of its terms carries no digits. */
@@ -17,6 +18,8 @@ struct pb_sweep_log {
 	const int64_t *units; /* [n_probes]: the data's numbers */
 	size_t first;         /* which of the run's units the first probe's is */
 	struct pb_shard shard; /* of the cells: others are not made, and there is no table then */
+	struct pb_team *team;  /* who shares them; NULL: nobody. Ranks but the first make no table */
+	size_t base;           /* where the first one's claim is */
 	bool merged;           /* all are there, or it is a failure */
 };
 

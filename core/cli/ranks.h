@@ -1,0 +1,12 @@
+/* ranks.h: what the ranks of one machine share: its cores and GPUs. */
+#ifndef PB_CLI_RANKS_H
+#define PB_CLI_RANKS_H
+
+#include "exp/team.h"
+
+/* Threads for this rank's share of the cores, unless the launcher has bound it to some; 0: all that it may use. */
+int pb_cli_threads_of_rank(const struct pb_team *team);
+/* A GPU for each rank, in turn, unless CUDA_VISIBLE_DEVICES says already which. Before CUDA is loaded. */
+void pb_cli_place_rank(const struct pb_team *team);
+
+#endif

@@ -1,0 +1,166 @@
+/* team.c: who this process is, and who makes which cell. */
+#include "exp/team.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/lock.h"
+#include "base/status.h"
+#include "exp/team_impl.h"
+
+/* Open MPI; MPICH, Intel MPI and others with its launcher; srun. */
+static const struct {
+	const char *rank, *size, *local_rank, *local_size;
+	const char *only_with; /* NULL: always */
+} launchers[] = {
+	{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE", NULL},
+	{"PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS", NULL},
+	/* A batch script has these too, but no step. */
+	{"SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", NULL, "SLURM_STEP_NUM_TASKS"},
+};
+
+/* -1: it is not there, or no number. */
+static int number_of(const char *name)
+{
+	const char *text = name ? getenv(name) : NULL;
+	char *end;
+	long value = text ? strtol(text, &end, 10) : -1;
+	return text && *text && !*end && value >= 0 && value < INT_MAX ? (int)value : -1;
+}
+
+void pb_team_find(struct pb_team *ret_team)
+{
+	*ret_team = (struct pb_team){.size = 1, .claims = -1};
+	for (size_t i = 0; i < sizeof launchers / sizeof *launchers; i++) {
+		int rank = number_of(launchers[i].rank), size = number_of(launchers[i].size);
+		if (rank < 0 || size < 2 || rank >= size || (launchers[i].only_with && !getenv(launchers[i].only_with)))
+			continue;
+		int local_rank = number_of(launchers[i].local_rank), local_size = number_of(launchers[i].local_size);
+		ret_team->rank = rank;
+		ret_team->size = size;
+		ret_team->local_rank = local_rank < 0 ? 0 : local_rank;
+		ret_team->local_size = local_size < 0 ? 0 : local_size;
+		return;
+	}
+}
+
+char *pb_team_file(const struct pb_team *team, const char *format, int rank)
+{
+	char name[64];
+	snprintf(name, sizeof name, format, rank);
+	return pb_file_join(team->path, name);
+}
+
+int pb_team_open_claims(struct pb_team *team)
+{
+	char *path = pb_file_join(team->path, "claims");
+	team->claims = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666) : -1;
+	int rc = team->claims >= 0 ? 0 : path ? pb_fail(PB_E_IO, "cannot open %s: %s", path, strerror(errno)) : -PB_E_NOMEM;
+	free(path);
+	return rc;
+}
+
+static int fail_claims(void)
+{
+	return pb_fail(PB_E_IO, "cannot share cells with the other ranks: %s", strerror(errno));
+}
+
+/* Bytes behind the file's end are 0: nobody has claimed those. */
+static int read_claims(const struct pb_team *team, size_t from, unsigned char *bytes, size_t n)
+{
+	memset(bytes, 0, n);
+	for (size_t done = 0; done < n;) {
+		ssize_t got = pread(team->claims, bytes + done, n - done, (off_t)(from + done));
+		if (got < 0 && errno != EINTR)
+			return fail_claims();
+		if (!got)
+			break;
+		done += got > 0 ? (size_t)got : 0;
+	}
+	return 0;
+}
+
+/* A rank's mark. Ranks beyond 255 share marks, which matters only where one has died: then they count as one. */
+static unsigned char mark_of(int rank)
+{
+	return (unsigned char)(1 + rank % 255);
+}
+
+/* Large shares first, small ones at the end, so that all ranks end together. */
+static size_t share_of(const struct pb_team *team, size_t left, size_t most)
+{
+	size_t share = left / (2 * (size_t)team->size);
+	return share < 1 ? 1 : share < most ? share : most;
+}
+
+static int claim(struct pb_team *team, size_t base, const size_t *places, size_t n, size_t most, unsigned char *bytes,
+		 size_t *chosen, size_t *ret_n)
+{
+	const unsigned char mark = mark_of(team->rank);
+	size_t left = 0;
+	int rc = read_claims(team, base + places[0], bytes, places[n - 1] - places[0] + 1);
+	for (size_t i = 0; !rc && i < n; i++)
+		left += !bytes[places[i] - places[0]];
+	const size_t share = share_of(team, left, most);
+	for (size_t i = 0; !rc && i < n && *ret_n < share; i++) {
+		if (bytes[places[i] - places[0]])
+			continue;
+		if (pwrite(team->claims, &mark, 1, (off_t)(base + places[i])) != 1)
+			rc = fail_claims();
+		else
+			chosen[(*ret_n)++] = places[i];
+	}
+	return rc;
+}
+
+int pb_team_claim(struct pb_team *team, size_t base, const size_t *places, size_t n, size_t most, size_t *ret_chosen,
+		  size_t *ret_n)
+{
+	*ret_n = 0;
+	if (!n)
+		return 0;
+	unsigned char *bytes = malloc(places[n - 1] - places[0] + 1);
+	if (!bytes)
+		return pb_fail_nomem(places[n - 1] - places[0] + 1, "the cells that are claimed");
+	int rc = pb_lock_take(team->claims, true) < 0 ? fail_claims() : 0;
+	if (!rc) {
+		rc = claim(team, base, places, n, most, bytes, ret_chosen, ret_n);
+		pb_lock_drop(team->claims);
+	}
+	free(bytes);
+	return rc;
+}
+
+int pb_team_absorb(struct pb_team *team, struct pb_journal *journal)
+{
+	int rc = 0;
+	for (int rank = 1; !rc && rank < team->size; rank++) {
+		char *path = pb_team_file(team, "%d/journal", rank);
+		rc = path ? 0 : -PB_E_NOMEM;
+		if (path && !access(path, F_OK))
+			rc = pb_journal_absorb(journal, path, &team->read[rank]);
+		free(path);
+	}
+	return rc;
+}
+
+bool pb_team_has_lost(const struct pb_team *team, size_t place)
+{
+	unsigned char mark = 0;
+	bool lives = false;
+	if (read_claims(team, place, &mark, 1) || !mark)
+		return true;
+	for (int rank = 1; rank < team->size; rank++) {
+		char *path = mark_of(rank) == mark ? pb_team_file(team, "%d/.lock", rank) : NULL;
+		lives |= path && pb_lock_is_held(path);
+		free(path);
+	}
+	return !lives;
+}

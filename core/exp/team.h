@@ -1,0 +1,46 @@
+/* team.h: several processes that make the cells of one run: the ranks of `mpirun` or `srun`, told by their environment.
+ *
+ * They exchange no messages. All see the run folder: rank 0 runs as if it were alone, but for the cells; the others wait
+ * for its training, go on with a copy of its journal in DIR/ranks/RANK, and take part in its sweeps. Who makes which cell is
+ * in DIR/ranks/claims, a byte for each, under a lock. Rank 0 reads the others' journals, makes what a rank left undone that has
+ * died (the lock on its folder ended with it), and writes the tables. Whoever lives finishes the run, and `--resume` goes
+ * on where all have died.
+ */
+#ifndef PB_EXP_TEAM_H
+#define PB_EXP_TEAM_H
+
+#include "exp/folder.h"
+
+/* Who this process is. */
+struct pb_team {
+	int rank, size; /* size 1: alone */
+	const char *top; /* the folder that rank 0 holds for as long as it lives; set after pb_team_find, the caller's */
+	int local_rank, local_size; /* among those of this machine; local_size 0: unknown */
+	/* Of the run at hand. */
+	char *path;   /* DIR/ranks; owned; NULL: nobody has begun */
+	int claims;   /* fd; -1 */
+	size_t *read; /* [size] rank 0: how far in each one's journal */
+};
+
+void pb_team_find(struct pb_team *ret_team);
+
+/* Rank 0, with its folder open: takes the cells that ranks of a run that was stopped had made, and makes way for this run's. */
+int pb_team_prepare(struct pb_team *team, struct pb_folder *folder);
+/* Rank 0, once it has trained: lets the others begin. Those that have not come within seconds stay out of it. */
+int pb_team_begin(struct pb_team *team, struct pb_folder *folder);
+/* Another rank: waits for that. *ret_path is the folder in which this rank goes on, the caller's to free; NULL: it came too
+ * late, or rank 0 has ended, and there is nothing to do. */
+int pb_team_join(struct pb_team *team, const char *dir, char **ret_path);
+/* complete: all is in the run's own journal, and DIR/ranks is of no more use. */
+void pb_team_leave(struct pb_team *team, bool complete);
+
+/* Of the cells at `places` [n] (plus base, their bytes in the claims), ascending, gives this rank the first few that nobody
+ * has: fewer as fewer are left, `most` at most. None left: *ret_n 0. */
+int pb_team_claim(struct pb_team *team, size_t base, const size_t *places, size_t n, size_t most, size_t *ret_chosen,
+		  size_t *ret_n);
+/* Rank 0: what the others have made since into the journal. */
+int pb_team_absorb(struct pb_team *team, struct pb_journal *journal);
+/* Rank 0: has the rank that has this cell ended? */
+bool pb_team_has_lost(const struct pb_team *team, size_t place);
+
+#endif

@@ -1,0 +1,215 @@
+/* team_join.c: how ranks come together in a run folder, and leave it.
+ *
+ * A rank writes a number of its own into DIR/ranks/hello-RANK, and begins when DIR/ranks/go has that number: what an earlier run
+ * has left there cannot be mistaken for this one's.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/lock.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "exp/clock.h"
+#include "exp/interrupt.h"
+#include "exp/team_impl.h"
+
+static const double patience = 10;      /* seconds for ranks to come once training is done */
+static const double first_patience = 60; /* for rank 0 to begin */
+
+enum { NUMBER_LENGTH = 16, MOST_TEXT = 1 << 20 };
+
+static void rest(void)
+{
+	nanosleep(&(struct timespec){0, 10000000}, NULL);
+}
+
+/* A small file's text; NULL where it is not there (yet). */
+static char *read_small(const char *path)
+{
+	void *data = NULL;
+	size_t size;
+	if (!path || access(path, F_OK))
+		return NULL;
+	if (pb_file_read(path, MOST_TEXT, &data, &size)) {
+		pb_error_clear();
+		return NULL;
+	}
+	return data;
+}
+
+static int rescue(const char *path, struct pb_journal *journal)
+{
+	struct dirent **entries;
+	int n = scandir(path, &entries, NULL, alphasort), rc = 0;
+	for (int i = 0; i < n; i++) {
+		size_t at = 0;
+		char *folder = *entries[i]->d_name == '.' ? NULL : pb_file_join(path, entries[i]->d_name);
+		char *file = folder ? pb_file_join(folder, "journal") : NULL;
+		if (!rc && file && !access(file, F_OK))
+			rc = pb_journal_absorb(journal, file, &at);
+		free(file);
+		free(folder);
+		free(entries[i]);
+	}
+	if (n >= 0)
+		free(entries);
+	return rc;
+}
+
+int pb_team_prepare(struct pb_team *team, struct pb_folder *folder)
+{
+	team->path = pb_folder_path(folder, "ranks");
+	if (!team->path)
+		return -PB_E_NOMEM;
+	int rc = rescue(team->path, &folder->journal);
+	if (!rc)
+		rc = pb_file_remove_tree(team->path);
+	if (!rc && team->size > 1)
+		rc = pb_file_make_dir(team->path);
+	return rc;
+}
+
+/* The ranks that have come, with their numbers; returns how many. */
+static int read_hellos(const struct pb_team *team, struct pb_text *go)
+{
+	int n = 0;
+	for (int rank = 1; rank < team->size; rank++) {
+		char *path = pb_team_file(team, "hello-%d", rank), *number = read_small(path);
+		n += number != NULL;
+		if (number)
+			pb_text_add(go, "%s\n", number);
+		free(number);
+		free(path);
+	}
+	return n;
+}
+
+int pb_team_begin(struct pb_team *team, struct pb_folder *folder)
+{
+	const double began = pb_clock();
+	int there = 0, rc = pb_team_open_claims(team);
+	team->read = calloc((size_t)team->size, sizeof *team->read);
+	if (!rc && !team->read)
+		rc = pb_fail_nomem((size_t)team->size * sizeof *team->read, "the ranks");
+	for (bool waits = true; !rc && waits;) {
+		struct pb_text go = {0};
+		there = read_hellos(team, &go);
+		waits = there < team->size - 1 && pb_clock() - began < patience;
+		if (waits) {
+			rest();
+			rc = pb_interrupted();
+		} else {
+			char *path = pb_file_join(team->path, "go");
+			rc = path ? pb_text_status(&go) : -PB_E_NOMEM;
+			if (!rc)
+				rc = pb_file_write(path, go.data ? go.data : "", go.length);
+			free(path);
+		}
+		pb_text_finish(&go);
+	}
+	if (!rc)
+		pb_folder_log(folder, "ranks: %d of %d take part", there + 1, team->size);
+	return rc;
+}
+
+/* DIR/ranks/RANK with what the run has so far. */
+static int make_folder(struct pb_team *team, const char *dir, char **ret_path)
+{
+	static const char *const links[] = {"state.safetensors", "checkpoints", "curves", "config.yaml"};
+	char *path = pb_team_file(team, "%d", team->rank), *from = pb_file_join(dir, "journal");
+	char *to = path ? pb_file_join(path, "journal") : NULL;
+	void *data = NULL;
+	size_t size;
+	int rc = path && from && to ? pb_file_make_dir(path) : -PB_E_NOMEM;
+	if (!rc)
+		rc = pb_file_read(from, (size_t)1 << 40, &data, &size);
+	if (!rc)
+		rc = pb_file_write(to, data, size);
+	for (size_t i = 0; !rc && i < sizeof links / sizeof *links; i++) {
+		char target[64], *link = pb_file_join(path, links[i]), *source = pb_file_join(dir, links[i]);
+		snprintf(target, sizeof target, "../../%s", links[i]);
+		if (!link || !source)
+			rc = -PB_E_NOMEM;
+		else if (!access(source, F_OK) && symlink(target, link) < 0)
+			rc = pb_fail(PB_E_IO, "cannot make %s: %s", link, strerror(errno));
+		free(link);
+		free(source);
+	}
+	free(data);
+	free(from);
+	free(to);
+	if (rc)
+		free(path);
+	else
+		*ret_path = path;
+	return rc;
+}
+
+/* Is there a `go` with this number? Writes the number where it is not, or not any more. */
+static int ask(struct pb_team *team, const char *number, bool *ret_go)
+{
+	char *hello = pb_team_file(team, "hello-%d", team->rank), *go = pb_file_join(team->path, "go");
+	char *said = read_small(hello), *answer = read_small(go);
+	int rc = hello && go ? 0 : -PB_E_NOMEM;
+	*ret_go = answer && strstr(answer, number);
+	if (!rc && !*ret_go && (!said || strcmp(said, number)) && !access(team->path, F_OK) &&
+	    pb_file_write(hello, number, NUMBER_LENGTH))
+		pb_error_clear(); /* the folder has just been removed */
+	free(said);
+	free(answer);
+	free(hello);
+	free(go);
+	return rc;
+}
+
+int pb_team_join(struct pb_team *team, const char *dir, char **ret_path)
+{
+	uint64_t bits = 0;
+	char number[NUMBER_LENGTH + 1];
+	char *lock = pb_file_join(team->top, ".lock");
+	bool go = false, begun = false;
+	const double began = pb_clock();
+	*ret_path = NULL;
+	team->path = pb_file_join(dir, "ranks");
+	int rc = lock && team->path ? 0 : -PB_E_NOMEM;
+	if (!rc && getrandom(&bits, sizeof bits, 0) != sizeof bits)
+		rc = pb_fail(PB_E_IO, "no random number: %s", strerror(errno));
+	snprintf(number, sizeof number, "%016" PRIx64, bits);
+	while (!rc && !go) {
+		bool held = pb_lock_is_held(lock);
+		rc = ask(team, number, &go);
+		if (!rc && !go && !held && (begun || pb_clock() - began > first_patience))
+			break; /* rank 0 has ended */
+		begun |= held;
+		rc = rc ? rc : pb_interrupted();
+		if (!go)
+			rest();
+	}
+	if (!rc && go)
+		rc = pb_team_open_claims(team);
+	if (!rc && go)
+		rc = make_folder(team, dir, ret_path);
+	free(lock);
+	return rc;
+}
+
+void pb_team_leave(struct pb_team *team, bool complete)
+{
+	if (team->claims >= 0)
+		close(team->claims);
+	/* A rank that is still ending does not mind. */
+	if (complete && team->path && pb_file_remove_tree(team->path))
+		pb_error_clear();
+	free(team->path);
+	free(team->read);
+	*team = (struct pb_team){.rank = team->rank, .size = team->size, .top = team->top, .local_rank = team->local_rank,
+				 .local_size = team->local_size, .claims = -1};
+}
