@@ -145,7 +145,7 @@ static int remove_one(const char *path, const struct stat *status, int kind, str
 	(void)status;
 	(void)kind;
 	(void)at;
-	return remove(path) < 0 && errno != ENOENT ? fail_errno("remove", path) : 0;
+	return remove(path) < 0 && errno != ENOENT && errno != ENOTEMPTY ? fail_errno("remove", path) : 0;
 }
 
 int pb_file_remove_tree(const char *dir)

@@ -286,7 +286,7 @@ int pb_journal_finish(struct pb_journal *journal)
 	return journal->fd < 0 ? 0 : append(journal, PB_JOURNAL_FINISHED, NULL, 0, NULL, 0);
 }
 
-int pb_journal_absorb(struct pb_journal *journal, const char *path, size_t *at)
+int pb_journal_absorb(struct pb_journal *journal, const char *path, size_t *at, size_t *n_taken)
 {
 	void *data;
 	size_t size;
@@ -307,6 +307,8 @@ int pb_journal_absorb(struct pb_journal *journal, const char *path, size_t *at)
 			rc = append(journal, PB_JOURNAL_CELL, r.data, r.size, NULL, 0);
 	}
 	free(data);
+	if (n_taken)
+		*n_taken += journal->n_cells - n_before;
 	if (journal->n_cells > n_before)
 		qsort(journal->cells, journal->n_cells, sizeof *journal->cells, compare_cells);
 	return rc;

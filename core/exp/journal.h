@@ -51,8 +51,9 @@ const struct pb_journal_stage *pb_journal_find_stage(const struct pb_journal *jo
 int pb_journal_add_cell(struct pb_journal *journal, const struct pb_journal_key *key, const struct pb_cell_job *job);
 /* Fills in job->out but for its index, job->rc and why. False: the cell is not there. */
 bool pb_journal_find_cell(const struct pb_journal *journal, const struct pb_journal_key *key, struct pb_cell_job *job);
-/* The cells in another run's journal at `path`, from *at on, that this one lacks; *at goes behind what was whole. */
-int pb_journal_absorb(struct pb_journal *journal, const char *path, size_t *at);
+/* The cells in another run's journal at `path`, from *at on, that this one lacks; *at goes behind what was whole, *n_taken (may be
+ * NULL) grows by as many. */
+int pb_journal_absorb(struct pb_journal *journal, const char *path, size_t *at, size_t *n_taken);
 /* All there was to do is done. */
 int pb_journal_finish(struct pb_journal *journal);
 

@@ -281,6 +281,8 @@ static int run(const struct pb_plan *plan, const struct pb_run_options *options)
 	pb_events_finish(&r.folder.events, pb_clock() - started, rc ? pb_error_text() : NULL);
 	pb_weights_finish(&r.weights);
 	pb_params_finish(&r.params);
+	if (is_shared(&r) && !is_helper(&r))
+		pb_folder_log(&r.folder, "ranks: the others made %zu cells", options->team->taken);
 	if (options->team)
 		pb_team_leave(options->team, !rc && !is_helper(&r));
 finish:

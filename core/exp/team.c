@@ -93,10 +93,11 @@ static unsigned char mark_of(int rank)
 	return (unsigned char)(1 + rank % 255);
 }
 
-/* Large shares first, small ones at the end, so that all ranks end together. */
+/* Large shares first, smaller ones at the end, so that all ranks end together; but passes of few cells take longer for each. */
 static size_t share_of(const struct pb_team *team, size_t left, size_t most)
 {
-	size_t share = left / (2 * (size_t)team->size);
+	size_t share = left / (2 * (size_t)team->size), least = most / 4;
+	share = share < least ? least : share;
 	return share < 1 ? 1 : share < most ? share : most;
 }
 
@@ -145,7 +146,7 @@ int pb_team_absorb(struct pb_team *team, struct pb_journal *journal)
 		char *path = pb_team_file(team, "%d/journal", rank);
 		rc = path ? 0 : -PB_E_NOMEM;
 		if (path && !access(path, F_OK))
-			rc = pb_journal_absorb(journal, path, &team->read[rank]);
+			rc = pb_journal_absorb(journal, path, &team->read[rank], &team->taken);
 		free(path);
 	}
 	return rc;

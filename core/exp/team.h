@@ -20,6 +20,7 @@ struct pb_team {
 	char *path;   /* DIR/ranks; owned; NULL: nobody has begun */
 	int claims;   /* fd; -1 */
 	size_t *read; /* [size] rank 0: how far in each one's journal */
+	size_t taken; /* cells that the others have made */
 };
 
 void pb_team_find(struct pb_team *ret_team);

@@ -54,7 +54,7 @@ static int rescue(const char *path, struct pb_journal *journal)
 		char *folder = *entries[i]->d_name == '.' ? NULL : pb_file_join(path, entries[i]->d_name);
 		char *file = folder ? pb_file_join(folder, "journal") : NULL;
 		if (!rc && file && !access(file, F_OK))
-			rc = pb_journal_absorb(journal, file, &at);
+			rc = pb_journal_absorb(journal, file, &at, NULL);
 		free(file);
 		free(folder);
 		free(entries[i]);
@@ -128,7 +128,9 @@ static int make_folder(struct pb_team *team, const char *dir, char **ret_path)
 	char *to = path ? pb_file_join(path, "journal") : NULL;
 	void *data = NULL;
 	size_t size;
-	int rc = path && from && to ? pb_file_make_dir(path) : -PB_E_NOMEM;
+	int rc = path && from && to ? pb_file_remove_tree(path) : -PB_E_NOMEM;
+	if (!rc)
+		rc = pb_file_make_dir(path);
 	if (!rc)
 		rc = pb_file_read(from, (size_t)1 << 40, &data, &size);
 	if (!rc)

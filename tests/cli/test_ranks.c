@@ -1,0 +1,213 @@
+/* test_ranks.c: ranks that share a run's cells: the tables of a run that is alone, to the bit, whoever dies.
+ *
+ * They are started with the environment that MPICH's launcher gives them, so that nobody ends the others with the one.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "cli/command.h"
+#include "support/support.h"
+
+/* %s: the probe. */
+static const char experiment[] =
+	"name: shared\nmodel: {n_layers: 2, d_model: 32, n_heads: 4, d_mlp: 32}\ndata: {plugin: oocl, mod: 30}\n"
+	"train:\n"
+	"  - {name: first, split: X1, epochs: 10, evaluate: {accuracy: [DtQ1, Dt3]}, save: model_0}\n"
+	"  - {name: second, split: X2, epochs: 5, evaluate: {accuracy: [DtQ1, Dt3]}, save: model_1}\n"
+	"probe: %s\nmetric: correct_logit\nsweeps:\n"
+	"  - {name: z, hook: z, setter: layer_head, over: [layer, head], forward: corrupted}\n"
+	"  - {name: pattern, hook: pattern, setter: layer_head_dest_src_pattern,\n"
+	"     over: [layer, head, dest_pos, src_pos], forward: corrupted}\n"
+	"  - {name: noise, hook: resid_pre, setter: {plugin: noise, std: 0.5}, over: [layer, pos], forward: ablate,\n"
+	"     estimate: true}\n";
+
+static const char one_unit[] = "{model: model_0, select: {metric: accuracy, before: model_0, after: model_1, sets: [Dt3, Df4]}}";
+static const char two_models[] = "{model: [model_0, model_1], unit: 4}";
+static const char units[] = "{model: model_1, units: [1, 4, 5, 9]}";
+
+/* Long enough for all ranks to have come. */
+#define SLOW "--engine", "reference", "--set", "model.n_layers=4", "--set", "model.d_model=128"
+static const char *const slow[] = {SLOW, NULL}, *const resume[] = {SLOW, "--resume", NULL};
+
+static const char *at(const char *run, const char *name)
+{
+	char path[256];
+	snprintf(path, sizeof path, "%s/%s", run, name);
+	return scratch(path);
+}
+
+static pid_t start(const char *probe, const char *out, int rank, int size, const char *const *more)
+{
+	char text[4096], number[16];
+	const char *path = scratch("shared.yaml"), *argv[24] = {"run", path, "-q", "--threads", "1", "--out", scratch(out)};
+	snprintf(text, sizeof text, experiment, probe);
+	if (!rank)
+		ck_assert_ok(pb_file_write(path, text, strlen(text)));
+	for (int i = 0; more && more[i]; i++)
+		argv[7 + i] = more[i];
+	if (size > 1) {
+		snprintf(number, sizeof number, "%d", rank);
+		setenv("PMI_RANK", number, 1);
+		snprintf(number, sizeof number, "%d", size);
+		setenv("PMI_SIZE", number, 1);
+	}
+	pid_t pid = command_start(NULL, NULL, argv);
+	unsetenv("PMI_RANK");
+	unsetenv("PMI_SIZE");
+	return pid;
+}
+
+static void start_all(const char *probe, const char *out, int size, const char *const *more, pid_t *ret_pids)
+{
+	for (int rank = 0; rank < size; rank++)
+		ret_pids[rank] = start(probe, out, rank, size, more);
+}
+
+static void check_ends(pid_t pid)
+{
+	struct outcome o = command_wait(pid);
+	ck_assert_msg(!o.code, "exit code %d: %s", o.code, o.err);
+}
+
+static void check_same(const char *a, const char *b, const char *const *names)
+{
+	for (; *names; names++) {
+		void *x, *y;
+		size_t x_size, y_size;
+		ck_assert_ok(pb_file_read(at(a, *names), 1 << 26, &x, &x_size));
+		ck_assert_ok(pb_file_read(at(b, *names), 1 << 26, &y, &y_size));
+		ck_assert_msg(x_size == y_size && !memcmp(x, y, x_size), "%s differs", *names);
+		free(x);
+		free(y);
+	}
+}
+
+static const char *const one_tables[] = {"sweeps/z.csv", "sweeps/pattern.csv", "sweeps/noise.csv", "sweeps/noise.npz",
+					 "curves/first.csv", "units.csv", "estimate-parameters.csv",
+					 "checkpoints/model_1.safetensors", "manifest.yaml", NULL};
+static const char *const model_tables[] = {"sweeps/z.model_0.csv", "sweeps/pattern.model_1.csv", "probes.csv", NULL};
+static const char *const unit_tables[] = {"sweeps/z.csv", "sweeps/z.units.csv", "sweeps/noise.npz", "probes.csv", NULL};
+static const char *const seed_tables[] = {"sweeps/z.csv", "seed-1/sweeps/pattern.csv", "seed-2/sweeps/noise.csv", NULL};
+
+static const struct {
+	const char *probe;
+	int size;
+	const char *more[8];
+	const char *const *tables;
+} shared_runs[] = {
+	{one_unit, 2, {NULL}, one_tables},
+	{one_unit, 4, {NULL}, one_tables},
+	{one_unit, 3, {SLOW, NULL}, one_tables},
+	{two_models, 2, {NULL}, model_tables},
+	{units, 3, {NULL}, unit_tables},
+	{two_models, 2, {"--set", "seeds=[1, 2]", "--set=probe.model=model_1", NULL}, seed_tables},
+};
+
+START_TEST(shared)
+{
+	pid_t pids[8];
+	const int size = shared_runs[_i].size;
+	const char *log = shared_runs[_i].tables == seed_tables ? "seed-1/log.txt" : "log.txt";
+	char says[64];
+	check_ends(start(shared_runs[_i].probe, "alone", 0, 1, shared_runs[_i].more));
+	start_all(shared_runs[_i].probe, "shared", size, shared_runs[_i].more, pids);
+	for (int rank = 0; rank < size; rank++)
+		check_ends(pids[rank]);
+	check_same("alone", "shared", shared_runs[_i].tables);
+	snprintf(says, sizeof says, "ranks: %d of %d take part", size, size);
+	char *text = read_text(at("shared", log));
+	check_says(text, says);
+	check_says(text, "ranks: the others made ");
+	if (!strcmp(shared_runs[_i].more[0] ? shared_runs[_i].more[0] : "", "--engine"))
+		check_says_not(text, "ranks: the others made 0 cells");
+	free(text);
+	ck_assert(!exists(at("shared", "ranks")));
+}
+END_TEST
+
+/* Waits until a rank has claimed a cell. */
+static void await_claim(const char *out, int rank)
+{
+	for (int i = 0; i < 3000; i++) {
+		void *bytes;
+		size_t size;
+		if (exists(at(out, "ranks/claims")) && !pb_file_read(at(out, "ranks/claims"), 1 << 20, &bytes, &size)) {
+			bool found = memchr(bytes, 1 + rank, size) != NULL;
+			free(bytes);
+			if (found)
+				return;
+		}
+		nanosleep(&(struct timespec){0, 2000000}, NULL);
+	}
+	ck_abort_msg("rank %d takes no cell", rank);
+}
+
+
+/* What a rank has taken that dies, rank 0 makes. */
+START_TEST(a_rank_dies)
+{
+	pid_t pids[3];
+	check_ends(start(one_unit, "alone", 0, 1, slow));
+	start_all(one_unit, "shared", 3, slow, pids);
+	await_claim("shared", 1 + _i);
+	kill(pids[1 + _i], SIGKILL);
+	ck_assert_int_eq(command_wait(pids[1 + _i]).code, 128 + SIGKILL);
+	check_ends(pids[2 - _i]);
+	check_ends(pids[0]);
+	check_same("alone", "shared", one_tables);
+}
+END_TEST
+
+/* The others end by themselves; what they have made is not made again. */
+START_TEST(the_first_rank_dies)
+{
+	pid_t pids[3];
+	check_ends(start(one_unit, "alone", 0, 1, slow));
+	start_all(one_unit, "shared", 3, slow, pids);
+	await_claim("shared", 1);
+	kill(pids[0], SIGKILL);
+	ck_assert_int_eq(command_wait(pids[0]).code, 128 + SIGKILL);
+	check_ends(pids[1]);
+	check_ends(pids[2]);
+	ck_assert(exists(at("shared", "ranks/1/journal")));
+	if (_i) {
+		start_all(one_unit, "shared", 3, resume, pids);
+		for (int rank = 0; rank < 3; rank++)
+			check_ends(pids[rank]);
+	} else {
+		check_ends(start(one_unit, "shared", 0, 1, resume));
+	}
+	check_same("alone", "shared", one_tables);
+	ck_assert(!exists(at("shared", "ranks")));
+}
+END_TEST
+
+START_TEST(a_folder_is_needed)
+{
+	setenv("PMI_RANK", "0", 1);
+	setenv("PMI_SIZE", "2", 1);
+	struct outcome o = RUN("run", scratch("shared.yaml"));
+	unsetenv("PMI_RANK");
+	unsetenv("PMI_SIZE");
+	ck_assert_int_eq(o.code, 2);
+	check_says(o.err, "ranks need a folder that all of them see: `--out`");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("ranks");
+	TCase *tcase = tcase_create("ranks");
+	suite_add_tcase(suite, tcase);
+	tcase_add_loop_test(tcase, shared, 0, sizeof shared_runs / sizeof *shared_runs);
+	tcase_add_loop_test(tcase, a_rank_dies, 0, 2);
+	tcase_add_loop_test(tcase, the_first_rank_dies, 0, 2);
+	tcase_add_test(tcase, a_folder_is_needed);
+	return pb_test_run(suite, NULL);
+}
