@@ -144,8 +144,9 @@ int pb_team_absorb(struct pb_team *team, struct pb_journal *journal)
 	int rc = 0;
 	for (int rank = 1; !rc && rank < team->size; rank++) {
 		char *path = pb_team_file(team, "%d/journal", rank);
+		struct stat status;
 		rc = path ? 0 : -PB_E_NOMEM;
-		if (path && !access(path, F_OK))
+		if (path && !stat(path, &status) && (size_t)status.st_size > team->read[rank])
 			rc = pb_journal_absorb(journal, path, &team->read[rank], &team->taken);
 		free(path);
 	}
