@@ -116,11 +116,13 @@ static int describe_probe(struct prober *r, const struct pb_probe_group *g, cons
 	return of ? pb_parts_add(engine, i, of, r->p->arena, &r->out->parts) : -PB_E_NOMEM;
 }
 
-/* The runs without a patch, looked at besides the engine's passes. */
+/* The runs without a patch, looked at besides the engine's passes, for the report: rank 0 writes it. */
 static int look_at(struct prober *r, const struct pb_probe_group *g, const struct pb_engine *engine, size_t i)
 {
 	const struct pb_probing *p = r->p;
 	const char *unit = r->names[g->first + i];
+	if (p->team && p->team->rank)
+		return 0;
 	int rc = pb_patterns_add(p->plan, r->weights, &g->probes[i], unit, r->name, p->arena, &r->out->patterns);
 	return rc ? rc
 		  : pb_updates_add(p->plan, r->weights, &g->probes[i], !engine->is_fast, unit, r->name, p->arena,
@@ -252,7 +254,22 @@ static int name_units(struct prober *r)
 	return rc;
 }
 
-static int run_groups(struct prober *r)
+/* Has another rank use for this group? fresh: nobody has begun it; else: it has cells that nobody has. */
+static bool is_of_use(const struct pb_probing *p, const struct pb_probe_group *g, bool fresh)
+{
+	bool any = false;
+	for (size_t i = 0; i < p->plan->n_sweeps; i++) {
+		const size_t n_cells = p->plan->sweeps[i].n_cells;
+		bool begun, left;
+		pb_team_look(p->team, claims_of(p, i) + g->first * n_cells, g->n * n_cells, &begun, &left);
+		if (fresh && begun)
+			return false;
+		any |= left;
+	}
+	return any;
+}
+
+static int run_groups(struct prober *r, bool helps, bool fresh)
 {
 	int rc = 0;
 	for (size_t first = 0; !rc && first < r->p->n_units;) {
@@ -260,11 +277,21 @@ static int run_groups(struct prober *r)
 		rc = pb_probe_group_open(r->p, first, &g);
 		if (rc)
 			break;
-		rc = run_group(r, &g);
+		if (!helps || is_of_use(r->p, &g, fresh))
+			rc = run_group(r, &g);
 		first += g.n;
 		pb_probe_group_close(&g);
 	}
 	return rc;
+}
+
+/* Rank 0 needs every group's runs without a patch for the report, and goes through all. Those are paid by each rank that opens
+ * a group: so the others take groups of their own, before they help with what is left. */
+static int run_all(struct prober *r)
+{
+	const bool helps = r->p->team && r->p->team->rank;
+	int rc = helps && several(r) ? run_groups(r, true, true) : 0;
+	return rc ? rc : run_groups(r, helps, false);
 }
 
 static int run_several(struct prober *r)
@@ -276,7 +303,7 @@ static int run_several(struct prober *r)
 	for (size_t i = 0; i < plan->n_sweeps; i++)
 		cells += (int64_t)pb_shard_below(r->p->shard, plan->sweeps[i].n_cells * r->p->n_units);
 	pb_progress_begin(&r->progress, r->p->terminal, &r->p->folder->events, "units", what ? what : "units", cells);
-	int rc = run_groups(r);
+	int rc = run_all(r);
 	pb_progress_end(&r->progress, rc ? "stopped" : NULL);
 	char *why = rc ? pb_arena_strdup(r->p->arena, pb_error_text()) : NULL;
 	int merge_rc = 0;
@@ -304,7 +331,7 @@ int pb_probe_units(const struct pb_probing *probing, const char *name, const str
 	if (!rc)
 		rc = pb_means_make(p->plan, weights, &r.means);
 	if (!rc) {
-		rc = several(&r) ? run_several(&r) : run_groups(&r);
+		rc = several(&r) ? run_several(&r) : run_all(&r);
 		pb_means_finish(&r.means);
 	}
 	pb_arena_finish(&arena);

@@ -79,6 +79,13 @@ static int start(struct run *r)
 	return 0;
 }
 
+/* The other ranks need weights that are trained; where nothing is trained they make their own meanwhile. */
+static int begin_team(struct run *r, bool is_trained)
+{
+	const bool waits = r->plan->n_stages;
+	return is_shared(r) && !is_helper(r) && waits == is_trained ? pb_team_begin(r->options->team, &r->folder) : 0;
+}
+
 static int train(struct run *r)
 {
 	const struct pb_stages stages = {.plan = r->plan, .folder = &r->folder, .terminal = r->options->terminal,
@@ -264,11 +271,13 @@ static int run(const struct pb_plan *plan, const struct pb_run_options *options)
 	if (options->team && !options->team->rank)
 		rc = pb_team_prepare(options->team, &r.folder);
 	if (!rc)
+		rc = begin_team(&r, false);
+	if (!rc)
 		rc = start(&r);
 	if (!rc)
 		rc = train(&r);
-	if (!rc && is_shared(&r) && !is_helper(&r))
-		rc = pb_team_begin(options->team, &r.folder);
+	if (!rc)
+		rc = begin_team(&r, true);
 	if (!rc)
 		rc = probe_and_sweep(&r);
 	/* The first failure is the one to tell. */

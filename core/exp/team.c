@@ -139,6 +139,20 @@ int pb_team_claim(struct pb_team *team, size_t base, const size_t *places, size_
 	return rc;
 }
 
+void pb_team_look(const struct pb_team *team, size_t base, size_t n, bool *ret_begun, bool *ret_left)
+{
+	unsigned char bytes[4096];
+	*ret_begun = *ret_left = false;
+	for (size_t at = 0; at < n && !(*ret_begun && *ret_left); at += sizeof bytes) {
+		const size_t count = n - at < sizeof bytes ? n - at : sizeof bytes;
+		const bool unread = read_claims(team, base + at, bytes, count) != 0;
+		for (size_t i = 0; i < count; i++) {
+			*ret_begun |= unread || bytes[i];
+			*ret_left |= unread || !bytes[i];
+		}
+	}
+}
+
 int pb_team_absorb(struct pb_team *team, struct pb_journal *journal)
 {
 	int rc = 0;

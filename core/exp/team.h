@@ -39,6 +39,8 @@ void pb_team_leave(struct pb_team *team, bool complete);
  * has: fewer as fewer are left, `most` at most. None left: *ret_n 0. */
 int pb_team_claim(struct pb_team *team, size_t base, const size_t *places, size_t n, size_t most, size_t *ret_chosen,
 		  size_t *ret_n);
+/* Of the n cells whose bytes begin at `base`: has somebody one, has nobody one? What cannot be read counts as both. */
+void pb_team_look(const struct pb_team *team, size_t base, size_t n, bool *ret_begun, bool *ret_left);
 /* Rank 0: what the others have made since into the journal. */
 int pb_team_absorb(struct pb_team *team, struct pb_journal *journal);
 /* Rank 0: has the rank that has this cell ended? */
