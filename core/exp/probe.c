@@ -164,14 +164,14 @@ static int publish(struct prober *r, const struct pb_result_sweep *table, size_t
 }
 
 /* Where the claims of the sweep's cells begin: those of one set of weights behind the other, of one sweep behind the other. */
-static size_t claims_of(const struct pb_probing *p, size_t sweep)
+static size_t claims_of(const struct pb_probing *p, size_t sweep, size_t weights)
 {
 	size_t before = 0, all = 0;
 	for (size_t i = 0; i < p->plan->n_sweeps; i++) {
 		before += i < sweep ? p->plan->sweeps[i].n_cells : 0;
 		all += p->plan->sweeps[i].n_cells;
 	}
-	return ((size_t)p->weights * all + before) * p->n_units;
+	return (weights * all + before) * p->n_units;
 }
 
 static int sweep_group(struct prober *r, const struct pb_probe_group *g, struct pb_engine *engine)
@@ -187,7 +187,8 @@ static int sweep_group(struct prober *r, const struct pb_probe_group *g, struct 
 		const struct pb_sweep_log log = {.journal = &r->p->folder->journal, .weights = r->p->weights,
 						 .sweep = (int64_t)i, .units = r->p->units + g->first,
 						 .first = g->first, .shard = r->p->shard, .team = r->p->team,
-						 .base = claims_of(r->p, i) + g->first * plan->sweeps[i].n_cells,
+						 .base = claims_of(r->p, i, (size_t)r->p->weights) +
+							 g->first * plan->sweeps[i].n_cells,
 						 .merged = r->p->merged};
 		rc = pb_sweep_run(engine, &plan->sweeps[i], &log, &r->progress, r->p->arena, &r->tables[at], &r->done[at]);
 		if (!several(r))
@@ -254,30 +255,43 @@ static int name_units(struct prober *r)
 	return rc;
 }
 
-/* Has another rank use for this group? fresh: nobody has begun it; else: it has cells that nobody has. */
-static bool is_of_use(const struct pb_probing *p, const struct pb_probe_group *g, bool fresh)
+/* Has it cells that nobody has? */
+static bool has_left(const struct pb_probing *p, const struct pb_probe_group *g)
 {
-	bool any = false;
-	for (size_t i = 0; i < p->plan->n_sweeps; i++) {
+	bool left = false;
+	for (size_t i = 0; !left && i < p->plan->n_sweeps; i++) {
 		const size_t n_cells = p->plan->sweeps[i].n_cells;
-		bool begun, left;
-		pb_team_look(p->team, claims_of(p, i) + g->first * n_cells, g->n * n_cells, &begun, &left);
-		if (fresh && begun)
-			return false;
-		any |= left;
+		left = pb_team_has_left(p->team, claims_of(p, i, (size_t)p->weights) + g->first * n_cells, g->n * n_cells);
 	}
-	return any;
+	return left;
 }
 
-static int run_groups(struct prober *r, bool helps, bool fresh)
+/* Does this rank run the group? fresh: only one that nobody has come to, and not the next of those: there rank 0 will soon be. */
+static bool is_mine(const struct pb_probing *p, const struct pb_probe_group *g, bool fresh, bool *passed)
 {
+	const size_t n_weights = p->plan->config->probe.model.count, behind = claims_of(p, 0, n_weights ? n_weights : 1);
+	const size_t place = behind + (size_t)p->weights * p->n_units + g->first;
+	if (!p->team)
+		return true;
+	if (fresh && !*passed) {
+		*passed = pb_team_has_left(p->team, place, 1);
+		return false;
+	}
+	const bool is_first = pb_team_come(p->team, place);
+	*passed &= !is_first;
+	return fresh ? is_first : !p->team->rank || has_left(p, g);
+}
+
+static int run_groups(struct prober *r, bool fresh)
+{
+	bool passed = false;
 	int rc = 0;
 	for (size_t first = 0; !rc && first < r->p->n_units;) {
 		struct pb_probe_group g;
 		rc = pb_probe_group_open(r->p, first, &g);
 		if (rc)
 			break;
-		if (!helps || is_of_use(r->p, &g, fresh))
+		if (is_mine(r->p, &g, fresh, &passed))
 			rc = run_group(r, &g);
 		first += g.n;
 		pb_probe_group_close(&g);
@@ -285,13 +299,18 @@ static int run_groups(struct prober *r, bool helps, bool fresh)
 	return rc;
 }
 
-/* Rank 0 needs every group's runs without a patch for the report, and goes through all. Those are paid by each rank that opens
- * a group: so the others take groups of their own, before they help with what is left. */
+/* Rank 0 needs every group's runs without a patch for the report, and goes through all. Those cost each rank that opens a
+ * group: so the others take groups of their own, before they help with what is left. */
 static int run_all(struct prober *r)
 {
 	const bool helps = r->p->team && r->p->team->rank;
-	int rc = helps && several(r) ? run_groups(r, true, true) : 0;
-	return rc ? rc : run_groups(r, helps, false);
+	if (r->p->team) {
+		const size_t weights = (size_t)r->p->weights;
+		r->p->team->all = claims_of(r->p, 0, weights);
+		r->p->team->n_all = claims_of(r->p, 0, weights + 1) - r->p->team->all;
+	}
+	int rc = helps && several(r) ? run_groups(r, true) : 0;
+	return rc ? rc : run_groups(r, false);
 }
 
 static int run_several(struct prober *r)

@@ -93,25 +93,55 @@ static unsigned char mark_of(int rank)
 	return (unsigned char)(1 + rank % 255);
 }
 
-/* Large shares first, smaller ones at the end, so that all ranks end together; but passes of few cells take longer for each. */
-static size_t share_of(const struct pb_team *team, size_t left, size_t most)
+/* Of the n bytes from `from` on: those that are 0, and whether there are some that are neither 0 nor `mark`. */
+static int count_left(const struct pb_team *team, size_t from, size_t n, unsigned char mark, size_t *ret_left, bool *ret_others)
 {
-	size_t share = left / (2 * (size_t)team->size), least = most / 4;
-	share = share < least ? least : share;
-	return share < 1 ? 1 : share < most ? share : most;
+	unsigned char bytes[4096];
+	int rc = 0;
+	*ret_left = 0;
+	*ret_others = false;
+	for (size_t at = 0; !rc && at < n; at += sizeof bytes) {
+		const size_t count = n - at < sizeof bytes ? n - at : sizeof bytes;
+		rc = read_claims(team, from + at, bytes, count);
+		for (size_t i = 0; !rc && i < count; i++) {
+			*ret_left += !bytes[i];
+			*ret_others |= bytes[i] && bytes[i] != mark;
+		}
+	}
+	return rc;
 }
 
-static int claim(struct pb_team *team, size_t base, const size_t *places, size_t n, size_t most, unsigned char *bytes,
-		 size_t *chosen, size_t *ret_n)
+/* Large shares first, smaller ones at the end, so that all ranks end together; but passes of few cells take longer for each.
+ * The end is that of these cells where several ranks make them, else that of all. */
+static int share_of(const struct pb_team *team, size_t from, size_t n, size_t most, size_t *ret_share)
 {
 	const unsigned char mark = mark_of(team->rank);
-	size_t left = 0;
-	int rc = read_claims(team, base + places[0], bytes, places[n - 1] - places[0] + 1);
-	for (size_t i = 0; !rc && i < n; i++)
-		left += !bytes[places[i] - places[0]];
-	const size_t share = share_of(team, left, most);
+	size_t left = 0, left_of_all = 0;
+	bool others = false, any;
+	int rc = count_left(team, from, n, mark, &left, &others);
+	if (!rc && !others)
+		rc = count_left(team, team->all, team->n_all, mark, &left_of_all, &any);
+	left = left_of_all > left ? left_of_all : left;
+	size_t share = left / (2 * (size_t)team->size), least = most / 4;
+	share = share < least ? least : share;
+	*ret_share = share < 1 ? 1 : share < most ? share : most;
+	return rc;
+}
+
+static int claim(struct pb_team *team, size_t base, const size_t *places, size_t n, size_t most, size_t *chosen,
+		 size_t *ret_n)
+{
+	const unsigned char mark = mark_of(team->rank);
+	unsigned char bytes[4096]; /* those at [from, end) */
+	size_t share, from = 0, end = 0;
+	int rc = share_of(team, base + places[0], places[n - 1] - places[0] + 1, most, &share);
 	for (size_t i = 0; !rc && i < n && *ret_n < share; i++) {
-		if (bytes[places[i] - places[0]])
+		if (places[i] >= end) {
+			from = places[i];
+			end = from + sizeof bytes;
+			rc = read_claims(team, base + from, bytes, sizeof bytes);
+		}
+		if (rc || bytes[places[i] - from])
 			continue;
 		if (pwrite(team->claims, &mark, 1, (off_t)(base + places[i])) != 1)
 			rc = fail_claims();
@@ -127,30 +157,26 @@ int pb_team_claim(struct pb_team *team, size_t base, const size_t *places, size_
 	*ret_n = 0;
 	if (!n)
 		return 0;
-	unsigned char *bytes = malloc(places[n - 1] - places[0] + 1);
-	if (!bytes)
-		return pb_fail_nomem(places[n - 1] - places[0] + 1, "the cells that are claimed");
 	int rc = pb_lock_take(team->claims, true) < 0 ? fail_claims() : 0;
 	if (!rc) {
-		rc = claim(team, base, places, n, most, bytes, ret_chosen, ret_n);
+		rc = claim(team, base, places, n, most, ret_chosen, ret_n);
 		pb_lock_drop(team->claims);
 	}
-	free(bytes);
 	return rc;
 }
 
-void pb_team_look(const struct pb_team *team, size_t base, size_t n, bool *ret_begun, bool *ret_left)
+bool pb_team_come(struct pb_team *team, size_t place)
 {
-	unsigned char bytes[4096];
-	*ret_begun = *ret_left = false;
-	for (size_t at = 0; at < n && !(*ret_begun && *ret_left); at += sizeof bytes) {
-		const size_t count = n - at < sizeof bytes ? n - at : sizeof bytes;
-		const bool unread = read_claims(team, base + at, bytes, count) != 0;
-		for (size_t i = 0; i < count; i++) {
-			*ret_begun |= unread || bytes[i];
-			*ret_left |= unread || !bytes[i];
-		}
-	}
+	const size_t only = 0;
+	size_t chosen, n;
+	return !pb_team_claim(team, place, &only, 1, 1, &chosen, &n) && n;
+}
+
+bool pb_team_has_left(const struct pb_team *team, size_t base, size_t n)
+{
+	size_t left;
+	bool others;
+	return count_left(team, base, n, 0, &left, &others) || left;
 }
 
 int pb_team_absorb(struct pb_team *team, struct pb_journal *journal)

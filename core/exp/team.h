@@ -21,6 +21,7 @@ struct pb_team {
 	int claims;   /* fd; -1 */
 	size_t *read; /* [size] rank 0: how far in each one's journal */
 	size_t taken; /* cells that the others have made */
+	size_t all, n_all; /* where in the claims the cells of the weights at hand are; the caller's */
 };
 
 void pb_team_find(struct pb_team *ret_team);
@@ -39,8 +40,10 @@ void pb_team_leave(struct pb_team *team, bool complete);
  * has: fewer as fewer are left, `most` at most. None left: *ret_n 0. */
 int pb_team_claim(struct pb_team *team, size_t base, const size_t *places, size_t n, size_t most, size_t *ret_chosen,
 		  size_t *ret_n);
-/* Of the n cells whose bytes begin at `base`: has somebody one, has nobody one? What cannot be read counts as both. */
-void pb_team_look(const struct pb_team *team, size_t base, size_t n, bool *ret_begun, bool *ret_left);
+/* Marks the byte at `place`; whether nobody had. */
+bool pb_team_come(struct pb_team *team, size_t place);
+/* Has nobody one of the n cells whose bytes begin at `base`? What cannot be read counts as left. */
+bool pb_team_has_left(const struct pb_team *team, size_t base, size_t n);
 /* Rank 0: what the others have made since into the journal. */
 int pb_team_absorb(struct pb_team *team, struct pb_journal *journal);
 /* Rank 0: has the rank that has this cell ended? */

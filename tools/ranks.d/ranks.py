@@ -12,6 +12,7 @@ import tempfile
 import time
 
 TABLES = ["sweeps/z.csv", "sweeps/z.units.csv", "sweeps/z.npz", "probes.csv", "sets.csv", "manifest.yaml"]
+FEW = ["--set", "probe.units=[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]"]
 MPIRUN = ["mpirun", "--oversubscribe", "--bind-to", "none"]
 
 
@@ -26,9 +27,11 @@ class Runner:
         return subprocess.Popen(launch + self.words + ["--out", str(self.work / name), *more],
                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
-    def run(self, n, name, *, more=()):
+    def run(self, n, name, *, more=(), resume=False):
         """Seconds."""
-        if not more:
+        if resume:
+            more = [*more, "--resume"]
+        else:
             shutil.rmtree(self.work / name, ignore_errors=True)
         began = time.monotonic()
         process = self.start(n, name, more=more)
@@ -37,9 +40,9 @@ class Runner:
             sys.exit(f"{n} ranks failed with {process.returncode}: {said.decode()}")
         return time.monotonic() - began
 
-    def compare(self, name):
+    def compare(self, name, with_name="alone"):
         for table in TABLES:
-            if (self.work / name / table).read_bytes() != (self.work / "alone" / table).read_bytes():
+            if (self.work / name / table).read_bytes() != (self.work / with_name / table).read_bytes():
                 sys.exit(f"{table} of {name} is not that of a run alone (in {self.work})")
 
 
@@ -64,7 +67,7 @@ def kill_one(runner, recovery, rank, seconds):
     """By 3 ranks; whether it was in time."""
     name, killed = "killed", False
     shutil.rmtree(runner.work / name, ignore_errors=True)
-    process = runner.start(3, name, options=["--enable-recovery"] if recovery else [])
+    process = runner.start(3, name, options=["--enable-recovery"] if recovery else [], more=FEW)
     time.sleep(seconds)
     pid = find_rank(process.pid, rank) if process.poll() is None else None
     if pid:
@@ -74,8 +77,8 @@ def kill_one(runner, recovery, rank, seconds):
     if not (runner.work / name / "report.html").exists():
         time.sleep(1)  # mpirun does not wait for those that it ends
         begun = (runner.work / name / "journal").exists()
-        runner.run(1, name, more=["--resume"] if begun else ())
-    runner.compare(name)
+        runner.run(1, name, more=FEW, resume=begun)
+    runner.compare(name, "few")
     return killed
 
 
@@ -95,7 +98,9 @@ def main():
         print(f"1 rank {one:.2f} s, 2 ranks {two:.2f} s: efficiency {100 * ratios[-1]:.1f} %", flush=True)
     if ratios:
         print(f"efficiency at 2 ranks: {100 * statistics.median(ratios):.1f} % (median of {repeats})", flush=True)
-    length, in_time = runner.run(3, "timed") if kills else 0, 0
+    if kills:
+        runner.run(1, "few", more=FEW)
+    length, in_time = runner.run(3, "timed", more=FEW) if kills else 0, 0
     for i in range(kills):
         in_time += kill_one(runner, i % 2, dice.randrange(3), dice.uniform(0, length))
     shutil.rmtree(work)
