@@ -124,6 +124,9 @@ static int run(const struct pb_cli_command *command, const struct pb_cli_run *o,
 		rc = s.config.seeds.count ? pb_run_seeds(&s.plan, o->file, o->sets.items, &options)
 					  : pb_run(&s.plan, &options);
 	int code = rc ? pb_cli_fail(command, o->file, rc) : 0;
+	if (!rc && team.saw_nobody)
+		fprintf(stderr, "patchbay %s: rank %d did nothing: the first rank has not begun in %s, as seen from here\n",
+			command->name, team.rank, o->out);
 	close_session(&s);
 	/* Whatever a plugin calls its failure, it is the run's and not the user's. */
 	return started && code == 2 ? 1 : code;
@@ -195,6 +198,8 @@ static const struct pb_cli_example run_examples[] = {
 	 "on a checkpoint, about another unit than the file says"},
 	{"run configs/oocl-120.yaml --out runs/oocl-120 --resume",
 	 "goes on with a run that was stopped, to the same results"},
+	{"run configs/oocl-120.yaml --out runs/oocl-120",
+	 "behind `mpirun -n 8` or `srun`: eight processes share the cells"},
 	{"run configs/patch-z.yaml --engine reference --threads 4",
 	 "the same numbers, by the engine that is the oracle"},
 	{0},
@@ -204,7 +209,7 @@ const struct pb_cli_command pb_cmd_run = {
 	.name = "run",
 	.summary = "run an experiment",
 	.doc = "Runs an experiment: trains what it asks to train, patches, and writes a run folder with tables and "
-	       "report.html.",
+	       "report.html. Started by mpirun or srun, all its processes make the cells of one run, in a folder that all see.",
 	.operands = pb_cli_experiment,
 	.options = (const struct pb_cli_option *const[]){&pb_cli_set, &pb_cli_out, &pb_cli_device, &pb_cli_engine,
 							 &pb_cli_memory, &pb_cli_batch, &pb_cli_threads,

@@ -37,7 +37,7 @@ static int number_of(const char *name)
 
 void pb_team_find(struct pb_team *ret_team)
 {
-	*ret_team = (struct pb_team){.size = 1, .claims = -1};
+	*ret_team = (struct pb_team){.size = 1, .claims = -1, .patience = 60};
 	for (size_t i = 0; i < sizeof launchers / sizeof *launchers; i++) {
 		int rank = number_of(launchers[i].rank), size = number_of(launchers[i].size);
 		if (rank < 0 || size < 2 || rank >= size || (launchers[i].only_with && !getenv(launchers[i].only_with)))
@@ -93,34 +93,49 @@ static unsigned char mark_of(int rank)
 	return (unsigned char)(1 + rank % 255);
 }
 
-/* Of the n bytes from `from` on: those that are 0, and whether there are some that are neither 0 nor `mark`. */
-static int count_left(const struct pb_team *team, size_t from, size_t n, unsigned char mark, size_t *ret_left, bool *ret_others)
-{
+/* Bytes of the claims, read in pieces: those of [from, end). */
+struct window {
 	unsigned char bytes[4096];
+	size_t from, end;
+};
+
+static int look(const struct pb_team *team, struct window *w, size_t place, unsigned char *ret_byte)
+{
+	int rc = 0;
+	if (place < w->from || place >= w->end) {
+		w->from = place;
+		rc = read_claims(team, place, w->bytes, sizeof w->bytes);
+		w->end = rc ? place : place + sizeof w->bytes;
+	}
+	*ret_byte = rc ? 0 : w->bytes[place - w->from];
+	return rc;
+}
+
+/* How many of `places` (NULL: of all n) behind `base` nobody has, and whether there are some that another rank has. */
+static int count_left(const struct pb_team *team, size_t base, const size_t *places, size_t n, size_t *ret_left, bool *ret_others)
+{
+	struct window w = {.end = 0};
 	int rc = 0;
 	*ret_left = 0;
 	*ret_others = false;
-	for (size_t at = 0; !rc && at < n; at += sizeof bytes) {
-		const size_t count = n - at < sizeof bytes ? n - at : sizeof bytes;
-		rc = read_claims(team, from + at, bytes, count);
-		for (size_t i = 0; !rc && i < count; i++) {
-			*ret_left += !bytes[i];
-			*ret_others |= bytes[i] && bytes[i] != mark;
-		}
+	for (size_t i = 0; !rc && i < n; i++) {
+		unsigned char byte;
+		rc = look(team, &w, base + (places ? places[i] : i), &byte);
+		*ret_left += !byte;
+		*ret_others |= byte && byte != mark_of(team->rank);
 	}
 	return rc;
 }
 
 /* Large shares first, smaller ones at the end, so that all ranks end together; but passes of few cells take longer for each.
  * The end is that of these cells where several ranks make them, else that of all. */
-static int share_of(const struct pb_team *team, size_t from, size_t n, size_t most, size_t *ret_share)
+static int share_of(const struct pb_team *team, size_t base, const size_t *places, size_t n, size_t most, size_t *ret_share)
 {
-	const unsigned char mark = mark_of(team->rank);
 	size_t left = 0, left_of_all = 0;
 	bool others = false, any;
-	int rc = count_left(team, from, n, mark, &left, &others);
+	int rc = count_left(team, base, places, n, &left, &others);
 	if (!rc && !others)
-		rc = count_left(team, team->all, team->n_all, mark, &left_of_all, &any);
+		rc = count_left(team, team->all, NULL, team->n_all, &left_of_all, &any);
 	left = left_of_all > left ? left_of_all : left;
 	size_t share = left / (2 * (size_t)team->size), least = most / 4;
 	share = share < least ? least : share;
@@ -132,16 +147,13 @@ static int claim(struct pb_team *team, size_t base, const size_t *places, size_t
 		 size_t *ret_n)
 {
 	const unsigned char mark = mark_of(team->rank);
-	unsigned char bytes[4096]; /* those at [from, end) */
-	size_t share, from = 0, end = 0;
-	int rc = share_of(team, base + places[0], places[n - 1] - places[0] + 1, most, &share);
+	struct window w = {.end = 0};
+	size_t share;
+	int rc = share_of(team, base, places, n, most, &share);
 	for (size_t i = 0; !rc && i < n && *ret_n < share; i++) {
-		if (places[i] >= end) {
-			from = places[i];
-			end = from + sizeof bytes;
-			rc = read_claims(team, base + from, bytes, sizeof bytes);
-		}
-		if (rc || bytes[places[i] - from])
+		unsigned char byte;
+		rc = look(team, &w, base + places[i], &byte);
+		if (rc || byte)
 			continue;
 		if (pwrite(team->claims, &mark, 1, (off_t)(base + places[i])) != 1)
 			rc = fail_claims();
@@ -176,7 +188,7 @@ bool pb_team_has_left(const struct pb_team *team, size_t base, size_t n)
 {
 	size_t left;
 	bool others;
-	return count_left(team, base, n, 0, &left, &others) || left;
+	return count_left(team, base, NULL, n, &left, &others) || left;
 }
 
 int pb_team_absorb(struct pb_team *team, struct pb_journal *journal)

@@ -16,6 +16,8 @@ struct pb_team {
 	int rank, size; /* size 1: alone */
 	const char *top; /* the folder that rank 0 holds for as long as it lives; set after pb_team_find, the caller's */
 	int local_rank, local_size; /* among those of this machine; local_size 0: unknown */
+	double patience; /* seconds that another rank waits for rank 0 to begin */
+	bool saw_nobody; /* and it did not: perhaps the folder is not the one that rank 0 has */
 	/* Of the run at hand. */
 	char *path;   /* DIR/ranks; owned; NULL: nobody has begun */
 	int claims;   /* fd; -1 */
@@ -31,7 +33,7 @@ int pb_team_prepare(struct pb_team *team, struct pb_folder *folder);
 /* Rank 0, once it has trained: lets the others begin. Those that have not come within seconds stay out of it. */
 int pb_team_begin(struct pb_team *team, struct pb_folder *folder);
 /* Another rank: waits for that. *ret_path is the folder in which this rank goes on, the caller's to free; NULL: it came too
- * late, or rank 0 has ended, and there is nothing to do. */
+ * late, or rank 0 has ended or never begun (saw_nobody), and there is nothing to do. */
 int pb_team_join(struct pb_team *team, const char *dir, char **ret_path);
 /* complete: all is in the run's own journal, and DIR/ranks is of no more use. */
 void pb_team_leave(struct pb_team *team, bool complete);

@@ -21,8 +21,7 @@
 #include "exp/interrupt.h"
 #include "exp/team_impl.h"
 
-static const double patience = 10;      /* seconds for ranks to come once training is done */
-static const double first_patience = 60; /* for rank 0 to begin */
+static const double wait_for_ranks = 10; /* seconds for them to come once training is done */
 
 enum { NUMBER_LENGTH = 16, MOST_TEXT = 1 << 20 };
 
@@ -102,7 +101,7 @@ int pb_team_begin(struct pb_team *team, struct pb_folder *folder)
 	for (bool waits = true; !rc && waits;) {
 		struct pb_text go = {0};
 		there = read_hellos(team, &go);
-		waits = there < team->size - 1 && pb_clock() - began < patience;
+		waits = there < team->size - 1 && pb_clock() - began < wait_for_ranks;
 		if (waits) {
 			rest();
 			rc = pb_interrupted();
@@ -188,7 +187,8 @@ int pb_team_join(struct pb_team *team, const char *dir, char **ret_path)
 	while (!rc && !go) {
 		bool held = pb_lock_is_held(lock);
 		rc = ask(team, number, &go);
-		if (!rc && !go && !held && (begun || pb_clock() - began > first_patience))
+		team->saw_nobody = !begun && !held && pb_clock() - began > team->patience;
+		if (!rc && !go && !held && (begun || team->saw_nobody))
 			break; /* rank 0 has ended */
 		begun |= held;
 		rc = rc ? rc : pb_interrupted();
@@ -213,5 +213,6 @@ void pb_team_leave(struct pb_team *team, bool complete)
 	free(team->path);
 	free(team->read);
 	*team = (struct pb_team){.rank = team->rank, .size = team->size, .top = team->top, .local_rank = team->local_rank,
-				 .local_size = team->local_size, .claims = -1};
+				 .local_size = team->local_size, .patience = team->patience,
+				 .saw_nobody = team->saw_nobody, .claims = -1};
 }
