@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,40 @@ static int read_all(int fd, const char *path, void *data, size_t size)
 	return 0;
 }
 
-int pb_file_read(const char *path, size_t max_size, void **ret_data, size_t *ret_size)
+static struct pb_file_stamp stamp_of(const struct stat *st)
+{
+	return (struct pb_file_stamp){.device = (uint64_t)st->st_dev, .inode = (uint64_t)st->st_ino,
+				      .size = (uint64_t)st->st_size, .seconds = st->st_mtim.tv_sec,
+				      .nanoseconds = st->st_mtim.tv_nsec};
+}
+
+struct pb_file_stamp pb_file_stamp(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) < 0 ? (struct pb_file_stamp){0} : stamp_of(&st);
+}
+
+static bool is_same(const struct pb_file_stamp *a, const struct pb_file_stamp *b)
+{
+	return a->device == b->device && a->inode == b->inode && a->size == b->size && a->seconds == b->seconds &&
+	       a->nanoseconds == b->nanoseconds;
+}
+
+int pb_file_check_stamp(const char *path, const struct pb_file_stamp *stamp, const char *since)
+{
+	const struct pb_file_stamp now = pb_file_stamp(path);
+	return is_same(&now, stamp) ? 0 : pb_fail(PB_E_IO, "%s is not the file any more that it was %s", path, since);
+}
+
+static int check_unchanged(int fd, const char *path, const struct stat *before)
+{
+	struct stat st;
+	const struct pb_file_stamp then = stamp_of(before);
+	const struct pb_file_stamp now = fstat(fd, &st) < 0 ? (struct pb_file_stamp){0} : stamp_of(&st);
+	return is_same(&now, &then) ? 0 : pb_fail(PB_E_IO, "cannot read %s: it changed while being read", path);
+}
+
+static int read_file(const char *path, size_t offset, bool grows, size_t max_size, void **ret_data, size_t *ret_size)
 {
 	/* Without waiting for a writer, should it be a pipe. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -44,6 +78,7 @@ int pb_file_read(const char *path, size_t max_size, void **ret_data, size_t *ret
 	struct stat st;
 	int rc;
 	char *data = NULL;
+	size_t size = 0;
 	if (fstat(fd, &st) < 0) {
 		rc = fail_errno("examine", path);
 	} else if (!S_ISREG(st.st_mode)) {
@@ -52,20 +87,36 @@ int pb_file_read(const char *path, size_t max_size, void **ret_data, size_t *ret
 	} else if ((uint64_t)st.st_size > max_size) {
 		rc = pb_fail(PB_E_FORMAT, "%s has %lld bytes; at most %zu are read", path, (long long)st.st_size,
 		             max_size);
-	} else if (!(data = malloc((size_t)st.st_size + 1))) {
-		rc = pb_fail_nomem((size_t)st.st_size, path);
 	} else {
-		rc = read_all(fd, path, data, (size_t)st.st_size);
+		size = (size_t)st.st_size > offset ? (size_t)st.st_size - offset : 0;
+		data = malloc(size + 1);
+		rc = data ? 0 : pb_fail_nomem(size, path);
+		if (!rc && lseek(fd, (off_t)offset, SEEK_SET) < 0)
+			rc = fail_errno("read", path);
+		if (!rc)
+			rc = read_all(fd, path, data, size);
+		if (!rc && !grows)
+			rc = check_unchanged(fd, path, &st);
 	}
 	close(fd);
 	if (rc < 0) {
 		free(data);
 		return rc;
 	}
-	data[st.st_size] = '\0';
+	data[size] = '\0';
 	*ret_data = data;
-	*ret_size = (size_t)st.st_size;
+	*ret_size = size;
 	return 0;
+}
+
+int pb_file_read(const char *path, size_t max_size, void **ret_data, size_t *ret_size)
+{
+	return read_file(path, 0, false, max_size, ret_data, ret_size);
+}
+
+int pb_file_read_from(const char *path, size_t offset, size_t max_size, void **ret_data, size_t *ret_size)
+{
+	return read_file(path, offset, true, max_size, ret_data, ret_size);
 }
 
 static int write_all(int fd, const char *path, const char *data, size_t size)

@@ -6,8 +6,20 @@
 #include <stdint.h>
 
 /* Reads a whole file; *ret_data is the caller's, to be freed with free(), with a NUL behind its last byte.
- * Refuses anything but a regular file and anything larger than max_size. */
+ * Refuses anything but a regular file, anything larger than max_size, and one that somebody changes meanwhile. */
 int pb_file_read(const char *path, size_t max_size, void **ret_data, size_t *ret_size);
+/* The same of what is behind `offset`, of a file to which somebody may be appending: what there was at the beginning. */
+int pb_file_read_from(const char *path, size_t offset, size_t max_size, void **ret_data, size_t *ret_size);
+
+/* What tells one state of a file from another: changes within the clock's step of the file system may escape it. */
+struct pb_file_stamp {
+	uint64_t device, inode, size;
+	int64_t seconds, nanoseconds; /* of the last change of its content */
+};
+/* Zeros where there is no such file. */
+struct pb_file_stamp pb_file_stamp(const char *path);
+/* 0, or an error that says that the file is not what it was `since`, such as "when the run began". */
+int pb_file_check_stamp(const char *path, const struct pb_file_stamp *stamp, const char *since);
 /* Makes the file appear whole or not at all: temporary name beside it, fsync, rename, fsync of the folder. */
 int pb_file_write(const char *path, const void *data, size_t size);
 /* Removes what writers that were killed left in a folder and in those below it: nobody may be writing there. */

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/status.h"
 #include "ckpt/formats.h"
 
@@ -79,7 +80,10 @@ int pb_ckpt_read(const char *path, struct pb_ckpt *ret_ckpt)
 	struct pb_ckpt ckpt = {.prefix = ""};
 	pb_arena_init(&ckpt.arena);
 	ckpt.path = pb_arena_strdup(&ckpt.arena, path);
+	const struct pb_file_stamp stamp = pb_file_stamp(path);
 	int rc = ckpt.path ? read_format(&ckpt) : -PB_E_NOMEM;
+	if (!rc)
+		rc = pb_file_check_stamp(path, &stamp, "when reading began");
 	if (rc < 0)
 		pb_ckpt_finish(&ckpt);
 	else

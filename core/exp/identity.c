@@ -18,6 +18,7 @@ static void add_plugin(struct pb_text *out, const struct pb_instance *instance)
 		    instance->loaded->build_id && *instance->loaded->build_id ? instance->loaded->build_id : "none");
 	if (!line.failed && (!out->data || !strstr(out->data, line.data)))
 		pb_text_add(out, "%s", line.data);
+	pb_text_add(out, "%s", pb_instance_files(instance));
 	out->failed |= line.failed;
 	pb_text_finish(&line);
 }

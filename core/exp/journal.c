@@ -292,10 +292,11 @@ int pb_journal_absorb(struct pb_journal *journal, const char *path, size_t *at, 
 	size_t size;
 	const size_t n_before = journal->n_cells;
 	struct pb_record r;
-	int rc = pb_file_read(path, MOST_JOURNAL, &data, &size);
+	size_t done = 0;
+	int rc = pb_file_read_from(path, *at, MOST_JOURNAL, &data, &size);
 	if (rc)
 		return rc;
-	while (!rc && *at <= size && pb_record_next(data, size, at, &r)) {
+	while (!rc && pb_record_next(data, size, &done, &r)) {
 		struct pb_journal_key key;
 		if (r.type != PB_JOURNAL_CELL || r.size < sizeof key)
 			continue;
@@ -306,6 +307,7 @@ int pb_journal_absorb(struct pb_journal *journal, const char *path, size_t *at, 
 		if (!rc)
 			rc = append(journal, PB_JOURNAL_CELL, r.data, r.size, NULL, 0);
 	}
+	*at += done;
 	free(data);
 	if (n_taken)
 		*n_taken += journal->n_cells - n_before;

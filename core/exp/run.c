@@ -267,8 +267,8 @@ static int run(const struct pb_plan *plan, const struct pb_run_options *options)
 		goto finish;
 	pb_capsule_folder(capsules);
 	pb_events_run(&r.folder.events, plan->config->name);
-	pb_weights_init(&r.weights, plan);
-	if (options->team && !options->team->rank)
+	rc = pb_weights_init(&r.weights, plan);
+	if (!rc && options->team && !options->team->rank)
 		rc = pb_team_prepare(options->team, &r.folder);
 	if (!rc)
 		rc = begin_team(&r, false);

@@ -131,7 +131,7 @@ static int make_folder(struct pb_team *team, const char *dir, char **ret_path)
 	if (!rc)
 		rc = pb_file_make_dir(path);
 	if (!rc)
-		rc = pb_file_read(from, (size_t)1 << 40, &data, &size);
+		rc = pb_file_read_from(from, 0, (size_t)1 << 40, &data, &size);
 	if (!rc)
 		rc = pb_file_write(to, data, size);
 	for (size_t i = 0; !rc && i < sizeof links / sizeof *links; i++) {

@@ -7,9 +7,17 @@
 #include "base/status.h"
 #include "ckpt/model_load.h"
 
-void pb_weights_init(struct pb_weights_store *store, const struct pb_plan *plan)
+int pb_weights_init(struct pb_weights_store *store, const struct pb_plan *plan)
 {
-	*store = (struct pb_weights_store){.plan = plan};
+	const struct pb_yaml_node *files = plan->config->checkpoints;
+	const size_t n = files ? files->count : 0;
+	*store = (struct pb_weights_store){.plan = plan, .files = calloc(n + 1, sizeof *store->files)};
+	if (!store->files)
+		return pb_fail_nomem((n + 1) * sizeof *store->files, "the checkpoints");
+	for (size_t i = 0; i < n; i++)
+		if (files->items[i]->kind == PB_YAML_SCALAR)
+			store->files[i] = pb_file_stamp(files->items[i]->text);
+	return 0;
 }
 
 static void drop(struct pb_weights_store *store, size_t i)
@@ -25,7 +33,9 @@ void pb_weights_finish(struct pb_weights_store *store)
 	while (store->n > 0)
 		drop(store, store->n - 1);
 	free(store->items);
+	free(store->files);
 	store->items = NULL;
+	store->files = NULL;
 	store->room = 0;
 }
 
@@ -98,15 +108,17 @@ static int load(const char *path, struct pb_params *params)
 	return rc;
 }
 
-static int read_checkpoint(struct pb_weights_store *store, const char *name, const char *path,
-			   const struct pb_params **ret_params)
+static int read_checkpoint(struct pb_weights_store *store, const char *name, size_t i, const struct pb_params **ret_params)
 {
+	const char *path = store->plan->config->checkpoints->items[i]->text;
 	struct pb_named_weights *mine;
 	int rc = add(store, name, &mine);
 	if (rc)
 		return rc;
 	mine->from_file = true;
 	rc = load(path, &mine->params);
+	if (!rc)
+		rc = pb_file_check_stamp(path, &store->files[i], "when the run began");
 	if (rc)
 		drop(store, store->n - 1);
 	else
@@ -122,9 +134,9 @@ int pb_weights_get(struct pb_weights_store *store, const char *name, const struc
 		*ret_params = mine ? &mine->params : store->start;
 		return 0;
 	}
-	struct pb_yaml_node *file = files ? pb_yaml_get(files, name) : NULL;
-	if (file && file->kind == PB_YAML_SCALAR)
-		return read_checkpoint(store, name, file->text, ret_params);
+	for (size_t i = 0; files && i < files->count; i++)
+		if (!strcmp(files->keys[i]->text, name) && files->items[i]->kind == PB_YAML_SCALAR)
+			return read_checkpoint(store, name, i, ret_params);
 	return pb_fail(PB_E_NOTFOUND, "no weights are called `%s`", name);
 }
 

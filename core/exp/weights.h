@@ -2,6 +2,7 @@
 #ifndef PB_EXP_WEIGHTS_H
 #define PB_EXP_WEIGHTS_H
 
+#include "base/file.h"
 #include "exp/plan.h"
 
 struct pb_named_weights {
@@ -16,9 +17,12 @@ struct pb_weights_store {
 	struct pb_named_weights **items; /* each stays where it is while the list grows */
 	const char *start_name;          /* of weights that nobody changes and that are not copied for it */
 	const struct pb_params *start;   /* not owned; NULL: none */
+	struct pb_file_stamp *files;     /* of the plan's checkpoints, when the run began */
 };
 
-void pb_weights_init(struct pb_weights_store *store, const struct pb_plan *plan);
+/* The plan's files are to be what they are now whenever they are read; else that is an error. On failure there is nothing to
+ * finish. */
+int pb_weights_init(struct pb_weights_store *store, const struct pb_plan *plan);
 void pb_weights_finish(struct pb_weights_store *store);
 /* A copy of `params` under a name, replacing an earlier one. */
 int pb_weights_keep(struct pb_weights_store *store, const char *name, const struct pb_params *params);

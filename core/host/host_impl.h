@@ -2,8 +2,10 @@
 #ifndef PB_HOST_IMPL_H
 #define PB_HOST_IMPL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/text.h"
 #include "host/image.h"
 #include "host/registry.h"
 
@@ -12,6 +14,8 @@ struct pb_instance_impl {
 	char *base_dir;           /* where read_file looks; NULL: the working folder */
 	char *who;                /* "setter noise" */
 	struct pb_yaml defaults;  /* owns the texts of an instance made without a file */
+	pthread_mutex_t lock;     /* of `files` */
+	struct pb_text files;     /* that it has read: a line each, "file: NAME, checksum SUM" */
 	atomic_long held;         /* allocations that the plugin has not freed */
 	atomic_int told_control;  /* that it changes floating point */
 };

@@ -14,6 +14,8 @@ static void free_instance(struct pb_instance *instance)
 		pb_arena_finish(&instance->impl->defaults.arena);
 		free(instance->impl->base_dir);
 		free(instance->impl->who);
+		pb_text_finish(&instance->impl->files);
+		pthread_mutex_destroy(&instance->impl->lock);
 	}
 	free(instance->impl);
 	free(instance->params);
@@ -38,6 +40,8 @@ static int allocate(const struct pb_loaded *loaded, const char *base_dir, struct
 	struct pb_instance_impl *impl = instance->impl = calloc(1, sizeof *impl);
 	instance->loaded = loaded;
 	instance->params = calloc(1, plugin->params_size + (size_t)1);
+	if (impl)
+		pthread_mutex_init(&impl->lock, NULL);
 	if (impl && base_dir)
 		impl->base_dir = strdup(base_dir);
 	if (impl && asprintf(&impl->who, "%s %s", pb_kind_name(plugin->kind), plugin->name) < 0)
@@ -92,6 +96,11 @@ void pb_instance_warn(const struct pb_instance *instance, const char *text)
 	size_t length = strlen(who);
 	bool named = !strncmp(text, who, length) && !strncmp(text + length, ": ", 2);
 	pb_host_log(PB_LOG_WARNING, who, "%s", named ? text + length + 2 : text);
+}
+
+const char *pb_instance_files(const struct pb_instance *instance)
+{
+	return instance->impl->files.data ? instance->impl->files.data : "";
 }
 
 struct pb_device *pb_instance_device(const struct pb_instance *instance)

@@ -90,6 +90,8 @@ bool pb_instance_first(struct pb_instance *instance, unsigned what);
 /* Gives the text to the log as a warning; the instance's own name at its beginning, "setter noise: ", is left out. */
 void pb_instance_warn(const struct pb_instance *instance, const char *text);
 struct pb_device *pb_instance_device(const struct pb_instance *instance);
+/* The files that the plugin has read, a line each: "file: NAME, checksum SUM". */
+const char *pb_instance_files(const struct pb_instance *instance);
 
 /* In two steps, for who has something to change in what the plugin will see: all but the plugin's own create, which
  * is calls.h's pb_instance_start. An instance that was not started, or failed to, is forgotten; others are destroyed. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checksum.h"
 #include "base/file.h"
 #include "base/rng.h"
 #include "base/status.h"
@@ -104,6 +105,18 @@ void pb_services_check_freed(struct pb_instance_impl *impl)
 			    held, held == 1 ? "" : "s");
 }
 
+/* What comes from files decides results as parameters do. */
+static int note_file(struct pb_instance_impl *impl, const char *path, const void *data, size_t size)
+{
+	pthread_mutex_lock(&impl->lock);
+	pb_text_add(&impl->files, "file: ");
+	pb_text_add_json(&impl->files, path); /* a name may have line ends */
+	pb_text_add(&impl->files, ", checksum %016llx\n", (unsigned long long)pb_checksum(data, size));
+	int rc = pb_text_status(&impl->files);
+	pthread_mutex_unlock(&impl->lock);
+	return rc;
+}
+
 static int read_file(const struct pb_host *host, const char *path, char **ret_text, size_t *ret_size)
 {
 	struct pb_instance_impl *impl = host->impl;
@@ -113,6 +126,8 @@ static int read_file(const struct pb_host *host, const char *path, char **ret_te
 	int rc = whole ? pb_file_read(whole, MOST_FILE, &data, &size) : -PB_E_NOMEM;
 	if (!rc && memchr(data, '\0', size)) {
 		rc = pb_fail(PB_E_FORMAT, "%s is not a text file", whole);
+		free(data);
+	} else if (!rc && (rc = note_file(impl, path, data, size)) < 0) {
 		free(data);
 	}
 	free(whole);

@@ -179,6 +179,31 @@ START_TEST(another_experiment)
 }
 END_TEST
 
+/* The data's file is part of the experiment, though its text is not in the experiment file. */
+START_TEST(another_data_file)
+{
+	static const char yaml[] = "model: {n_layers: 1, d_model: 8, n_heads: 2}\n"
+				   "data: {plugin: tokens, file: data.csv}\nmetric: correct_logit\nprobe: {units: all}\n"
+				   "sweeps:\n  - {name: z, kind: activation, hook: z, setter: layer_head, over: [layer, head],\n"
+				   "     forward: clean}\n";
+	static const char data[] = "clean,corrupted,answer\n1 2 3,1 2 4,5\n2 3 4,2 3 5,6\n";
+	ck_assert_ok(pb_file_write(scratch("data.yaml"), yaml, sizeof yaml - 1));
+	ck_assert_ok(pb_file_write(scratch("data.csv"), data, sizeof data - 1));
+	const char *file = scratch("data.yaml"), *out = scratch("data");
+	struct outcome o = RUN("run", file, "-q", "--out", out);
+	ck_assert_msg(!o.code, "%s", o.err);
+	char *manifest = read_text(scratch("data/manifest.yaml"));
+	check_says(manifest, "file: \\\"data.csv\\\", checksum ");
+	free(manifest);
+	ck_assert_int_eq(RUN("run", file, "-q", "--out", out, "--resume").code, 0);
+	ck_assert_ok(pb_file_write(scratch("data.csv"), data, sizeof data - 15));
+	o = RUN("run", file, "-q", "--out", out, "--resume");
+	ck_assert_int_eq(o.code, 2);
+	check_says(o.err, "is another one and cannot be gone on with:");
+	check_says(o.err, "file: \"data.csv\", checksum ");
+}
+END_TEST
+
 START_TEST(one_run_in_a_folder)
 {
 	pid_t pid = start("busy", false, "train.0.epochs=100000");
@@ -253,6 +278,7 @@ int main(void)
 	tcase_add_loop_test(tcase, torn_journal, 0, 5);
 	tcase_add_test(tcase, altered_files_are_named);
 	tcase_add_test(tcase, another_experiment);
+	tcase_add_test(tcase, another_data_file);
 	tcase_add_test(tcase, one_run_in_a_folder);
 	tcase_add_test(tcase, over_seeds);
 	tcase_add_test(tcase, manifest);

@@ -31,7 +31,7 @@ static void open(const char *yaml)
 {
 	lab_plan(&lab, yaml, 1);
 	lab_weights(&lab, 0);
-	pb_weights_init(&store, &lab.plan);
+	ck_assert_ok(pb_weights_init(&store, &lab.plan));
 	ck_assert_ok(pb_weights_keep(&store, lab.plan.has_loaded ? "loaded" : "init", &lab.weights));
 }
 

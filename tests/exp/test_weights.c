@@ -32,7 +32,7 @@ static void open(const char *yaml)
 {
 	lab_plan(&lab, yaml, 1);
 	lab_weights(&lab, 0);
-	pb_weights_init(&store, &lab.plan);
+	ck_assert_ok(pb_weights_init(&store, &lab.plan));
 }
 
 static void finish(void)
@@ -99,7 +99,7 @@ START_TEST(as_many_as_there_are)
 }
 END_TEST
 
-/* The plan has seen files that fit; what counts is what is there when they are asked for. */
+/* The plan has seen files that fit; what counts is what is there when the run begins, and that must stay. */
 START_TEST(checkpoints_are_read_when_asked_for)
 {
 	char yaml[4096], late[512], wrong[512];
@@ -116,6 +116,8 @@ START_TEST(checkpoints_are_read_when_asked_for)
 	open(yaml);
 	set_all(&lab.weights, 0.25);
 	ck_assert_ok(pb_ckpt_save_params(late, &lab.weights));
+	pb_weights_finish(&store);
+	ck_assert_ok(pb_weights_init(&store, &lab.plan));
 	ck_assert_ok(pb_weights_get(&store, "late", &got));
 	ck_assert(first_value(got) == 0.25);
 	ck_assert_ok(pb_weights_get(&store, "late", &again));
@@ -131,11 +133,14 @@ START_TEST(checkpoints_are_read_when_asked_for)
 	ck_assert_ptr_eq(got, again);
 	/* Forgotten, it is read again; what was kept stays. */
 	ck_assert_ok(pb_weights_keep(&store, "mine", &lab.weights));
-	set_all(&lab.weights, 0.5);
-	ck_assert_ok(pb_ckpt_save_params(late, &lab.weights));
 	pb_weights_forget_files(&store);
 	ck_assert_ok(pb_weights_get(&store, "late", &got));
-	ck_assert(first_value(got) == 0.5);
+	ck_assert(first_value(got) == 0.25);
+	pb_weights_forget_files(&store);
+	set_all(&lab.weights, 0.5);
+	ck_assert_ok(pb_ckpt_save_params(late, &lab.weights));
+	ck_assert_int_eq(pb_weights_get(&store, "late", &got), -PB_E_IO);
+	ck_assert(strstr(pb_error_text(), "late.safetensors is not the file any more that it was when the run began"));
 	ck_assert_ok(pb_weights_get(&store, "mine", &got));
 	ck_assert(first_value(got) == 0.25);
 	finish();
