@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -146,6 +147,22 @@ static void sync_folder(const char *path)
 	free(folder);
 }
 
+/* As mkstemp, but with the permissions that the user gives new files. `name` ends with six letters to be replaced. */
+static int create_new(char *name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
+	unsigned char random[6];
+	int fd = -1;
+	do {
+		if (getrandom(random, sizeof random, 0) != sizeof random)
+			return -1;
+		for (size_t i = 0, length = strlen(name); i < sizeof random; i++)
+			name[length - sizeof random + i] = letters[random[i] % 32];
+		fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	} while (fd < 0 && errno == EEXIST);
+	return fd;
+}
+
 int pb_file_write(const char *path, const void *data, size_t size)
 {
 	size_t length = strlen(path) + 16;
@@ -153,13 +170,12 @@ int pb_file_write(const char *path, const void *data, size_t size)
 	if (!temporary)
 		return pb_fail_nomem(length, path);
 	snprintf(temporary, length, "%s" TEMPORARY "XXXXXX", path);
-	int rc, fd = mkstemp(temporary);
+	int rc, fd = create_new(temporary);
 	if (fd < 0) {
 		rc = fail_errno("create", path);
 		free(temporary);
 		return rc;
 	}
-	fchmod(fd, 0644);
 	rc = write_all(fd, path, data, size);
 	if (close(fd) < 0 && !rc)
 		rc = fail_errno("write", path);

@@ -69,9 +69,17 @@ START_TEST(write_replaces_whole_and_leaves_nothing_beside)
 	ck_assert_str_eq(data, "new");
 	free(data);
 	ck_assert_uint_eq(count_entries(folder), 3);
+	/* Who keeps their files to themselves gets such files. */
 	struct stat st;
-	stat(path, &st);
+	const mode_t mask = umask(022);
+	ck_assert_ok(pb_file_write(path, "open", 4));
+	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_uint_eq(st.st_mode & 0777, 0644);
+	umask(077);
+	ck_assert_ok(pb_file_write(path, "private", 7));
+	umask(mask);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0600);
 }
 END_TEST
 
