@@ -165,19 +165,6 @@ static int make_all(struct loop *l)
 	return rc;
 }
 
-/* As many as nobody else takes. */
-static int make_share(struct loop *l)
-{
-	for (;;) {
-		size_t n = list_missing(l), count;
-		int rc = pb_team_claim(l->log->team, l->log->base, l->missing, n, l->most, l->chosen, &count);
-		if (!rc && count)
-			rc = make(l, count);
-		if (rc || !count)
-			return rc;
-	}
-}
-
 /* What the other ranks have made meanwhile. */
 static int absorb(struct loop *l)
 {
@@ -186,6 +173,22 @@ static int absorb(struct loop *l)
 		rc = recall(l);
 	show(l);
 	return rc;
+}
+
+/* As many as nobody else takes. */
+static int make_share(struct loop *l)
+{
+	for (;;) {
+		size_t n, count = 0;
+		int rc = l->log->team->rank ? 0 : absorb(l);
+		n = list_missing(l);
+		if (!rc)
+			rc = pb_team_claim(l->log->team, l->log->base, l->missing, n, l->most, l->chosen, &count);
+		if (!rc && count)
+			rc = make(l, count);
+		if (rc || !count)
+			return rc;
+	}
 }
 
 /* Rank 0: until nothing is missing. What ranks have taken that have ended is made here. */
