@@ -28,6 +28,7 @@ enum {
 struct caller {
 	atomic_ulong calls;   /* odd: within one */
 	atomic_ulong accused; /* the number of the call that is to be ended */
+	_Atomic(const char *) who, call; /* of the last call */
 	pthread_t thread;
 };
 
@@ -46,8 +47,8 @@ static _Thread_local struct {
 	char *stack;
 } mine;
 
-/* For what a dying process says. */
-static const char *volatile last_who, *volatile last_call;
+/* For what a dying process says, of whatever thread's call was the last to begin. */
+static _Atomic(const char *) last_who, last_call;
 static volatile sig_atomic_t damaged, last_signal;
 
 static double limit = 60;
@@ -86,18 +87,23 @@ static void say(const char *text)
 	(void)written;
 }
 
-static void say_last(const char *what)
+static void say_of(const char *who, const char *call, const char *what)
 {
 	say("\npatchbay: ");
-	say(last_who ? last_who : "a plugin");
+	say(who ? who : "a plugin");
 	say(": ");
-	say(last_call ? last_call : "a call");
+	say(call ? call : "a call");
 	if (last_signal) {
 		say(" crashed (SIG");
 		say(sigabbrev_np(last_signal));
 		say(")");
 	}
 	say(what);
+}
+
+static void say_last(const char *what)
+{
+	say_of(last_who, last_call, what);
 }
 
 /* The system's exit, whoever asks for it. */
@@ -232,7 +238,8 @@ static double take_pause(void)
 static void end_call(struct caller *caller, unsigned long number, int limits)
 {
 	if (limits >= PATIENCE) {
-		say_last(" hangs and lets no signal through; patchbay ends. What was written before is in the run folder.\n");
+		say_of(caller->who, caller->call,
+		       " hangs and lets no signal through; patchbay ends. What was written before is in the run folder.\n");
 		leave(1);
 	}
 	atomic_store(&caller->accused, number);
@@ -345,7 +352,7 @@ static void find_memory(void)
 static void count_call(void)
 {
 	if (mine.caller)
-		atomic_fetch_add_explicit(&mine.caller->calls, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&mine.caller->calls, 1, memory_order_release);
 }
 
 int pb_guard(pb_guarded *function, void *argument, const char *who, const char *call, struct pb_fault *ret_fault)
@@ -359,6 +366,10 @@ int pb_guard(pb_guarded *function, void *argument, const char *who, const char *
 		exit_is_caught = !atexit(on_exit_within);
 	last_who = who;
 	last_call = call;
+	if (mine.caller) {
+		mine.caller->who = who;
+		mine.caller->call = call;
+	}
 	count_call();
 	if (sigsetjmp(mine.back, 0)) {
 		count_call();
