@@ -7,6 +7,8 @@
 #include "base/status.h"
 #include "exp/interrupt.h"
 
+enum { NAP = 2000000 /* ns */, LOOKS = 20 };
+
 /* "2 (layer 0, head 2)" */
 static const char *cell_text(const struct pb_result_sweep *r, size_t i, struct pb_arena *arena)
 {
@@ -165,11 +167,13 @@ static int make_all(struct loop *l)
 	return rc;
 }
 
-/* What the other ranks have made meanwhile. */
-static int absorb(struct loop *l)
+/* What the other ranks have made meanwhile; whether that is anything. */
+static int absorb(struct loop *l, bool *ret_any)
 {
+	const size_t before = l->log->team->taken;
 	int rc = pb_team_absorb(l->log->team, l->log->journal);
-	if (!rc)
+	*ret_any = l->log->team->taken != before;
+	if (!rc && *ret_any)
 		rc = recall(l);
 	show(l);
 	return rc;
@@ -180,7 +184,8 @@ static int make_share(struct loop *l)
 {
 	for (;;) {
 		size_t n, count = 0;
-		int rc = l->log->team->rank ? 0 : absorb(l);
+		bool any;
+		int rc = l->log->team->rank ? 0 : absorb(l, &any);
 		n = list_missing(l);
 		if (!rc)
 			rc = pb_team_claim(l->log->team, l->log->base, l->missing, n, l->most, l->chosen, &count);
@@ -191,26 +196,37 @@ static int make_share(struct loop *l)
 	}
 }
 
-/* Rank 0: until nothing is missing. What ranks have taken that have ended is made here. */
+/* Makes the missing cells that ranks have which have ended. */
+static int make_lost(struct loop *l)
+{
+	size_t n = list_missing(l), count = 0, kept = 0;
+	bool any;
+	for (size_t i = 0; i < n && count < l->most; i++)
+		if (pb_team_has_lost(l->log->team, l->log->base + l->missing[i]))
+			l->chosen[count++] = l->missing[i];
+	int rc = count ? absorb(l, &any) : 0; /* it may have written its last just before it ended */
+	for (size_t i = 0; i < count; i++)
+		if (!l->there[l->chosen[i]])
+			l->chosen[kept++] = l->chosen[i];
+	return rc || !kept ? rc : make(l, kept);
+}
+
+/* Rank 0: until nothing is missing. Whether the others live is looked at where none has made anything for a while. */
 static int await_others(struct loop *l)
 {
-	for (;;) {
-		size_t count = 0, kept = 0;
-		int rc = absorb(l);
-		size_t n = rc ? 0 : list_missing(l);
-		if (!n)
+	for (size_t looks = 1;; looks++) {
+		bool any;
+		int rc = absorb(l, &any);
+		if (rc || !list_missing(l))
 			return rc;
-		for (size_t i = 0; i < n && count < l->most; i++)
-			if (pb_team_has_lost(l->log->team, l->log->base + l->missing[i]))
-				l->chosen[count++] = l->missing[i];
-		if (!count)
-			nanosleep(&(struct timespec){0, 2000000}, NULL);
-		else if (!(rc = absorb(l))) /* it may have written its last just before it ended */
-			for (size_t i = 0; i < count; i++)
-				if (!l->there[l->chosen[i]])
-					l->chosen[kept++] = l->chosen[i];
+		if (any)
+			looks = 0;
+		else if (looks % LOOKS)
+			nanosleep(&(struct timespec){0, NAP}, NULL);
+		else
+			rc = make_lost(l);
 		if (!rc)
-			rc = kept ? make(l, kept) : pb_interrupted();
+			rc = pb_interrupted();
 		if (rc)
 			return rc;
 	}

@@ -25,9 +25,11 @@ static const double wait_for_ranks = 10; /* seconds for them to come once traini
 
 enum { NUMBER_LENGTH = 16, MOST_TEXT = 1 << 20 };
 
-static void rest(void)
+/* Longer, up to a second, the longer it has taken: a training may take hours, and the folder may be on a network. */
+static void rest(double waited)
 {
-	nanosleep(&(struct timespec){0, 10000000}, NULL);
+	const double seconds = waited < 0.5 ? 0.01 : waited < 50 ? waited / 50 : 1;
+	nanosleep(&(struct timespec){(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)}, NULL);
 }
 
 /* A small file's text; NULL where it is not there (yet). */
@@ -103,7 +105,7 @@ int pb_team_begin(struct pb_team *team, struct pb_folder *folder)
 		there = read_hellos(team, &go);
 		waits = there < team->size - 1 && pb_clock() - began < wait_for_ranks;
 		if (waits) {
-			rest();
+			rest(0);
 			rc = pb_interrupted();
 		} else {
 			char *path = pb_file_join(team->path, "go");
@@ -193,7 +195,7 @@ int pb_team_join(struct pb_team *team, const char *dir, char **ret_path)
 		begun |= held;
 		rc = rc ? rc : pb_interrupted();
 		if (!go)
-			rest();
+			rest(pb_clock() - began);
 	}
 	if (!rc && go)
 		rc = pb_team_open_claims(team);
