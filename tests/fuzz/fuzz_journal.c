@@ -1,5 +1,6 @@
 /* fuzz_journal.c: any bytes as a run's journal: opened to go on with, added to, and opened again. Bytes are also tried as
  * records (type, length, contents) with checksums made for them. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,9 +86,27 @@ static void try(const char *path)
 	}
 }
 
+/* As the journal of another rank: read on from where the last whole record ended. */
+static void absorb(const char *path)
+{
+	struct pb_journal j = {.path = "a rank's", .fd = open("/dev/null", O_WRONLY | O_CLOEXEC)};
+	size_t at = 0, n = 0;
+	int rc = 0;
+	for (int i = 0; !rc && i < 2; i++) {
+		const size_t before = n;
+		pb_error_clear();
+		rc = pb_journal_absorb(&j, path, &at, &n);
+		if (rc == -PB_E_INTERNAL || (rc && !*pb_error_text()) || n != j.n_cells || (i && n != before))
+			abort();
+	}
+	pb_journal_close(&j);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	absorb(PB_FUZZ_FILE({data, size}));
 	try(PB_FUZZ_FILE({data, size}));
+	absorb(make_records(data, size));
 	try(make_records(data, size));
 	return 0;
 }

@@ -119,6 +119,39 @@ START_TEST(no_room_on_the_disk)
 }
 END_TEST
 
+/* A file system of its own that is really full, where the system lets this process have one; a larger one afterwards. */
+START_TEST(full_file_system)
+{
+	static const int sizes[] = {8, 24, 48, 96, 160, 240};
+	char line[16384];
+	int n_failed = 0;
+	ck_assert_int_eq(run("whole", false).code, 0);
+	ck_assert_int_eq(mkdir(scratch("full"), 0700), 0);
+	if (system("unshare -rm mount -t tmpfs -o size=8k none /tmp 2>/dev/null"))
+		return;
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		char out[32];
+		snprintf(out, sizeof out, "full-%d", sizes[i]);
+		snprintf(line, sizeof line,
+			 "cd %s && PB='%s run %s -q --save-every 0 --out full/run' exec unshare -rm sh -c '"
+			 "mount -t tmpfs -o size=%dk none full && $PB 2>said; echo $? >code;"
+			 "mount -o remount,size=64m none full && if [ -e full/run/config.yaml ]; then PB=\"$PB --resume\"; "
+			 "else rm -rf full/run; fi; $PB && cp -r full/run %s'",
+			 pb_test_dir(), command_path(), scratch("starved.yaml"), sizes[i], out);
+		ck_assert_msg(!system(line), "with %d kB", sizes[i]);
+		char *code = read_text(scratch("code")), *said = read_text(scratch("said"));
+		n_failed += atoi(code) != 0;
+		ck_assert_msg(atoi(code) >= 0 && atoi(code) <= 2, "exit code %s with %d kB: %s", code, sizes[i], said);
+		if (atoi(code))
+			check_says(said, "No space left on device");
+		check_same(out);
+		free(code);
+		free(said);
+	}
+	ck_assert_int_gt(n_failed, 2);
+}
+END_TEST
+
 /* Where nobody may make a folder, root neither. */
 START_TEST(read_only_folder)
 {
@@ -173,6 +206,7 @@ int main(void)
 	suite_add_tcase(suite, tcase);
 	tcase_add_test(tcase, too_many_open_files);
 	tcase_add_test(tcase, no_room_on_the_disk);
+	tcase_add_test(tcase, full_file_system);
 	tcase_add_test(tcase, read_only_folder);
 	tcase_add_loop_test(tcase, blocked_parts, 0, sizeof parts / sizeof *parts);
 	tcase_add_loop_test(tcase, output_that_nobody_can_take, 0, sizeof printing / sizeof *printing);
