@@ -240,7 +240,9 @@ static void head_backward(int64_t e, int64_t ld, int64_t n, const int32_t *path,
 	normalise(e, ld, n, path, scale, p, &largest, &total);
 	for (int64_t j = 0; j < n; j++) {
 		const int64_t row = path[j] * ld;
-		const real pattern = real_exp(scale * dot(e, p->q, p->k + row) - largest) / total;
+		/* The largest may come out above itself when it is formed anew; a huge one by more than exp takes. */
+		const real above = scale * dot(e, p->q, p->k + row) - largest;
+		const real pattern = real_exp(above > 0 ? 0 : above) / total;
 		const real slope = scale * pattern * (dot(e, p->dz, p->v + row) - mean);
 		add_scaled(e, slope, p->k + row, p->dq);
 		add_scaled(e, slope, p->q, p->dk + row);

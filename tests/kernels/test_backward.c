@@ -328,6 +328,31 @@ START_TEST(attend_backward_is_the_slope)
 }
 END_TEST
 
+/* Scores whose last place is worth more than exp takes, as of weights that have grown without bound. */
+START_TEST(attend_backward_of_huge_scores_is_finite)
+{
+	const struct pbk_table *t = test_table(_i % n_tables());
+	const int64_t e = (int64_t[]){1, 6, 32, 133}[_i / n_tables()], heads = 3;
+	static struct lists l;
+	random_seed((uint64_t)_i);
+	lists_new(&l, t->real_size, heads, e);
+	struct guarded *o = l.operand;
+	const double factor = t->real_size == sizeof(float) ? 1e6 : 1e11;
+	for (int64_t i = 0; i < QUERIES * heads * e; i++)
+		guarded_set(&o[Q], i, factor * guarded_get(&o[Q], i));
+	for (int64_t i = 0; i < ROWS * heads * e; i++)
+		guarded_set(&o[K], i, factor * guarded_get(&o[K], i));
+	t->attend(test_context, heads, e, 1, &l.paths);
+	t->attend_backward(test_context, heads, e, &l.paths, o[DZ].data, o[DQ].data, o[DK].data, o[DV].data);
+	wait_for(test_context);
+	for (int k = 0; k < N_OPERANDS; k++)
+		for (int64_t i = 0; i < (k < K ? QUERIES : ROWS) * heads * e; i++)
+			EXPECT(isfinite(guarded_get(&o[k], i)), "%s, e %d: element %d of operand %d is %g", t->name, (int)e,
+			       (int)i, k, guarded_get(&o[k], i));
+	free_all(o, N_OPERANDS);
+}
+END_TEST
+
 /* Query by query into DQ, which holds what Z does then. */
 START_TEST(query_has_the_same_bits_alone)
 {
@@ -365,6 +390,7 @@ TCase *backward_tests(void)
 	tcase_add_loop_test(tcase, layer_norm_backward_is_the_slope, 0, 4 * n_tables());
 	tcase_add_loop_test(tcase, row_of_layer_norm_has_the_same_bits_alone, 0, 4 * n_tables());
 	tcase_add_loop_test(tcase, attend_backward_is_the_slope, 0, 4 * n_tables());
+	tcase_add_loop_test(tcase, attend_backward_of_huge_scores_is_finite, 0, 4 * n_tables());
 	tcase_add_loop_test(tcase, query_has_the_same_bits_alone, 0, 4 * n_tables());
 	return tcase;
 }
