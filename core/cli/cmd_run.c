@@ -89,6 +89,8 @@ static int run(const struct pb_cli_command *command, const struct pb_cli_run *o,
 	team.top = o->out;
 	if (team.rank && (train_only || o->n_dirs))
 		return 0; /* the first one's work */
+	if (train_only || o->n_dirs)
+		team.size = 1;
 	if (team.size > 1 && !o->out)
 		return pb_cli_usage(command, "ranks need a folder that all of them see:", "--out", NULL);
 	pb_cli_place_rank(&team);

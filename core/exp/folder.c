@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/checksum.h"
 #include "base/file.h"
 #include "base/lock.h"
 #include "base/status.h"
@@ -179,7 +180,10 @@ static int open_journal(const struct pb_plan *plan, const struct pb_run_options 
 	f->journal_path = pb_folder_path(f, "journal");
 	if (o->shard.count)
 		pb_text_add(&identity, PB_SHARD_LINE, o->shard.index, o->shard.count);
+	const size_t front = identity.length;
 	int rc = f->journal_path ? pb_identity(plan, pb_engine_name(plan, &o->engine), &identity) : -PB_E_NOMEM;
+	if (!rc)
+		f->identity = pb_checksum(identity.data + front, identity.length - front);
 	if (!rc)
 		rc = pb_journal_open(f->journal_path, identity.data, f->resumed, &f->journal);
 	pb_text_finish(&identity);
@@ -253,22 +257,43 @@ static char *checkpoint_path(const struct pb_folder *folder, const char *name)
 	return pb_folder_path(folder, file);
 }
 
-int pb_folder_save(const struct pb_folder *folder, const char *name, const struct pb_params *params)
+static int checksum_file(const char *path, uint64_t *ret_checksum)
+{
+	void *data;
+	size_t size;
+	int rc = pb_file_read(path, (size_t)1 << 40, &data, &size);
+	if (rc)
+		return rc;
+	*ret_checksum = pb_checksum(data, size);
+	free(data);
+	return 0;
+}
+
+int pb_folder_save(const struct pb_folder *folder, const char *name, const struct pb_params *params, uint64_t *ret_checksum)
 {
 	char *dir = pb_folder_path(folder, "checkpoints"), *path = checkpoint_path(folder, name);
 	int rc = dir && path ? pb_file_make_dir(dir) : -PB_E_NOMEM;
 	if (!rc)
 		rc = pb_ckpt_save_params(path, params);
+	if (!rc)
+		rc = checksum_file(path, ret_checksum);
 	free(dir);
 	free(path);
 	return rc;
 }
 
-int pb_folder_load(const struct pb_folder *folder, const char *name, struct pb_params *params)
+int pb_folder_load(const struct pb_folder *folder, const char *name, uint64_t checksum, struct pb_params *params)
 {
 	struct pb_ckpt ckpt;
 	char *path = checkpoint_path(folder, name);
-	int rc = path ? pb_ckpt_read(path, &ckpt) : -PB_E_NOMEM;
+	uint64_t sum = 0;
+	int rc = path ? checksum_file(path, &sum) : -PB_E_NOMEM;
+	if (!rc && sum != checksum)
+		rc = pb_fail(PB_E_FORMAT,
+			     "%s is not what the run saved, it was altered or damaged: put it back, or begin anew with another --out",
+			     path);
+	if (!rc)
+		rc = pb_ckpt_read(path, &ckpt);
 	if (!rc) {
 		rc = pb_ckpt_load_params(&ckpt, params);
 		pb_ckpt_finish(&ckpt);

@@ -14,6 +14,7 @@ struct pb_folder {
 	struct pb_events events;
 	char *journal_path; /* owned */
 	struct pb_journal journal;
+	uint64_t identity; /* its text's checksum, without that it is a shard: merged, it goes on as the whole run */
 	bool resumed;
 	int lock; /* held while the run is on */
 };
@@ -28,8 +29,8 @@ bool pb_folder_holds(const char *path); /* a run, begun or done */
 char *pb_folder_path(const struct pb_folder *folder, const char *name);
 void pb_folder_close(struct pb_folder *folder);
 void pb_folder_log(struct pb_folder *folder, const char *format, ...) PB_PRINTF(2, 3); /* with the time */
-/* checkpoints/NAME.safetensors */
-int pb_folder_save(const struct pb_folder *folder, const char *name, const struct pb_params *params);
-int pb_folder_load(const struct pb_folder *folder, const char *name, struct pb_params *params);
+/* checkpoints/NAME.safetensors, by its checksum: -PB_E_FORMAT if it is not the one that was saved. */
+int pb_folder_save(const struct pb_folder *folder, const char *name, const struct pb_params *params, uint64_t *ret_checksum);
+int pb_folder_load(const struct pb_folder *folder, const char *name, uint64_t checksum, struct pb_params *params);
 
 #endif

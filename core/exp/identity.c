@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/build_id.h"
 #include "base/checksum.h"
 #include "base/file.h"
 #include "base/status.h"
@@ -47,7 +48,7 @@ static int add_files(const struct pb_plan *plan, struct pb_text *out)
 
 int pb_identity_facts(const struct pb_plan *plan, const char *engine, struct pb_text *out)
 {
-	pb_text_add(out, "patchbay: %s, %s\n", PB_VERSION, __VERSION__);
+	pb_text_add(out, "patchbay: %s, %s, build id %s\n", PB_VERSION, __VERSION__, pb_build_id());
 	pb_text_add(out, "device: %s\nengine: %s\n", plan->device->description, engine);
 	add_plugin(out, plan->data);
 	for (size_t i = 0; i < plan->n_scorers; i++)

@@ -7,12 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/checksum.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "exp/clock.h"
 #include "exp/record.h"
 
-enum { MOST_JOURNAL = 1 << 30 };
+static const size_t most_journal = (size_t)1 << 36;
 
 static const double sync_every = 2; /* seconds */
 
@@ -43,7 +44,8 @@ static int append(struct pb_journal *j, enum pb_journal_record type, const void 
 	/* A kill loses nothing that was written; only a loss of power needs the disk. */
 	if (!rc && pb_clock() - j->synced > sync_every) {
 		j->synced = pb_clock();
-		fdatasync(j->fd);
+		if (fdatasync(j->fd) < 0 && errno != EINVAL) /* of what is no file */
+			rc = fail_write(j);
 	}
 	return rc;
 }
@@ -85,10 +87,10 @@ static int take_cell(struct pb_journal *j, const char *data, size_t size)
 	return 0;
 }
 
-/* seconds, the numbers of points, of columns and of the stage, the values, then the text. */
+/* seconds, the numbers of points, of columns and of the stage, its weights' checksum, the values, then the text. */
 static int take_stage(struct pb_journal *j, const char *data, size_t size)
 {
-	uint64_t counts[3];
+	uint64_t counts[4];
 	struct pb_journal_stage stage = {0}, *stages;
 	const size_t front = sizeof stage.seconds + sizeof counts;
 	if (size >= front) {
@@ -97,6 +99,7 @@ static int take_stage(struct pb_journal *j, const char *data, size_t size)
 		stage.n_points = counts[0];
 		stage.width = counts[1];
 		stage.index = counts[2];
+		stage.weights = counts[3];
 	}
 	size_t count, bytes;
 	if (size < front || __builtin_mul_overflow(stage.n_points, stage.width, &count) ||
@@ -160,6 +163,10 @@ static int take_records(struct pb_journal *j, const char *data, size_t size, con
 		rc = take_record(j, record.type, record.data, record.size, identity, first);
 	if (!rc && !at)
 		rc = pb_fail(PB_E_FORMAT, "%s is no journal of a run, or it was cut off at its beginning", j->path);
+	if (!rc && pb_record_follows(data, size, at))
+		rc = pb_fail(PB_E_FORMAT,
+			     "%s was altered or damaged at byte %zu, in the midst of it: put back a copy, or begin anew with another --out",
+			     j->path, at);
 	*ret_end = at;
 	return rc;
 }
@@ -168,7 +175,7 @@ static int read_records(struct pb_journal *j, const char *identity)
 {
 	void *data;
 	size_t size, end = 0;
-	int rc = pb_file_read(j->path, MOST_JOURNAL, &data, &size);
+	int rc = pb_file_read(j->path, most_journal, &data, &size);
 	if (rc)
 		return rc;
 	rc = take_records(j, data, size, identity, &end);
@@ -183,7 +190,7 @@ static int read_records(struct pb_journal *j, const char *identity)
 
 int pb_journal_open(const char *path, const char *identity, bool resume, struct pb_journal *ret_journal)
 {
-	struct pb_journal j = {.path = path, .synced = pb_clock()};
+	struct pb_journal j = {.path = path, .synced = pb_clock(), .identity = pb_checksum(identity, strlen(identity))};
 	j.fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | (resume ? 0 : O_CREAT | O_TRUNC), 0666);
 	if (j.fd < 0)
 		return errno == ENOENT ? pb_fail(PB_E_NOTFOUND, "there is no %s: no run to go on with", path) : fail_write(&j);
@@ -209,7 +216,7 @@ void pb_journal_close(struct pb_journal *journal)
 
 int pb_journal_add_stage(struct pb_journal *journal, const struct pb_journal_stage *stage)
 {
-	const uint64_t counts[3] = {stage->n_points, stage->width, stage->index};
+	const uint64_t counts[4] = {stage->n_points, stage->width, stage->index, stage->weights};
 	const size_t bytes = stage->n_points * stage->width * sizeof(double), front = sizeof stage->seconds + sizeof counts;
 	const char *text = stage->stopped ? stage->stopped : "";
 	char *data = journal->fd < 0 ? NULL : malloc(front + bytes);
@@ -221,6 +228,7 @@ int pb_journal_add_stage(struct pb_journal *journal, const struct pb_journal_sta
 	memcpy(data + sizeof stage->seconds, counts, sizeof counts);
 	if (bytes)
 		memcpy(data + front, stage->values, bytes);
+	journal->synced = 0; /* the state that comes after it must not reach the disk before it */
 	int rc = append(journal, PB_JOURNAL_STAGE, data, front + bytes, text, strlen(text));
 	free(data);
 	return rc;
@@ -293,9 +301,14 @@ int pb_journal_absorb(struct pb_journal *journal, const char *path, size_t *at, 
 	const size_t n_before = journal->n_cells;
 	struct pb_record r;
 	size_t done = 0;
-	int rc = pb_file_read_from(path, *at, MOST_JOURNAL, &data, &size);
+	int rc = pb_file_read_from(path, *at, most_journal, &data, &size);
 	if (rc)
 		return rc;
+	if (!*at && (!pb_record_next(data, size, &done, &r) || r.type != PB_JOURNAL_IDENTITY ||
+		     pb_checksum(r.data, r.size) != journal->identity)) {
+		free(data);
+		return 0;
+	}
 	while (!rc && pb_record_next(data, size, &done, &r)) {
 		struct pb_journal_key key;
 		if (r.type != PB_JOURNAL_CELL || r.size < sizeof key)

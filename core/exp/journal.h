@@ -28,10 +28,11 @@ struct pb_journal {
 	struct pb_journal_stage *stages; /* likewise */
 	size_t n_stages;
 	double synced; /* when it was last forced to the disk */
+	uint64_t identity; /* the checksum of its text */
 };
 
 /* A new one, or with `resume` the one that is there: -PB_E_USAGE, naming the first difference, if it is of another identity,
- * -PB_E_NOTFOUND if there is none, -PB_E_FORMAT if it is none. `path` must outlive it. */
+ * -PB_E_NOTFOUND if there is none, -PB_E_FORMAT if it is none, or was altered. `path` must outlive it. */
 int pb_journal_open(const char *path, const char *identity, bool resume, struct pb_journal *ret_journal);
 void pb_journal_close(struct pb_journal *journal); /* zeroed with fd -1 is fine */
 
@@ -40,6 +41,7 @@ struct pb_journal_stage {
 	uint64_t index; /* of the stage; of several records of one, the last counts */
 	const char *stopped;
 	double seconds;
+	uint64_t weights; /* the checksum of the checkpoint that it saved; 0: none */
 	size_t n_points, width;
 	const double *values; /* [n_points, width] */
 };
@@ -51,8 +53,8 @@ const struct pb_journal_stage *pb_journal_find_stage(const struct pb_journal *jo
 int pb_journal_add_cell(struct pb_journal *journal, const struct pb_journal_key *key, const struct pb_cell_job *job);
 /* Fills in job->out but for its index, job->rc and why. False: the cell is not there. */
 bool pb_journal_find_cell(const struct pb_journal *journal, const struct pb_journal_key *key, struct pb_cell_job *job);
-/* The cells in another run's journal at `path`, from *at on, that this one lacks; *at goes behind what was whole, *n_taken (may be
- * NULL) grows by as many. */
+/* The cells in another journal of this run at `path`, from *at on, that this one lacks; *at goes behind what was whole, *n_taken
+ * (may be NULL) grows by as many. Of a journal of another run nothing is taken. */
 int pb_journal_absorb(struct pb_journal *journal, const char *path, size_t *at, size_t *n_taken);
 /* All there was to do is done. */
 int pb_journal_finish(struct pb_journal *journal);

@@ -53,3 +53,19 @@ bool pb_record_next(const char *content, size_t size, size_t *at, struct pb_reco
 	*at += sizeof h + h.size;
 	return true;
 }
+
+bool pb_record_follows(const char *content, size_t size, size_t at)
+{
+	const uint32_t magic = MAGIC;
+	struct pb_record r;
+	while (at < size) {
+		const char *found = memmem(content + at, size - at, &magic, sizeof magic);
+		if (!found)
+			return false;
+		at = (size_t)(found - content);
+		if (pb_record_next(content, size, &at, &r))
+			return true;
+		at++;
+	}
+	return false;
+}

@@ -292,8 +292,8 @@ static int run(const struct pb_plan *plan, const struct pb_run_options *options)
 	pb_params_finish(&r.params);
 	if (is_shared(&r) && !is_helper(&r))
 		pb_folder_log(&r.folder, "ranks: the others made %zu cells", options->team->taken);
-	if (options->team)
-		pb_team_leave(options->team, !rc && !is_helper(&r));
+	if (options->team && !is_helper(&r)) /* another rank has more to ask */
+		pb_team_leave(options->team, !rc);
 finish:
 	pb_capsule_folder(NULL);
 	if (r.folder.path)
@@ -314,6 +314,12 @@ static int help(const struct pb_plan *plan, const struct pb_run_options *options
 	mine.events = NULL;
 	if (!rc && path)
 		rc = run(plan, &mine);
+	if (rc == -PB_E_INTERRUPTED)
+		pb_team_see_off(options->team); /* mpirun ends all when one has ended, and the first one has tables to write */
+	else if (rc && pb_team_is_done(options->team))
+		rc = 0; /* it came so late that all was done, and DIR/ranks gone */
+	else if (!rc && pb_team_was_left(options->team))
+		rc = pb_fail(PB_E_IO, "the first rank has ended before the run was done: go on with it by --resume");
 	pb_team_leave(options->team, false);
 	free(path);
 	return rc;

@@ -189,9 +189,10 @@ static int report(struct seeds *s, const char *why, double seconds)
 /* A rank but the first: one seed's run after the other. */
 static int help(struct seeds *s)
 {
+	const struct pb_team *team = s->options->team;
 	const struct pb_int_list *seeds = &s->plan->config->seeds;
 	int rc = 0;
-	for (size_t i = 0; !rc && i < seeds->count; i++) {
+	for (size_t i = 0; !rc && i < seeds->count && !team->over && !team->saw_nobody; i++) {
 		const char *out = pb_arena_printf(&s->arena, "%s/seed-%lld", s->options->out, (long long)seeds->items[i]);
 		rc = out ? run_one(s, seeds->items[i], out) : -PB_E_NOMEM;
 	}

@@ -6,8 +6,8 @@
 #include "base/status.h"
 #include "ckpt/model_load.h"
 
-/* The curves as rows. */
-static int keep_curves(struct pb_journal *journal, size_t index, const struct pb_result_stage *result,
+/* The curves as rows, and which weights were saved. */
+static int keep_curves(struct pb_journal *journal, size_t index, const struct pb_result_stage *result, uint64_t weights,
 		       struct pb_arena *arena)
 {
 	const size_t width = 1 + result->n_series;
@@ -20,6 +20,7 @@ static int keep_curves(struct pb_journal *journal, size_t index, const struct pb
 			values[i * width + 1 + k] = result->series[k].values[i];
 	}
 	const struct pb_journal_stage kept = {.index = index, .stopped = result->stopped, .seconds = result->seconds,
+					      .weights = weights,
 					      .n_points = result->n_points, .width = width, .values = values};
 	return pb_journal_add_stage(journal, &kept);
 }
@@ -46,7 +47,7 @@ static int read_state(const struct pb_stages *s, struct pb_train_state *ret_stat
 	int rc = path || !s->folder->resumed ? 0 : -PB_E_NOMEM;
 	*ret_found = false;
 	if (path)
-		rc = pb_train_state_read(path, &s->plan->model.table, ret_state);
+		rc = pb_train_state_read(path, s->folder->identity, &s->plan->model.table, ret_state);
 	if (path && rc == -PB_E_NOTFOUND)
 		rc = 0; /* killed before the first was written */
 	else if (path && !rc)
@@ -61,7 +62,7 @@ static int read_state(const struct pb_stages *s, struct pb_train_state *ret_stat
 }
 
 /* Weights that a stage left, where somebody wants them. */
-static int recall_weights(const struct pb_stages *s, const struct pb_plan_stage *stage)
+static int recall_weights(const struct pb_stages *s, const struct pb_plan_stage *stage, uint64_t checksum)
 {
 	const char *name = stage->config->save;
 	if (!name || !s->is_wanted(s->context, name))
@@ -70,7 +71,7 @@ static int recall_weights(const struct pb_stages *s, const struct pb_plan_stage 
 	int rc = pb_params_init(&params, &s->plan->model.table, s->plan->device, s->plan->config->dtype);
 	if (rc)
 		return rc;
-	rc = pb_folder_load(s->folder, name, &params);
+	rc = pb_folder_load(s->folder, name, checksum, &params);
 	if (!rc)
 		rc = pb_weights_keep(s->weights, name, &params);
 	pb_params_finish(&params);
@@ -82,19 +83,19 @@ static int recall_stage(const struct pb_stages *s, size_t i, struct pb_result_st
 	const struct pb_journal_stage *kept = pb_journal_find_stage(&s->folder->journal, i);
 	const struct pb_plan_stage *stage = &s->plan->stages[i];
 	if (!kept)
-		return pb_fail(PB_E_FORMAT, "the journal of %s lacks stage `%s`, which state.safetensors says is complete",
+		return pb_fail(PB_E_FORMAT, "the journal of %s lacks stage `%s`, which state.safetensors says is complete: remove that file to train anew",
 			       s->folder->path, stage->config->name);
 	int rc = recall_curves(stage, kept, s->arena, ret_result);
-	return rc ? rc : recall_weights(s, stage);
+	return rc ? rc : recall_weights(s, stage, kept->weights);
 }
 
-static int keep_weights(const struct pb_stages *s, const struct pb_plan_stage *stage)
+static int keep_weights(const struct pb_stages *s, const struct pb_plan_stage *stage, uint64_t *ret_checksum)
 {
 	const char *name = stage->config->save;
 	if (!name)
 		return 0;
 	int rc = s->is_wanted(s->context, name) ? pb_weights_keep(s->weights, name, s->params) : 0;
-	return rc ? rc : pb_folder_save(s->folder, name, s->params);
+	return rc ? rc : pb_folder_save(s->folder, name, s->params, ret_checksum);
 }
 
 static int make_stage(const struct pb_stages *s, struct pb_trainer *trainer, size_t i, const struct pb_train_state *from,
@@ -108,10 +109,11 @@ static int make_stage(const struct pb_stages *s, struct pb_trainer *trainer, siz
 	int write_rc = pb_report_write_stage(s->folder->path, ret_result);
 	if (rc || write_rc)
 		return rc ? rc : write_rc;
-	rc = keep_weights(s, stage);
+	uint64_t weights = 0;
+	rc = keep_weights(s, stage, &weights);
 	/* In this order: what the state says is complete is in the journal. */
 	if (!rc)
-		rc = keep_curves(&s->folder->journal, i, ret_result, s->arena);
+		rc = keep_curves(&s->folder->journal, i, ret_result, weights, s->arena);
 	return rc ? rc : pb_trainer_save(trainer, i + 1, i + 1 == s->plan->n_stages);
 }
 
@@ -144,6 +146,7 @@ int pb_stages_run(const struct pb_stages *stages, struct pb_result_stage *ret_re
 	rc = path ? pb_trainer_init(&trainer, stages->plan, stages->params) : -PB_E_NOMEM;
 	if (!rc) {
 		trainer.state_path = path;
+		trainer.run = stages->folder->identity;
 		trainer.save_every = stages->save_every;
 		trainer.check_finite = stages->check_finite;
 		rc = run_stages(stages, &trainer, found ? &state : NULL, ret_results, ret_n);

@@ -26,6 +26,8 @@ static const struct {
 	{"SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", NULL, "SLURM_STEP_NUM_TASKS"},
 };
 
+enum { MOST_RANKS = 1 << 16 };
+
 /* -1: it is not there, or no number. */
 static int number_of(const char *name)
 {
@@ -40,11 +42,12 @@ void pb_team_find(struct pb_team *ret_team)
 	*ret_team = (struct pb_team){.size = 1, .claims = -1, .patience = 60};
 	for (size_t i = 0; i < sizeof launchers / sizeof *launchers; i++) {
 		int rank = number_of(launchers[i].rank), size = number_of(launchers[i].size);
-		if (rank < 0 || size < 2 || rank >= size || (launchers[i].only_with && !getenv(launchers[i].only_with)))
+		if (rank < 0 || size < 2 || size > MOST_RANKS || rank >= size || (launchers[i].only_with && !getenv(launchers[i].only_with)))
 			continue;
 		int local_rank = number_of(launchers[i].local_rank), local_size = number_of(launchers[i].local_size);
 		ret_team->rank = rank;
 		ret_team->size = size;
+		ret_team->expected = size - 1;
 		ret_team->local_rank = local_rank < 0 ? 0 : local_rank;
 		ret_team->local_size = local_size < 0 ? 0 : local_size;
 		return;

@@ -3,8 +3,8 @@
  * They exchange no messages. All see the run folder: rank 0 runs as if it were alone, but for the cells; the others wait
  * for its training, go on with a copy of its journal in DIR/ranks/RANK, and take part in its sweeps. Who makes which cell is
  * in DIR/ranks/claims, a byte for each, under a lock. Rank 0 reads the others' journals, makes what a rank left undone that has
- * died (the lock on its folder ended with it), and writes the tables. Whoever lives finishes the run, and `--resume` goes
- * on where all have died.
+ * died (the lock on its folder ended with it), and writes the tables. If rank 0 dies, the others end when they have made
+ * what nobody had begun, and `--resume` goes on.
  */
 #ifndef PB_EXP_TEAM_H
 #define PB_EXP_TEAM_H
@@ -18,6 +18,8 @@ struct pb_team {
 	int local_rank, local_size; /* among those of this machine; local_size 0: unknown */
 	double patience; /* seconds that another rank waits for rank 0 to begin */
 	bool saw_nobody; /* and it did not: perhaps the folder is not the one that rank 0 has */
+	bool seen, over; /* rank 0 was at work; and has ended */
+	int expected;    /* rank 0: others that may still come; those of one seed's run are expected in the next */
 	/* Of the run at hand. */
 	char *path;   /* DIR/ranks; owned; NULL: nobody has begun */
 	int claims;   /* fd; -1 */
@@ -35,6 +37,10 @@ int pb_team_begin(struct pb_team *team, struct pb_folder *folder);
 /* Another rank: waits for that. *ret_path is the folder in which this rank goes on, the caller's to free; NULL: it came too
  * late, or rank 0 has ended or never begun (saw_nobody), and there is nothing to do. */
 int pb_team_join(struct pb_team *team, const char *dir, char **ret_path);
+/* Another rank, of the run at hand: has rank 0 ended without finishing it? Has it finished? Waits until rank 0 has ended, but not long. */
+bool pb_team_was_left(const struct pb_team *team);
+bool pb_team_is_done(const struct pb_team *team);
+void pb_team_see_off(const struct pb_team *team);
 /* complete: all is in the run's own journal, and DIR/ranks is of no more use. */
 void pb_team_leave(struct pb_team *team, bool complete);
 

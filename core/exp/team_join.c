@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,7 +22,9 @@
 #include "exp/interrupt.h"
 #include "exp/team_impl.h"
 
-static const double wait_for_ranks = 10; /* seconds for them to come once training is done */
+/* Seconds: for ranks to come once training is done, for rank 0 to end where all were told to, and for which a `go` may be the
+ * one of an earlier run. */
+static const double wait_for_ranks = 10, wait_for_end = 5, grace = 0.5;
 
 enum { NUMBER_LENGTH = 16, MOST_TEXT = 1 << 20 };
 
@@ -70,7 +73,11 @@ int pb_team_prepare(struct pb_team *team, struct pb_folder *folder)
 	team->path = pb_folder_path(folder, "ranks");
 	if (!team->path)
 		return -PB_E_NOMEM;
-	int rc = rescue(team->path, &folder->journal);
+	char *go = pb_file_join(team->path, "go");
+	if (go)
+		unlink(go); /* first of all: it would tell ranks of now that they have come too late */
+	int rc = !go ? -PB_E_NOMEM : folder->resumed ? rescue(team->path, &folder->journal) : 0;
+	free(go);
 	if (!rc)
 		rc = pb_file_remove_tree(team->path);
 	if (!rc && team->size > 1)
@@ -96,14 +103,18 @@ static int read_hellos(const struct pb_team *team, struct pb_text *go)
 int pb_team_begin(struct pb_team *team, struct pb_folder *folder)
 {
 	const double began = pb_clock();
+	struct stat journal;
 	int there = 0, rc = pb_team_open_claims(team);
+	if (!rc && stat(folder->journal_path, &journal) < 0)
+		rc = pb_fail(PB_E_IO, "cannot examine %s: %s", folder->journal_path, strerror(errno));
 	team->read = calloc((size_t)team->size, sizeof *team->read);
 	if (!rc && !team->read)
 		rc = pb_fail_nomem((size_t)team->size * sizeof *team->read, "the ranks");
 	for (bool waits = true; !rc && waits;) {
 		struct pb_text go = {0};
+		pb_text_add(&go, "%lld\n", (long long)journal.st_size);
 		there = read_hellos(team, &go);
-		waits = there < team->size - 1 && pb_clock() - began < wait_for_ranks;
+		waits = there < team->expected && pb_clock() - began < wait_for_ranks;
 		if (waits) {
 			rest(0);
 			rc = pb_interrupted();
@@ -111,18 +122,19 @@ int pb_team_begin(struct pb_team *team, struct pb_folder *folder)
 			char *path = pb_file_join(team->path, "go");
 			rc = path ? pb_text_status(&go) : -PB_E_NOMEM;
 			if (!rc)
-				rc = pb_file_write(path, go.data ? go.data : "", go.length);
+				rc = pb_file_write(path, go.data, go.length);
 			free(path);
 		}
 		pb_text_finish(&go);
 	}
+	team->expected = there;
 	if (!rc)
 		pb_folder_log(folder, "ranks: %d of %d take part", there + 1, team->size);
 	return rc;
 }
 
-/* DIR/ranks/RANK with what the run has so far. */
-static int make_folder(struct pb_team *team, const char *dir, char **ret_path)
+/* DIR/ranks/RANK with what the run had when the ranks began: `journal` bytes of it. */
+static int make_folder(struct pb_team *team, const char *dir, size_t journal, char **ret_path)
 {
 	static const char *const links[] = {"state.safetensors", "checkpoints", "curves", "config.yaml"};
 	char *path = pb_team_file(team, "%d", team->rank), *from = pb_file_join(dir, "journal");
@@ -135,7 +147,7 @@ static int make_folder(struct pb_team *team, const char *dir, char **ret_path)
 	if (!rc)
 		rc = pb_file_read_from(from, 0, (size_t)1 << 40, &data, &size);
 	if (!rc)
-		rc = pb_file_write(to, data, size);
+		rc = pb_file_write(to, data, size < journal ? size : journal);
 	for (size_t i = 0; !rc && i < sizeof links / sizeof *links; i++) {
 		char target[64], *link = pb_file_join(path, links[i]), *source = pb_file_join(dir, links[i]);
 		snprintf(target, sizeof target, "../../%s", links[i]);
@@ -156,14 +168,17 @@ static int make_folder(struct pb_team *team, const char *dir, char **ret_path)
 	return rc;
 }
 
-/* Is there a `go` with this number? Writes the number where it is not, or not any more. */
-static int ask(struct pb_team *team, const char *number, bool *ret_go)
+enum answer { NONE_YET, GO, TOO_LATE };
+
+/* Is there a `go` with this number, or one without? Writes the number where it is not, or not any more. */
+static int ask(struct pb_team *team, const char *number, enum answer *ret_answer, size_t *ret_journal)
 {
 	char *hello = pb_team_file(team, "hello-%d", team->rank), *go = pb_file_join(team->path, "go");
 	char *said = read_small(hello), *answer = read_small(go);
 	int rc = hello && go ? 0 : -PB_E_NOMEM;
-	*ret_go = answer && strstr(answer, number);
-	if (!rc && !*ret_go && (!said || strcmp(said, number)) && !access(team->path, F_OK) &&
+	*ret_answer = !answer ? NONE_YET : strstr(answer, number) ? GO : TOO_LATE;
+	*ret_journal = answer ? strtoull(answer, NULL, 10) : 0;
+	if (!rc && *ret_answer != GO && (!said || strcmp(said, number)) && !access(team->path, F_OK) &&
 	    pb_file_write(hello, number, NUMBER_LENGTH))
 		pb_error_clear(); /* the folder has just been removed */
 	free(said);
@@ -173,36 +188,79 @@ static int ask(struct pb_team *team, const char *number, bool *ret_go)
 	return rc;
 }
 
+/* Until rank 0 says that this rank is one of them. False: it has begun without, has ended, or has never come. */
+static int await_go(struct pb_team *team, const char *number, bool *ret_go, size_t *ret_journal)
+{
+	const double began = pb_clock();
+	double late = 0;
+	enum answer answer = NONE_YET;
+	char *lock = pb_file_join(team->top, ".lock");
+	int rc = lock ? 0 : -PB_E_NOMEM;
+	while (!rc && answer != GO) {
+		const bool held = pb_lock_is_held(lock);
+		const double now = pb_clock();
+		rc = ask(team, number, &answer, ret_journal);
+		team->seen |= held;
+		team->over = team->seen && !held;
+		team->saw_nobody = !team->seen && now - began > team->patience;
+		late = answer != TOO_LATE || !held ? 0 : late ? late : now;
+		if (rc || answer == GO || team->over || team->saw_nobody || (late && now - late > grace))
+			break;
+		rc = pb_interrupted();
+		rest(now - began);
+	}
+	free(lock);
+	*ret_go = !rc && answer == GO;
+	return rc;
+}
+
 int pb_team_join(struct pb_team *team, const char *dir, char **ret_path)
 {
 	uint64_t bits = 0;
 	char number[NUMBER_LENGTH + 1];
-	char *lock = pb_file_join(team->top, ".lock");
-	bool go = false, begun = false;
-	const double began = pb_clock();
+	size_t journal = 0;
+	bool go = false;
 	*ret_path = NULL;
 	team->path = pb_file_join(dir, "ranks");
-	int rc = lock && team->path ? 0 : -PB_E_NOMEM;
+	int rc = team->path ? 0 : -PB_E_NOMEM;
 	if (!rc && getrandom(&bits, sizeof bits, 0) != sizeof bits)
 		rc = pb_fail(PB_E_IO, "no random number: %s", strerror(errno));
 	snprintf(number, sizeof number, "%016" PRIx64, bits);
-	while (!rc && !go) {
-		bool held = pb_lock_is_held(lock);
-		rc = ask(team, number, &go);
-		team->saw_nobody = !begun && !held && pb_clock() - began > team->patience;
-		if (!rc && !go && !held && (begun || team->saw_nobody))
-			break; /* rank 0 has ended */
-		begun |= held;
-		rc = rc ? rc : pb_interrupted();
-		if (!go)
-			rest(pb_clock() - began);
-	}
+	if (!rc)
+		rc = await_go(team, number, &go, &journal);
 	if (!rc && go)
 		rc = pb_team_open_claims(team);
 	if (!rc && go)
-		rc = make_folder(team, dir, ret_path);
-	free(lock);
+		rc = make_folder(team, dir, journal, ret_path);
 	return rc;
+}
+
+static bool first_lives(const struct pb_team *team)
+{
+	char *lock = pb_file_join(team->top, ".lock");
+	const bool lives = lock && pb_lock_is_held(lock);
+	free(lock);
+	return lives;
+}
+
+bool pb_team_is_done(const struct pb_team *team)
+{
+	char *go = team->path ? pb_file_join(team->path, "go") : NULL;
+	const bool done = !go || access(go, F_OK);
+	free(go);
+	return done;
+}
+
+bool pb_team_was_left(const struct pb_team *team)
+{
+	return team->seen && !first_lives(team) && !pb_team_is_done(team);
+}
+
+void pb_team_see_off(const struct pb_team *team)
+{
+	const double began = pb_clock();
+	while (first_lives(team) && pb_clock() - began < wait_for_end)
+		rest(0);
 }
 
 void pb_team_leave(struct pb_team *team, bool complete)
@@ -214,7 +272,8 @@ void pb_team_leave(struct pb_team *team, bool complete)
 		pb_error_clear();
 	free(team->path);
 	free(team->read);
-	*team = (struct pb_team){.rank = team->rank, .size = team->size, .top = team->top, .local_rank = team->local_rank,
-				 .local_size = team->local_size, .patience = team->patience,
-				 .saw_nobody = team->saw_nobody, .claims = -1};
+	team->path = NULL;
+	team->read = NULL;
+	team->claims = -1;
+	team->taken = 0;
 }

@@ -219,7 +219,7 @@ struct progress {
 static int save(struct pb_trainer *t, const struct progress *p)
 {
 	t->saved = pb_clock();
-	return t->state_path ? pb_train_state_save(t->state_path, &p->at, t->params, &t->optim, &p->curves) : 0;
+	return t->state_path ? pb_train_state_save(t->state_path, t->run, &p->at, t->params, &t->optim, &p->curves) : 0;
 }
 
 /* Behind a step; `ends`: with it, the epoch is complete. */
@@ -379,5 +379,5 @@ int pb_trainer_save(const struct pb_trainer *trainer, size_t index, bool last)
 	const struct pb_train_place place = {.stage = (int64_t)index, .loss = NAN, .stop_value = NAN};
 	if (!trainer->state_path)
 		return 0;
-	return pb_train_state_save(trainer->state_path, &place, trainer->params, last ? NULL : &trainer->optim, NULL);
+	return pb_train_state_save(trainer->state_path, trainer->run, &place, trainer->params, last ? NULL : &trainer->optim, NULL);
 }

@@ -24,6 +24,7 @@ struct pb_trainer {
 	size_t room_tokens, room_rows;
 	int64_t settled_rows, settled_scored; /* what the tape has room for */
 	/* Where it stands is written to this file; set both after init. NULL: nowhere. */
+	uint64_t run; /* for the state: pb_train_state_save */
 	const char *state_path;
 	double save_every; /* seconds */
 	double saved;      /* when */

@@ -57,7 +57,7 @@ static int add_optim(struct writer *w, const struct pb_optim *o)
 /* Of everything but the checksum itself, names included. */
 static uint64_t checksum_of(const struct pb_ckpt_tensor *tensors, size_t n)
 {
-	static const char *const names[] = {"params", "first", "second", "slot_steps", "calls", "place", "reals", "curves"};
+	static const char *const names[] = {"params", "first", "second", "slot_steps", "calls", "place", "reals", "curves", "run"};
 	uint64_t sum = PB_CHECKSUM_START;
 	for (size_t k = 0; k < sizeof names / sizeof *names; k++)
 		for (size_t i = 0; i < n; i++)
@@ -70,7 +70,7 @@ static uint64_t checksum_of(const struct pb_ckpt_tensor *tensors, size_t n)
 	return sum;
 }
 
-int pb_train_state_save(const char *path, const struct pb_train_place *place, const struct pb_params *params,
+int pb_train_state_save(const char *path, uint64_t run, const struct pb_train_place *place, const struct pb_params *params,
 			const struct pb_optim *optim, const struct pb_curves *curves)
 {
 	struct writer w = {0};
@@ -86,6 +86,8 @@ int pb_train_state_save(const char *path, const struct pb_train_place *place, co
 	if (!rc && curves)
 		rc = add_copy(&w, "curves", PB_CKPT_F64, curves->values,
 			      (int64_t)(curves->n_points * (1 + curves->n_series)));
+	if (!rc)
+		rc = add_copy(&w, "run", PB_CKPT_I64, &run, 1);
 	if (!rc) {
 		const uint64_t sum = checksum_of(w.tensors, w.n);
 		rc = add_copy(&w, "checksum", PB_CKPT_I64, &sum, 1);
@@ -109,20 +111,24 @@ static const struct pb_ckpt_tensor *find(const struct pb_train_state *s, const c
 	return t && t->dtype == dtype && t->count == count ? t : NULL;
 }
 
-static int take_place(struct pb_train_state *s, const struct pb_param_table *table)
+static int take_place(struct pb_train_state *s, uint64_t run, const struct pb_param_table *table)
 {
 	const struct pb_ckpt_tensor *place = find(s, "place", PB_CKPT_I64, N_PLACE);
 	const struct pb_ckpt_tensor *reals = find(s, "reals", PB_CKPT_F64, N_REALS);
 	const struct pb_ckpt_tensor *checksum = find(s, "checksum", PB_CKPT_I64, 1);
 	const struct pb_ckpt_tensor *params = pb_ckpt_find(&s->file, "params");
+	const struct pb_ckpt_tensor *of = find(s, "run", PB_CKPT_I64, 1);
 	int64_t numbers[N_PLACE];
 	double values[N_REALS];
-	uint64_t sum;
-	if (!place || !reals || !checksum || !params)
+	uint64_t sum, its_run;
+	if (!place || !reals || !checksum || !params || !of)
 		return refuse(s, "parts of it are missing");
 	memcpy(&sum, checksum->data, sizeof sum);
 	if (sum != checksum_of(s->file.tensors, s->file.n_tensors))
 		return refuse(s, "it was altered or damaged (its checksum differs)");
+	memcpy(&its_run, of->data, sizeof its_run);
+	if (its_run != run)
+		return refuse(s, "it is of another run");
 	if (params->count != table->count)
 		return refuse(s, "it is of another model");
 	memcpy(numbers, place->data, sizeof numbers);
@@ -132,13 +138,13 @@ static int take_place(struct pb_train_state *s, const struct pb_param_table *tab
 	return numbers[0] < 0 || numbers[1] < 0 || numbers[2] < 0 || numbers[3] < 0 ? refuse(s, "its place is none") : 0;
 }
 
-int pb_train_state_read(const char *path, const struct pb_param_table *table, struct pb_train_state *ret_state)
+int pb_train_state_read(const char *path, uint64_t run, const struct pb_param_table *table, struct pb_train_state *ret_state)
 {
 	struct pb_train_state s = {0};
 	int rc = pb_ckpt_read(path, &s.file);
 	if (rc)
 		return rc;
-	rc = take_place(&s, table);
+	rc = take_place(&s, run, table);
 	if (rc)
 		pb_ckpt_finish(&s.file);
 	else

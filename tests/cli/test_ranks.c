@@ -189,8 +189,11 @@ START_TEST(the_first_rank_dies)
 	await_claim("shared", 1, pids[0]);
 	kill(pids[0], SIGKILL);
 	ck_assert_int_eq(command_wait(pids[0]).code, 128 + SIGKILL);
-	check_ends(pids[1]);
-	check_ends(pids[2]);
+	for (int rank = 1; rank < 3; rank++) {
+		struct outcome o = command_wait(pids[rank]);
+		ck_assert_int_eq(o.code, 1);
+		check_says(o.err, "the first rank has ended before the run was done: go on with it by --resume");
+	}
 	ck_assert(exists(at("shared", "ranks/1/journal")));
 	if (_i) {
 		start_all(one_unit, "shared", 3, resume, pids);
@@ -201,6 +204,49 @@ START_TEST(the_first_rank_dies)
 	}
 	check_same("alone", "shared", one_tables);
 	ck_assert(!exists(at("shared", "ranks")));
+}
+END_TEST
+
+/* What another run's ranks have left is not this one's: neither in a folder without a run, nor in one with another. */
+START_TEST(leftovers_of_another_run)
+{
+	static const char *const other[] = {"--set", "seed=7", NULL}, *const again[] = {"--resume", NULL};
+	void *journal;
+	size_t size;
+	check_ends(start(units, "alone", 0, 1, NULL));
+	check_ends(start(units, "other", 0, 1, other));
+	ck_assert_ok(pb_file_read(at("other", "journal"), 1 << 26, &journal, &size));
+	if (_i) {
+		check_ends(start(units, "shared", 0, 1, NULL));
+		ck_assert_int_eq(truncate(at("shared", "journal"), 4000), 0);
+	}
+	ck_assert_ok(pb_file_make_dir(at("shared", "ranks/9")));
+	ck_assert_ok(pb_file_write(at("shared", "ranks/9/journal"), journal, size));
+	check_ends(start(units, "shared", 0, 1, _i ? again : NULL));
+	check_same("alone", "shared", unit_tables);
+	ck_assert(!exists(at("shared", "ranks")));
+	free(journal);
+}
+END_TEST
+
+/* Training and merging are the first one's work: it waits for nobody. */
+START_TEST(training_alone)
+{
+	const char *path = scratch("trained.yaml");
+	char text[4096];
+	snprintf(text, sizeof text, experiment, one_unit);
+	ck_assert_ok(pb_file_write(path, text, strlen(text)));
+	setenv("PMI_SIZE", "2", 1);
+	for (int rank = 0; rank < 2; rank++) {
+		setenv("PMI_RANK", rank ? "1" : "0", 1);
+		struct outcome o = RUN("train", path, "-q", "--out", scratch("trained"));
+		ck_assert_msg(!o.code, "%s", o.err);
+	}
+	unsetenv("PMI_RANK");
+	unsetenv("PMI_SIZE");
+	char *log = read_text(at("trained", "log.txt"));
+	check_says_not(log, "ranks: ");
+	free(log);
 }
 END_TEST
 
@@ -224,6 +270,8 @@ int main(void)
 	tcase_add_loop_test(tcase, shared, 0, sizeof shared_runs / sizeof *shared_runs);
 	tcase_add_loop_test(tcase, a_rank_dies, 0, 2);
 	tcase_add_loop_test(tcase, the_first_rank_dies, 0, 2);
+	tcase_add_loop_test(tcase, leftovers_of_another_run, 0, 2);
+	tcase_add_test(tcase, training_alone);
 	tcase_add_test(tcase, a_folder_is_needed);
 	return pb_test_run(suite, NULL);
 }

@@ -156,10 +156,60 @@ START_TEST(altered_files_are_named)
 	ck_assert_int_ne(o.code, 0);
 	check_says(o.err, "state.safetensors is not where a training stood: it was altered or damaged");
 	free(data);
+	/* A whole one, but of a run with another seed. */
+	ck_assert_int_eq(run("other", false, "seed=7").code, 0);
+	ck_assert_ok(pb_file_read(file("other", "state.safetensors"), 1 << 26, &data, &size));
+	ck_assert_ok(pb_file_write(file("altered", "state.safetensors"), data, size));
+	free(data);
+	o = run("altered", true, NULL);
+	ck_assert_int_ne(o.code, 0);
+	check_says(o.err, "state.safetensors is not where a training stood: it is of another run; remove it");
 	ck_assert_ok(pb_file_write(file("altered", "journal"), "nonsense", 8));
 	o = run("altered", true, NULL);
 	ck_assert_int_ne(o.code, 0);
 	check_says(o.err, "journal is no journal of a run");
+}
+END_TEST
+
+/* What a bit that flips within would lose is not lost without a word. */
+START_TEST(altered_within)
+{
+	void *data;
+	size_t size;
+	char at[64];
+	ck_assert_int_eq(run("within", false, NULL).code, 0);
+	ck_assert_ok(pb_file_read(file("within", "journal"), 1 << 26, &data, &size));
+	((unsigned char *)data)[size * (size_t)(1 + _i) / 5] ^= 16;
+	ck_assert_ok(pb_file_write(file("within", "journal"), data, size));
+	struct outcome o = run("within", true, NULL);
+	ck_assert_int_ne(o.code, 0);
+	check_says(o.err, "within/journal was altered or damaged at byte ");
+	check_says(o.err, "begin anew with another --out");
+	snprintf(at, sizeof at, "%zu bytes", size);
+	void *after;
+	size_t after_size;
+	ck_assert_ok(pb_file_read(file("within", "journal"), 1 << 26, &after, &after_size));
+	ck_assert_msg(after_size == size && !memcmp(after, data, size), "the journal had %s", at);
+	free(after);
+	free(data);
+}
+END_TEST
+
+START_TEST(altered_weights)
+{
+	void *journal, *weights;
+	size_t size, weights_size;
+	ck_assert_int_eq(run("weights", false, NULL).code, 0);
+	ck_assert_ok(pb_file_read(file("weights", "journal"), 1 << 26, &journal, &size));
+	ck_assert_ok(pb_file_read(file("weights", "checkpoints/model_1.safetensors"), 1 << 26, &weights, &weights_size));
+	((unsigned char *)weights)[weights_size - 5] ^= 1;
+	ck_assert_ok(pb_file_write(file("weights", "checkpoints/model_1.safetensors"), weights, weights_size));
+	ck_assert_ok(pb_file_write(file("weights", "journal"), journal, size - 500));
+	struct outcome o = run("weights", true, NULL);
+	ck_assert_int_ne(o.code, 0);
+	check_says(o.err, "checkpoints/model_1.safetensors is not what the run saved, it was altered or damaged");
+	free(journal);
+	free(weights);
 }
 END_TEST
 
@@ -277,6 +327,8 @@ int main(void)
 	tcase_add_test(tcase, done_already);
 	tcase_add_loop_test(tcase, torn_journal, 0, 5);
 	tcase_add_test(tcase, altered_files_are_named);
+	tcase_add_loop_test(tcase, altered_within, 0, 4);
+	tcase_add_test(tcase, altered_weights);
 	tcase_add_test(tcase, another_experiment);
 	tcase_add_test(tcase, another_data_file);
 	tcase_add_test(tcase, one_run_in_a_folder);
