@@ -133,6 +133,22 @@ static int write_all(int fd, const char *path, const char *data, size_t size)
 	return fsync(fd) < 0 ? fail_errno("write", path) : 0;
 }
 
+int pb_file_open_plain(const char *path, int flags)
+{
+	struct stat st;
+	/* Without waiting for a reader or writer, should it be a pipe. */
+	int fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0666);
+	const int why = errno;
+	if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	if (fd >= 0 || why == ELOOP || why == ENXIO)
+		return pb_fail(PB_E_USAGE, "cannot use %s: it is no plain file, but a link, pipe or device", path);
+	errno = why;
+	return fail_errno("open", path);
+}
+
 /* A rename is only durable once its folder is. Some file systems refuse to sync a folder; that loses nothing. */
 static void sync_folder(const char *path)
 {
@@ -194,7 +210,8 @@ static int clear_unfinished(const char *path, const struct stat *status, int kin
 	const size_t length = strlen(path), mark = sizeof TEMPORARY - 1;
 	(void)status;
 	(void)at;
-	if (kind == FTW_F && length > mark + 6 && !memcmp(path + length - 6 - mark, TEMPORARY, mark) && unlink(path) < 0)
+	if (kind == FTW_F && length > mark + 6 && !memcmp(path + length - 6 - mark, TEMPORARY, mark) && unlink(path) < 0 &&
+	    errno != ENOENT)
 		return fail_errno("remove", path);
 	return 0;
 }

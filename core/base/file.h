@@ -22,6 +22,9 @@ struct pb_file_stamp pb_file_stamp(const char *path);
 int pb_file_check_stamp(const char *path, const struct pb_file_stamp *stamp, const char *since);
 /* Makes the file appear whole or not at all: temporary name beside it, fsync, rename, fsync of the folder. */
 int pb_file_write(const char *path, const void *data, size_t size);
+/* open() of a file of one's own in a folder in which others may have put something in its place: a link, a pipe or a device is
+ * refused. The descriptor, or an error: -PB_E_NOTFOUND where there is none. */
+int pb_file_open_plain(const char *path, int flags);
 /* Removes what writers that were killed left in a folder and in those below it: nobody may be writing there. */
 int pb_file_clear_unfinished(const char *dir);
 /* rm -rf, without following links. A folder that is not there is fine, and so is what others put there meanwhile: it stays. */

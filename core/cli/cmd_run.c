@@ -78,6 +78,15 @@ static int claim_output(struct pb_events *events)
 	return 0;
 }
 
+/* As asked for; else a manifest repeats what its run had. */
+static int engine_of(const struct pb_cli_run *o, const struct pb_config *config)
+{
+	bool reference = !strcmp(o->engine, "reference");
+	for (size_t i = 0; i < config->manifest.count; i++)
+		reference |= !strcmp(config->manifest.items[i], "engine: reference");
+	return reference ? PB_ENGINE_REFERENCE : PB_ENGINE_AUTO;
+}
+
 static int run(const struct pb_cli_command *command, const struct pb_cli_run *o, bool train_only)
 {
 	static struct session s;
@@ -87,9 +96,11 @@ static int run(const struct pb_cli_command *command, const struct pb_cli_run *o,
 	struct pb_team team;
 	pb_team_find(&team);
 	team.top = o->out;
+	if (o->alone)
+		team.rank = 0;
 	if (team.rank && (train_only || o->n_dirs))
 		return 0; /* the first one's work */
-	if (train_only || o->n_dirs)
+	if (train_only || o->n_dirs || o->alone)
 		team.size = 1;
 	if (team.size > 1 && !o->out)
 		return pb_cli_usage(command, "ranks need a folder that all of them see:", "--out", NULL);
@@ -113,7 +124,7 @@ static int run(const struct pb_cli_command *command, const struct pb_cli_run *o,
 		.shard = pb_cli_shard_of(o),
 		.merged = o->n_dirs != 0,
 		.team = &team,
-		.engine = {.kind = strcmp(o->engine, "reference") ? PB_ENGINE_AUTO : PB_ENGINE_REFERENCE,
+		.engine = {.kind = engine_of(o, &s.config),
 			   .memory = o->memory,
 			   .batch = o->batch},
 		.ret_started = &started};
@@ -215,7 +226,7 @@ const struct pb_cli_command pb_cmd_run = {
 	.operands = pb_cli_experiment,
 	.options = (const struct pb_cli_option *const[]){&pb_cli_set, &pb_cli_out, &pb_cli_device, &pb_cli_engine,
 							 &pb_cli_memory, &pb_cli_batch, &pb_cli_threads,
-							 &pb_cli_plugin_time, &pb_cli_resume, &pb_cli_shard,
+							 &pb_cli_plugin_time, &pb_cli_resume, &pb_cli_shard, &pb_cli_alone,
 							 &pb_cli_save_every, &pb_cli_check_finite, &pb_cli_json,
 							 &pb_cli_quiet, NULL},
 	.examples = run_examples,

@@ -69,6 +69,10 @@ const struct pb_cli_option pb_cli_shard = {
 	.doc = "make the I-th of N shares of the sweeps' cells, for one of N jobs; `patchbay merge` makes one run of their "
 	       "folders"};
 
+const struct pb_cli_option pb_cli_alone = {
+	.name = "alone", .type = PB_CLI_FLAG, AT(alone),
+	.doc = "be a run of its own, though mpirun or srun has started this process; without it their processes share one run"};
+
 struct pb_shard pb_cli_shard_of(const struct pb_cli_run *options)
 {
 	struct pb_shard shard = {0};

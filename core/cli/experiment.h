@@ -16,14 +16,14 @@ struct pb_cli_run {
 	int threads;        /* 0: all cores */
 	double plugin_time; /* seconds that a plugin's call may take; 0: for ever */
 	double save_every;  /* seconds between two files of where training stands */
-	bool quiet, json, resume, check_finite;
+	bool quiet, json, resume, check_finite, alone;
 	const char *shard;  /* "2/4"; NULL: the whole run */
 	const char **dirs;  /* [n_dirs] of a merge: the shards' folders */
 	size_t n_dirs;
 };
 
 extern const struct pb_cli_option pb_cli_set, pb_cli_out, pb_cli_device, pb_cli_engine, pb_cli_memory, pb_cli_batch,
-	pb_cli_threads, pb_cli_plugin_time, pb_cli_resume, pb_cli_save_every, pb_cli_shard, pb_cli_check_finite,
+	pb_cli_threads, pb_cli_plugin_time, pb_cli_resume, pb_cli_save_every, pb_cli_shard, pb_cli_alone, pb_cli_check_finite,
 	pb_cli_json, pb_cli_quiet;
 extern const struct pb_cli_word pb_cli_experiment[]; /* the operand FILE */
 

@@ -65,8 +65,10 @@ int pb_cli_finish_output(void)
 int pb_cli_dispatch(const struct pb_cli_command *command, int argc, char **argv)
 {
 	if (command->run) {
-		if (command->writes)
+		if (command->writes) {
 			signal(SIGPIPE, SIG_IGN);
+			signal(SIGXFSZ, SIG_IGN); /* a file over the user's limit is an error of write */
+		}
 		const int code = command->run(argc, argv);
 		/* What writes files has done its work, whoever hears of it. */
 		return code || command->writes ? code : pb_cli_finish_output();

@@ -155,8 +155,8 @@ static int take_lock(struct pb_folder *f)
 	char *path = pb_folder_path(f, ".lock");
 	if (!path)
 		return -PB_E_NOMEM;
-	f->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-	int rc = f->lock < 0 ? pb_fail(PB_E_IO, "cannot create %s: %s", path, strerror(errno)) : 0;
+	f->lock = pb_file_open_plain(path, O_RDWR | O_CREAT);
+	int rc = f->lock < 0 ? f->lock : 0;
 	if (!rc && pb_lock_take(f->lock, false) < 0)
 		rc = errno == EAGAIN || errno == EACCES
 			     ? pb_fail(PB_E_USAGE, "a run is going on in %s: wait for it, or choose another --out", f->path)
@@ -168,8 +168,11 @@ static int take_lock(struct pb_folder *f)
 static int open_log(struct pb_folder *f)
 {
 	char *path = pb_folder_path(f, "log.txt");
-	f->log = path ? fopen(path, f->resumed ? "a" : "w") : NULL;
-	int rc = f->log ? 0 : path ? pb_fail(PB_E_IO, "cannot write %s: %s", path, strerror(errno)) : -PB_E_NOMEM;
+	int fd = path ? pb_file_open_plain(path, O_WRONLY | O_CREAT | O_APPEND | (f->resumed ? 0 : O_TRUNC)) : -PB_E_NOMEM;
+	f->log = fd < 0 ? NULL : fdopen(fd, "a");
+	int rc = f->log ? 0 : fd < 0 ? fd : pb_fail_nomem(0, path);
+	if (fd >= 0 && !f->log)
+		close(fd);
 	free(path);
 	return rc;
 }

@@ -191,9 +191,9 @@ static int read_records(struct pb_journal *j, const char *identity)
 int pb_journal_open(const char *path, const char *identity, bool resume, struct pb_journal *ret_journal)
 {
 	struct pb_journal j = {.path = path, .synced = pb_clock(), .identity = pb_checksum(identity, strlen(identity))};
-	j.fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | (resume ? 0 : O_CREAT | O_TRUNC), 0666);
+	j.fd = pb_file_open_plain(path, O_RDWR | O_APPEND | (resume ? 0 : O_CREAT | O_TRUNC));
 	if (j.fd < 0)
-		return errno == ENOENT ? pb_fail(PB_E_NOTFOUND, "there is no %s: no run to go on with", path) : fail_write(&j);
+		return resume && j.fd == -PB_E_NOTFOUND ? pb_fail(PB_E_NOTFOUND, "there is no %s: no run to go on with", path) : j.fd;
 	int rc = resume ? read_records(&j, identity) : append(&j, PB_JOURNAL_IDENTITY, identity, strlen(identity), NULL, 0);
 	if (rc)
 		pb_journal_close(&j);

@@ -64,6 +64,8 @@ static int read_part(struct part *p)
 	rc = take_identity(p, &record);
 	while (!rc && pb_record_next(p->content, p->size, &at, &record))
 		finished |= record.type == PB_JOURNAL_FINISHED;
+	if (!rc && pb_record_follows(p->content, p->size, at))
+		rc = pb_fail(PB_E_FORMAT, "%s was altered or damaged at byte %zu, in the midst of it", p->path, at);
 	if (!rc && !finished)
 		rc = pb_fail(PB_E_USAGE, "shard %zu/%zu in %s is not finished: go on with it by --resume --shard %zu/%zu --out %s",
 			     p->shard.index, p->shard.count, p->dir, p->shard.index, p->shard.count, p->dir);
@@ -151,9 +153,9 @@ static int read_parts(struct merger *m, const char *const *dirs, const char *bel
 /* The identity, the stages of the first and the cells of all. */
 static int write_journal(struct merger *m, const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	int fd = pb_file_open_plain(path, O_WRONLY | O_CREAT | O_TRUNC);
 	if (fd < 0)
-		return pb_fail(PB_E_IO, "cannot write %s: %s", path, strerror(errno));
+		return fd;
 	const struct pb_record *id = &m->parts[0].identity;
 	int rc = pb_record_append(fd, path, id->type, id->data, id->size, NULL, 0);
 	for (size_t i = 0; !rc && i < m->n; i++) {

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "ckpt/model_load.h"
+#include "exp/finite.h"
 
 int pb_weights_init(struct pb_weights_store *store, const struct pb_plan *plan)
 {
@@ -105,6 +106,8 @@ static int load(const char *path, struct pb_params *params)
 		return rc;
 	rc = pb_ckpt_load_params(&ckpt, params);
 	pb_ckpt_finish(&ckpt);
+	if (!rc && (rc = pb_finite_params(params, "its parameter")) < 0)
+		rc = pb_fail_in(rc, "%s", path);
 	return rc;
 }
 

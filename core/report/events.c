@@ -1,17 +1,24 @@
 /* events.c: lines of JSON, each written whole and at once. */
 #include "report/events.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/status.h"
 #include "report/json.h"
 
 void pb_events_open(struct pb_events *events, const char *dir, struct pb_events *above)
 {
 	char *path = pb_file_join(dir, "events.jsonl");
-	*events = (struct pb_events){.file = path ? fopen(path, "we") : NULL, .folder = dir, .above = above};
+	int fd = path ? pb_file_open_plain(path, O_WRONLY | O_CREAT | O_TRUNC) : -1;
+	*events = (struct pb_events){.file = fd < 0 ? NULL : fdopen(fd, "w"), .folder = dir, .above = above};
+	if (fd >= 0 && !events->file)
+		close(fd);
+	if (!events->file)
+		pb_error_clear(); /* results do without */
 	free(path);
 }
 

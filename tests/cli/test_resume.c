@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -317,6 +318,44 @@ START_TEST(manifest)
 }
 END_TEST
 
+/* The engine is what a manifest can say and an experiment file cannot. */
+START_TEST(manifest_of_the_reference_engine)
+{
+	struct outcome o = RUN("run", write_experiment(), "-q", "--engine", "reference", "--out", scratch("slow"));
+	ck_assert_msg(!o.code, "%s", o.err);
+	o = RUN("run", file("slow", "manifest.yaml"), "-q", "--out", scratch("slow-again"));
+	ck_assert_msg(!o.code, "%s", o.err);
+	check_same("slow", "slow-again", results, N_RESULTS);
+	check_same("slow", "slow-again", (const char *const[]){"manifest.yaml"}, 1);
+}
+END_TEST
+
+static const char *const planted[] = {"journal", ".lock", "log.txt", "events.jsonl"};
+
+/* Links and pipes that somebody has put where a run will write are not followed, nor waited for. */
+START_TEST(planted_links)
+{
+	const char *name = planted[_i / 2];
+	ck_assert_ok(pb_file_write(scratch("mine"), "mine", 4));
+	ck_assert_int_eq(mkdir(scratch("planted"), 0700), 0);
+	if (_i % 2)
+		ck_assert_int_eq(mkfifo(file("planted", name), 0600), 0);
+	else
+		ck_assert_int_eq(symlink("../mine", file("planted", name)), 0);
+	struct outcome o = run("planted", false, NULL);
+	if (strcmp(name, "events.jsonl")) { /* which results do without */
+		ck_assert_int_ne(o.code, 0);
+		check_says(o.err, name);
+		check_says(o.err, "it is no plain file, but a link, pipe or device");
+	} else {
+		ck_assert_int_eq(o.code, 0);
+	}
+	char *text = read_text(scratch("mine"));
+	ck_assert_str_eq(text, "mine");
+	free(text);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("resume");
@@ -334,5 +373,7 @@ int main(void)
 	tcase_add_test(tcase, one_run_in_a_folder);
 	tcase_add_test(tcase, over_seeds);
 	tcase_add_test(tcase, manifest);
+	tcase_add_test(tcase, manifest_of_the_reference_engine);
+	tcase_add_loop_test(tcase, planted_links, 0, 2 * sizeof planted / sizeof *planted);
 	return pb_test_run(suite, NULL);
 }

@@ -1,6 +1,7 @@
 /* test_weights.c: named sets of weights: kept, replaced, read from checkpoints. */
 #include "exp/weights.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,11 @@ START_TEST(checkpoints_are_read_when_asked_for)
 	ck_assert_ok(pb_weights_get(&store, "late", &got));
 	ck_assert(first_value(got) == 0.25);
 	pb_weights_forget_files(&store);
+	set_all(&lab.weights, NAN);
+	ck_assert_ok(pb_ckpt_save_params(late, &lab.weights));
+	ck_assert_int_eq(pb_weights_get(&store, "late", &got), -PB_E_NUMERIC);
+	ck_assert(strstr(pb_error_text(), "late.safetensors"));
+	ck_assert(strstr(pb_error_text(), "its parameter embed.W_E holds NaN at [0, 0]"));
 	set_all(&lab.weights, 0.5);
 	ck_assert_ok(pb_ckpt_save_params(late, &lab.weights));
 	ck_assert_int_eq(pb_weights_get(&store, "late", &got), -PB_E_IO);
