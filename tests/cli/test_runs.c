@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "ckpt/ckpt.h"
 #include "base/status.h"
 #include "cli/command.h"
 #include "support/support.h"
@@ -434,23 +435,38 @@ START_TEST(exploding_training)
 }
 END_TEST
 
+/* The golden weights, the last so large that a large step leaves weights that no float32 holds. */
+static const char *write_steep_weights(void)
+{
+	struct pb_ckpt ckpt;
+	const char *path = scratch("steep.safetensors");
+	ck_assert_ok(pb_ckpt_read(pb_test_golden("model_1.pt"), &ckpt));
+	const struct pb_ckpt_tensor *t = pb_ckpt_find(&ckpt, "unembed.W_U");
+	ck_assert(t && t->dtype == PB_CKPT_F32);
+	for (int64_t k = 0; k < t->count; k++)
+		((float *)t->data)[k] *= 1e36F;
+	ck_assert_ok(pb_ckpt_write_safetensors(path, ckpt.tensors, ckpt.n_tensors));
+	pb_ckpt_finish(&ckpt);
+	return path;
+}
+
 /* The step and the first number that is not finite; --check-finite tells it at the step at which it comes up. */
 START_TEST(not_finite)
 {
-	static const char text[] =
-		SMALL_MODEL "train:\n"
-			    "  - {name: wild, split: X1, epochs: 20, optimizer: {kind: sgd, lr: 1.0e+6, max_grad_norm: 0}}\n";
+	char text[1024];
+	snprintf(text, sizeof text, "model: {load: %s}\ndata: {plugin: oocl, mod: 30}\ntrain:\n"
+		 "  - {name: wild, split: X1, epochs: 20, optimizer: {kind: sgd, lr: 1.0e+6, max_grad_norm: 0}}\n",
+		 write_steep_weights());
 	const char *file = write_experiment("wild", text);
 	int late = 0, early = 0;
 	struct outcome o = RUN("run", file, "--quiet", "--out", scratch("late"));
 	ck_assert_int_eq(o.code, 1);
 	check_says(o.err, "gave no number for row ");
-	check_says(o.err, "; first of all, parameter embed.W_E holds NaN at [");
+	check_says(o.err, "; first of all, parameter embed.");
 	ck_assert_int_eq(sscanf(strstr(o.err, "step "), "step %d", &late), 1);
 	o = RUN("run", file, "--quiet", "--check-finite", "--out", scratch("early"));
 	ck_assert_int_eq(o.code, 1);
-	check_says(o.err, "the gradient's norm is ");
-	check_says(o.err, "; first of all, the gradient at blocks.0.");
+	check_says(o.err, "the step left parameter embed.");
 	ck_assert_int_eq(sscanf(strstr(o.err, "step "), "step %d", &early), 1);
 	ck_assert_int_eq(early + 1, late);
 }
