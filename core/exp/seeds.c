@@ -186,16 +186,19 @@ static int report(struct seeds *s, const char *why, double seconds)
 	return rc;
 }
 
-/* A rank but the first: one seed's run after the other. */
+/* A rank but the first: takes part in the seed's run that the first is at, then in the next. */
 static int help(struct seeds *s)
 {
-	const struct pb_team *team = s->options->team;
 	const struct pb_int_list *seeds = &s->plan->config->seeds;
-	int rc = 0;
-	for (size_t i = 0; !rc && i < seeds->count && !team->over && !team->saw_nobody; i++) {
-		const char *out = pb_arena_printf(&s->arena, "%s/seed-%lld", s->options->out, (long long)seeds->items[i]);
-		rc = out ? run_one(s, seeds->items[i], out) : -PB_E_NOMEM;
-	}
+	const size_t n = seeds->count;
+	const char **dirs = pb_arena_array(&s->arena, n, sizeof *dirs);
+	size_t at = n;
+	int rc = dirs ? 0 : -PB_E_NOMEM;
+	for (size_t i = 0; !rc && i < n; i++)
+		if (!(dirs[i] = pb_arena_printf(&s->arena, "%s/seed-%lld", s->options->out, (long long)seeds->items[i])))
+			rc = -PB_E_NOMEM;
+	while (!rc && !(rc = pb_team_await(s->options->team, dirs, n, &at)) && at < n)
+		rc = run_one(s, seeds->items[at], dirs[at]);
 	return rc;
 }
 

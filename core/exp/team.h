@@ -34,6 +34,9 @@ void pb_team_find(struct pb_team *ret_team);
 int pb_team_prepare(struct pb_team *team, struct pb_folder *folder);
 /* Rank 0, once it has trained: lets the others begin. Those that have not come within seconds stay out of it. */
 int pb_team_begin(struct pb_team *team, struct pb_folder *folder);
+/* Another rank, of several runs one after the other: waits until rank 0 is at work in one of the folders but dirs[*at], and says
+ * which; *at n at first, and where rank 0 has ended or never come. */
+int pb_team_await(struct pb_team *team, const char *const *dirs, size_t n, size_t *at);
 /* Another rank: waits for that. *ret_path is the folder in which this rank goes on, the caller's to free; NULL: it came too
  * late, or rank 0 has ended or never begun (saw_nobody), and there is nothing to do. */
 int pb_team_join(struct pb_team *team, const char *dir, char **ret_path);

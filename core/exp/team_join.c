@@ -188,28 +188,63 @@ static int ask(struct pb_team *team, const char *number, enum answer *ret_answer
 	return rc;
 }
 
+static bool is_at_work(const char *dir)
+{
+	char *lock = pb_file_join(dir, ".lock");
+	const bool held = lock && pb_lock_is_held(lock);
+	free(lock);
+	return held;
+}
+
+/* Whether there is no use in waiting for rank 0 any more. */
+static bool is_over(struct pb_team *team, double waited)
+{
+	const bool held = is_at_work(team->top);
+	team->seen |= held;
+	team->over = team->seen && !held;
+	team->saw_nobody = !team->seen && waited > team->patience;
+	return team->over || team->saw_nobody;
+}
+
+int pb_team_await(struct pb_team *team, const char *const *dirs, size_t n, size_t *at)
+{
+	const double began = pb_clock();
+	for (;;) {
+		const double waited = pb_clock() - began;
+		for (size_t i = 0; i < n; i++)
+			if (i != *at && is_at_work(dirs[i])) {
+				*at = i;
+				return 0;
+			}
+		int rc = pb_interrupted();
+		if (rc || is_over(team, waited)) {
+			*at = n;
+			return rc;
+		}
+		rest(waited);
+	}
+}
+
 /* Until rank 0 says that this rank is one of them. False: it has begun without, has ended, or has never come. */
-static int await_go(struct pb_team *team, const char *number, bool *ret_go, size_t *ret_journal)
+static int await_go(struct pb_team *team, const char *dir, const char *number, bool *ret_go, size_t *ret_journal)
 {
 	const double began = pb_clock();
 	double late = 0;
+	bool begun = false;
 	enum answer answer = NONE_YET;
-	char *lock = pb_file_join(team->top, ".lock");
-	int rc = lock ? 0 : -PB_E_NOMEM;
+	int rc = 0;
 	while (!rc && answer != GO) {
-		const bool held = pb_lock_is_held(lock);
+		const bool works = is_at_work(dir);
 		const double now = pb_clock();
+		const bool ended = (begun && !works) || is_over(team, now - began);
 		rc = ask(team, number, &answer, ret_journal);
-		team->seen |= held;
-		team->over = team->seen && !held;
-		team->saw_nobody = !team->seen && now - began > team->patience;
-		late = answer != TOO_LATE || !held ? 0 : late ? late : now;
-		if (rc || answer == GO || team->over || team->saw_nobody || (late && now - late > grace))
+		begun |= works;
+		late = answer != TOO_LATE || !works ? 0 : late ? late : now;
+		if (rc || answer == GO || ended || (late && now - late > grace))
 			break;
 		rc = pb_interrupted();
 		rest(now - began);
 	}
-	free(lock);
 	*ret_go = !rc && answer == GO;
 	return rc;
 }
@@ -227,20 +262,12 @@ int pb_team_join(struct pb_team *team, const char *dir, char **ret_path)
 		rc = pb_fail(PB_E_IO, "no random number: %s", strerror(errno));
 	snprintf(number, sizeof number, "%016" PRIx64, bits);
 	if (!rc)
-		rc = await_go(team, number, &go, &journal);
+		rc = await_go(team, dir, number, &go, &journal);
 	if (!rc && go)
 		rc = pb_team_open_claims(team);
 	if (!rc && go)
 		rc = make_folder(team, dir, journal, ret_path);
 	return rc;
-}
-
-static bool first_lives(const struct pb_team *team)
-{
-	char *lock = pb_file_join(team->top, ".lock");
-	const bool lives = lock && pb_lock_is_held(lock);
-	free(lock);
-	return lives;
 }
 
 bool pb_team_is_done(const struct pb_team *team)
@@ -253,13 +280,13 @@ bool pb_team_is_done(const struct pb_team *team)
 
 bool pb_team_was_left(const struct pb_team *team)
 {
-	return team->seen && !first_lives(team) && !pb_team_is_done(team);
+	return team->seen && !is_at_work(team->top) && !pb_team_is_done(team);
 }
 
 void pb_team_see_off(const struct pb_team *team)
 {
 	const double began = pb_clock();
-	while (first_lives(team) && pb_clock() - began < wait_for_end)
+	while (is_at_work(team->top) && pb_clock() - began < wait_for_end)
 		rest(0);
 }
 
