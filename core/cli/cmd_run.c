@@ -87,6 +87,15 @@ static int engine_of(const struct pb_cli_run *o, const struct pb_config *config)
 	return reference ? PB_ENGINE_REFERENCE : PB_ENGINE_AUTO;
 }
 
+/* A merge that could not be gone on with, by another engine say, must not be in the way of the next. */
+static void forget_merged(const char *out)
+{
+	char *path = pb_file_join(out, "config.yaml"); /* what says that here is a run: pb_folder_holds */
+	if (path)
+		unlink(path);
+	free(path);
+}
+
 static int run(const struct pb_cli_command *command, const struct pb_cli_run *o, bool train_only)
 {
 	static struct session s;
@@ -133,10 +142,13 @@ static int run(const struct pb_cli_command *command, const struct pb_cli_run *o,
 		rc = pb_interrupted();
 	if (!rc && o->n_dirs)
 		rc = pb_shards_merge(o->dirs, o->n_dirs, o->out, s.config.seeds.items, s.config.seeds.count);
+	const bool merged = !rc && o->n_dirs;
 	if (!rc)
 		rc = s.config.seeds.count ? pb_run_seeds(&s.plan, o->file, o->sets.items, &options)
 					  : pb_run(&s.plan, &options);
 	int code = rc ? pb_cli_fail(command, o->file, rc) : 0;
+	if (rc && merged && !started)
+		forget_merged(o->out);
 	if (!rc && team.saw_nobody)
 		fprintf(stderr, "patchbay %s: rank %d did nothing: the first rank has not begun in %s, as seen from here\n",
 			command->name, team.rank, o->out);

@@ -126,6 +126,13 @@ START_TEST(refused)
 	struct outcome o = RUN("merge", scratch("s1"), scratch("s2"), "-q", "--out", scratch("s1"));
 	ck_assert_int_eq(o.code, 2);
 	check_says(o.err, "holds a run already");
+	ck_assert(exists(at("s1", "config.yaml")));
+	/* By the wrong engine, and then by the right one. */
+	o = RUN("merge", scratch("s1"), scratch("s2"), "-q", "--engine", "reference", "--out", scratch("merged"));
+	ck_assert_int_eq(o.code, 2);
+	check_says(o.err, "now:    engine: reference");
+	o = RUN("merge", scratch("s1"), scratch("s2"), "-q", "--out", scratch("merged"));
+	ck_assert_msg(!o.code, "%s", o.err);
 }
 END_TEST
 
