@@ -273,7 +273,7 @@ int pb_team_join(struct pb_team *team, const char *dir, char **ret_path)
 bool pb_team_is_done(const struct pb_team *team)
 {
 	char *go = team->path ? pb_file_join(team->path, "go") : NULL;
-	const bool done = !go || access(go, F_OK);
+	const bool done = team->seen && go && access(go, F_OK);
 	free(go);
 	return done;
 }
