@@ -1,18 +1,13 @@
 /* lock.c: locks of open file descriptions, which nobody loses by closing another descriptor. */
 #include "base/lock.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
-int pb_lock_take(int fd, bool wait)
+int pb_lock_take(int fd)
 {
-	int rc;
-	do {
-		struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-		rc = fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &all);
-	} while (rc < 0 && errno == EINTR);
-	return rc;
+	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	return fcntl(fd, F_OFD_SETLK, &all);
 }
 
 void pb_lock_drop(int fd)

@@ -157,7 +157,7 @@ static int take_lock(struct pb_folder *f)
 		return -PB_E_NOMEM;
 	f->lock = pb_file_open_plain(path, O_RDWR | O_CREAT);
 	int rc = f->lock < 0 ? f->lock : 0;
-	if (!rc && pb_lock_take(f->lock, false) < 0)
+	if (!rc && pb_lock_take(f->lock) < 0)
 		rc = errno == EAGAIN || errno == EACCES
 			     ? pb_fail(PB_E_USAGE, "a run is going on in %s: wait for it, or choose another --out", f->path)
 			     : pb_fail(PB_E_IO, "cannot lock %s: %s", path, strerror(errno));

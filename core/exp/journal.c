@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/checksum.h"
@@ -291,7 +292,13 @@ bool pb_journal_find_cell(const struct pb_journal *journal, const struct pb_jour
 
 int pb_journal_finish(struct pb_journal *journal)
 {
-	return journal->fd < 0 ? 0 : append(journal, PB_JOURNAL_FINISHED, NULL, 0, NULL, 0);
+	struct stat status;
+	int rc = journal->fd < 0 ? 0 : append(journal, PB_JOURNAL_FINISHED, NULL, 0, NULL, 0);
+	if (!rc && journal->fd >= 0 && !fstat(journal->fd, &status) && !status.st_nlink)
+		rc = pb_fail(PB_E_IO,
+			     "%s was removed while the run was on: the results are written, but what was there before that is gone",
+			     journal->path);
+	return rc;
 }
 
 int pb_journal_absorb(struct pb_journal *journal, const char *path, size_t *at, size_t *n_taken)

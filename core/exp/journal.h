@@ -56,7 +56,7 @@ bool pb_journal_find_cell(const struct pb_journal *journal, const struct pb_jour
 /* The cells in another journal of this run at `path`, from *at on, that this one lacks; *at goes behind what was whole, *n_taken
  * (may be NULL) grows by as many. Of a journal of another run nothing is taken. */
 int pb_journal_absorb(struct pb_journal *journal, const char *path, size_t *at, size_t *n_taken);
-/* All there was to do is done. */
+/* All there was to do is done. -PB_E_IO also where the journal is not in its folder any more. */
 int pb_journal_finish(struct pb_journal *journal);
 
 #endif

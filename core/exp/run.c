@@ -291,7 +291,8 @@ static int run(const struct pb_plan *plan, const struct pb_run_options *options)
 	pb_weights_finish(&r.weights);
 	pb_params_finish(&r.params);
 	if (is_shared(&r) && !is_helper(&r))
-		pb_folder_log(&r.folder, "ranks: the others made %zu cells", options->team->taken);
+		pb_folder_log(&r.folder, "ranks: the others made %zu cells, and %zu that they had begun were made here",
+			      options->team->taken, options->team->overtaken);
 	if (options->team && !is_helper(&r)) /* another rank has more to ask */
 		pb_team_leave(options->team, !rc);
 finish:

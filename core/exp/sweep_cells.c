@@ -1,13 +1,15 @@
 /* sweep_cells.c: the loop over cells, and normalised scores. */
 #include "exp/sweep_cells.h"
 
+#include <math.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/status.h"
+#include "exp/clock.h"
 #include "exp/interrupt.h"
 
-enum { NAP = 2000000 /* ns */, LOOKS = 20 };
+enum { NAP = 2000000 /* ns */, LOOKS = 20, SLOWER = 4 /* that another machine may be */ };
 
 /* "2 (layer 0, head 2)" */
 static const char *cell_text(const struct pb_result_sweep *r, size_t i, struct pb_arena *arena)
@@ -73,6 +75,7 @@ struct loop {
 	size_t most;     /* cells of a pass, at most */
 	size_t *chosen;  /* [most]: those of the next */
 	struct pb_cell_job *jobs; /* [most] */
+	double slowest; /* seconds of the longest pass of this process */
 	struct pb_progress *progress; /* NULL: none */
 	int64_t progress_before;
 };
@@ -141,6 +144,7 @@ static int take(struct loop *l, size_t n)
 /* Makes the first `n` of the chosen cells. */
 static int make(struct loop *l, size_t n)
 {
+	const double began = pb_clock();
 	size_t done = 0;
 	int rc = pb_interrupted();
 	if (rc)
@@ -151,6 +155,7 @@ static int make(struct loop *l, size_t n)
 	if (rc)
 		rc = pb_fail_in(rc, "sweep `%s`, cell %s", l->sweep->config->name, place_text(l, l->chosen[done]));
 	int take_rc = take(l, done);
+	l->slowest = fmax(l->slowest, pb_clock() - began);
 	show(l);
 	return rc ? rc : take_rc;
 }
@@ -196,35 +201,40 @@ static int make_share(struct loop *l)
 	}
 }
 
-/* Makes the missing cells that ranks have which have ended. */
-static int make_lost(struct loop *l)
+/* Makes the missing cells that ranks have which have ended; stalled: that any have. */
+static int make_lost(struct loop *l, bool stalled)
 {
 	size_t n = list_missing(l), count = 0, kept = 0;
 	bool any;
 	for (size_t i = 0; i < n && count < l->most; i++)
-		if (pb_team_has_lost(l->log->team, l->log->base + l->missing[i]))
+		if (stalled || pb_team_has_lost(l->log->team, l->log->base + l->missing[i]))
 			l->chosen[count++] = l->missing[i];
 	int rc = count ? absorb(l, &any) : 0; /* it may have written its last just before it ended */
 	for (size_t i = 0; i < count; i++)
 		if (!l->there[l->chosen[i]])
 			l->chosen[kept++] = l->chosen[i];
+	l->log->team->overtaken += kept;
 	return rc || !kept ? rc : make(l, kept);
 }
 
-/* Rank 0: until nothing is missing. Whether the others live is looked at where none has made anything for a while. */
+/* Rank 0: until nothing is missing. Whether the others live is looked at where none has made anything for a while. One may live
+ * and make nothing, as its machine hangs: rank 0, which has nothing else to do, comes to the same cells. */
 static int await_others(struct loop *l)
 {
+	double heard = pb_clock();
 	for (size_t looks = 1;; looks++) {
 		bool any;
 		int rc = absorb(l, &any);
 		if (rc || !list_missing(l))
 			return rc;
-		if (any)
+		if (any) {
 			looks = 0;
-		else if (looks % LOOKS)
+			heard = pb_clock();
+		}
+		if (looks % LOOKS)
 			nanosleep(&(struct timespec){0, NAP}, NULL);
-		else
-			rc = make_lost(l);
+		else if (looks)
+			rc = make_lost(l, pb_clock() - heard > fmax(l->log->team->stalled_after, SLOWER * l->slowest));
 		if (!rc)
 			rc = pb_interrupted();
 		if (rc)

@@ -13,6 +13,8 @@
 #include "base/file.h"
 #include "base/lock.h"
 #include "base/status.h"
+#include "exp/clock.h"
+#include "exp/interrupt.h"
 #include "exp/team_impl.h"
 
 /* Open MPI; MPICH, Intel MPI and others with its launcher; srun. */
@@ -39,7 +41,7 @@ static int number_of(const char *name)
 
 void pb_team_find(struct pb_team *ret_team)
 {
-	*ret_team = (struct pb_team){.size = 1, .claims = -1, .patience = 60};
+	*ret_team = (struct pb_team){.size = 1, .claims = -1, .patience = 60, .stalled_after = 10};
 	for (size_t i = 0; i < sizeof launchers / sizeof *launchers; i++) {
 		int rank = number_of(launchers[i].rank), size = number_of(launchers[i].size);
 		if (rank < 0 || size < 2 || size > MOST_RANKS || rank >= size || (launchers[i].only_with && !getenv(launchers[i].only_with)))
@@ -166,14 +168,31 @@ static int claim(struct pb_team *team, size_t base, const size_t *places, size_t
 	return rc;
 }
 
+/* Not locked: somebody holds the lock, and has for so long that he must have been stopped. */
+static int take_lock(struct pb_team *team, bool *ret_locked)
+{
+	const double began = pb_clock();
+	int rc = 0;
+	while (!rc && pb_lock_take(team->claims) < 0) {
+		if (errno != EAGAIN && errno != EACCES)
+			return fail_claims();
+		team->stalled |= pb_clock() - began > team->stalled_after;
+		if (team->stalled)
+			return 0;
+		nanosleep(&(struct timespec){0, 200000}, NULL);
+		rc = pb_interrupted();
+	}
+	*ret_locked = !rc;
+	return rc;
+}
+
 int pb_team_claim(struct pb_team *team, size_t base, const size_t *places, size_t n, size_t most, size_t *ret_chosen,
 		  size_t *ret_n)
 {
+	bool locked = false;
 	*ret_n = 0;
-	if (!n)
-		return 0;
-	int rc = pb_lock_take(team->claims, true) < 0 ? fail_claims() : 0;
-	if (!rc) {
+	int rc = n ? take_lock(team, &locked) : 0;
+	if (locked) {
 		rc = claim(team, base, places, n, most, ret_chosen, ret_n);
 		pb_lock_drop(team->claims);
 	}

@@ -3,8 +3,8 @@
  * They exchange no messages. All see the run folder: rank 0 runs as if it were alone, but for the cells; the others wait
  * for its training, go on with a copy of its journal in DIR/ranks/RANK, and take part in its sweeps. Who makes which cell is
  * in DIR/ranks/claims, a byte for each, under a lock. Rank 0 reads the others' journals, makes what a rank left undone that has
- * died (the lock on its folder ended with it), and writes the tables. If rank 0 dies, the others end when they have made
- * what nobody had begun, and `--resume` goes on.
+ * died (the lock on its folder ended with it) or has long made nothing, and writes the tables. If rank 0 dies, the others end
+ * when they have made what nobody had begun, and `--resume` goes on.
  */
 #ifndef PB_EXP_TEAM_H
 #define PB_EXP_TEAM_H
@@ -19,12 +19,15 @@ struct pb_team {
 	double patience; /* seconds that another rank waits for rank 0 to begin */
 	bool saw_nobody; /* and it did not: perhaps the folder is not the one that rank 0 has */
 	bool seen, over; /* rank 0 was at work; and has ended */
+	double stalled_after; /* seconds that rank 0 waits, at least, for cells of ranks that live but make none; then it makes them */
+	bool stalled;    /* the claims have been locked for that long: nobody waits for them any more */
 	int expected;    /* rank 0: others that may still come; those of one seed's run are expected in the next */
 	/* Of the run at hand. */
 	char *path;   /* DIR/ranks; owned; NULL: nobody has begun */
 	int claims;   /* fd; -1 */
 	size_t *read; /* [size] rank 0: how far in each one's journal */
 	size_t taken; /* cells that the others have made */
+	size_t overtaken; /* that they had claimed and rank 0 has made */
 	size_t all, n_all; /* where in the claims the cells of the weights at hand are; the caller's */
 };
 
@@ -48,7 +51,7 @@ void pb_team_see_off(const struct pb_team *team);
 void pb_team_leave(struct pb_team *team, bool complete);
 
 /* Of the cells at `places` [n] (plus base, their bytes in the claims), ascending, gives this rank the first few that nobody
- * has: fewer as fewer are left, `most` at most. None left: *ret_n 0. */
+ * has: fewer as fewer are left, `most` at most. None left, or the claims locked by a rank that was stopped: *ret_n 0. */
 int pb_team_claim(struct pb_team *team, size_t base, const size_t *places, size_t n, size_t most, size_t *ret_chosen,
 		  size_t *ret_n);
 /* Marks the byte at `place`; whether nobody had. */

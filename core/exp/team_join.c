@@ -302,5 +302,6 @@ void pb_team_leave(struct pb_team *team, bool complete)
 	team->path = NULL;
 	team->read = NULL;
 	team->claims = -1;
-	team->taken = 0;
+	team->taken = team->overtaken = 0;
+	team->stalled = false;
 }

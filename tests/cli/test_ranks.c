@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -140,6 +141,23 @@ static void await_claim(const char *out, int rank, pid_t first)
 	ck_assert_msg(found, "rank %d takes no cell", rank);
 }
 
+/* Waits until a rank has made cells, which it does while rank 0 stands still: then it is making others, most likely. */
+static void await_cells(const char *out, int rank, pid_t first)
+{
+	char name[32];
+	off_t before = 0, size = 0;
+	snprintf(name, sizeof name, "ranks/%d/journal", rank);
+	await_claim(out, rank, first);
+	kill(first, SIGSTOP);
+	for (int i = 0; i < 5000 && (!before || size == before); i++) {
+		struct stat status;
+		size = stat(at(out, name), &status) ? 0 : status.st_size;
+		before = before ? before : size;
+		rest(2);
+	}
+	ck_assert_msg(size > before, "rank %d makes no cell", rank);
+}
+
 START_TEST(shared)
 {
 	pid_t pids[8];
@@ -177,6 +195,25 @@ START_TEST(a_rank_dies)
 	check_ends(pids[2 - _i]);
 	check_ends(pids[0]);
 	check_same("alone", "shared", one_tables);
+}
+END_TEST
+
+/* Nor is one waited for that lives and does nothing. Woken up, it ends without a word. */
+START_TEST(a_rank_is_stopped)
+{
+	pid_t pids[2];
+	check_ends(start(one_unit, "alone", 0, 1, slow));
+	start_all(one_unit, "shared", 2, slow, pids);
+	await_cells("shared", 1, pids[0]);
+	kill(pids[1], SIGSTOP);
+	kill(pids[0], SIGCONT);
+	check_ends(pids[0]);
+	check_same("alone", "shared", one_tables);
+	char *log = read_text(at("shared", "log.txt"));
+	check_says_not(log, "and 0 that they had begun were made here");
+	free(log);
+	kill(pids[1], SIGCONT);
+	check_ends(pids[1]);
 }
 END_TEST
 
@@ -269,6 +306,7 @@ int main(void)
 	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, shared, 0, sizeof shared_runs / sizeof *shared_runs);
 	tcase_add_loop_test(tcase, a_rank_dies, 0, 2);
+	tcase_add_test(tcase, a_rank_is_stopped);
 	tcase_add_loop_test(tcase, the_first_rank_dies, 0, 2);
 	tcase_add_loop_test(tcase, leftovers_of_another_run, 0, 2);
 	tcase_add_test(tcase, training_alone);

@@ -273,6 +273,24 @@ START_TEST(one_run_in_a_folder)
 }
 END_TEST
 
+/* Somebody removes the folder while the run is on: it ends with the next state, or writes what comes after and tells the loss. */
+START_TEST(removed_meanwhile)
+{
+	pid_t pid = start("removed", false, "train.0.epochs=200");
+	for (int i = 0; i < 500 && !exists(file("removed", "state.safetensors")); i++)
+		wait_seconds(0.01);
+	ck_assert(exists(file("removed", "state.safetensors")));
+	for (int i = 0; i < 100 && pb_file_remove_tree(scratch("removed")); i++)
+		wait_seconds(0.001); /* something was just written there */
+	struct outcome o = command_wait(pid);
+	ck_assert_int_eq(o.code, 1);
+	if (!strstr(o.err, "/removed/state.safetensors: No such file or directory")) {
+		check_says(o.err, "/removed/journal was removed while the run was on: the results are written");
+		ck_assert(exists(file("removed", "sweeps/z.csv")));
+	}
+}
+END_TEST
+
 START_TEST(over_seeds)
 {
 	static const char *const each[] = {"seed-1/sweeps/z.csv", "seed-2/sweeps/z.csv", "sweeps/z.csv"};
@@ -371,6 +389,7 @@ int main(void)
 	tcase_add_test(tcase, another_experiment);
 	tcase_add_test(tcase, another_data_file);
 	tcase_add_test(tcase, one_run_in_a_folder);
+	tcase_add_test(tcase, removed_meanwhile);
 	tcase_add_test(tcase, over_seeds);
 	tcase_add_test(tcase, manifest);
 	tcase_add_test(tcase, manifest_of_the_reference_engine);

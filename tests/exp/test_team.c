@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/lock.h"
 #include "base/rng.h"
 #include "base/status.h"
 #include "exp/team.h"
@@ -118,6 +119,27 @@ START_TEST(large_shares)
 }
 END_TEST
 
+/* A rank that was stopped while it had the lock stops nobody else. */
+START_TEST(stopped_with_the_lock)
+{
+	struct pb_team teams[SIZE];
+	const size_t place = 0;
+	size_t chosen, n = 1;
+	open_teams(teams);
+	for (int k = 0; k < SIZE; k++)
+		teams[k].stalled_after = 0.02;
+	ck_assert_int_eq(pb_lock_take(teams[1].claims), 0);
+	ck_assert_ok(pb_team_claim(&teams[0], BASE, &place, 1, MOST, &chosen, &n));
+	ck_assert_uint_eq(n, 0);
+	ck_assert(teams[0].stalled && pb_team_has_lost(&teams[0], BASE));
+	pb_lock_drop(teams[1].claims);
+	ck_assert_ok(pb_team_claim(&teams[0], BASE, &place, 1, MOST, &chosen, &n));
+	ck_assert_uint_eq(n, 1);
+	for (int k = 0; k < SIZE; k++)
+		pb_team_leave(&teams[k], false);
+}
+END_TEST
+
 /* A rank whose folder is not the one of rank 0 says so. */
 START_TEST(nobody_begins)
 {
@@ -138,6 +160,7 @@ int main(void)
 	tcase_add_loop_test(tcase, finds, 0, sizeof launches / sizeof *launches);
 	tcase_add_loop_test(tcase, shares, 0, 4);
 	tcase_add_test(tcase, large_shares);
+	tcase_add_test(tcase, stopped_with_the_lock);
 	tcase_add_test(tcase, nobody_begins);
 	return pb_test_run(suite, NULL);
 }
