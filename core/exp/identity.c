@@ -48,8 +48,15 @@ static int add_files(const struct pb_plan *plan, struct pb_text *out)
 
 int pb_identity_facts(const struct pb_plan *plan, const char *engine, struct pb_text *out)
 {
-	pb_text_add(out, "patchbay: %s, %s, build id %s\n", PB_VERSION, __VERSION__, pb_build_id());
-	pb_text_add(out, "device: %s\nengine: %s\n", plan->device->description, engine);
+	char build[PB_BUILD_ID_TEXT];
+	pb_build_id(NULL, build);
+	pb_text_add(out, "patchbay: %s, %s, build id %s\n", PB_VERSION, __VERSION__, build);
+	pb_text_add(out, "device: %s", plan->device->description);
+	if (plan->device->backend) {
+		pb_build_id(plan->device->backend, build);
+		pb_text_add(out, ", kernels' build id %s", build);
+	}
+	pb_text_add(out, "\nengine: %s\n", engine);
 	add_plugin(out, plan->data);
 	for (size_t i = 0; i < plan->n_scorers; i++)
 		add_plugin(out, plan->scorers[i]->instance);

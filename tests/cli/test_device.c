@@ -135,6 +135,29 @@ START_TEST(as_on_the_cpu)
 }
 END_TEST
 
+/* The 20 digits behind `label` in a manifest. */
+static void read_id(const char *manifest, const char *label, char *ret_id)
+{
+	const char *at = strstr(manifest, label);
+	ck_assert_msg(at, "no %s in %s", label, manifest);
+	snprintf(ret_id, 21, "%s", at + strlen(label));
+	ck_assert_msg(strspn(ret_id, "0123456789abcdef") == 20, "%s", ret_id);
+}
+
+/* The backend is a file of its own: the manifest tells its build too. */
+START_TEST(manifest)
+{
+	char program[21], kernels[21];
+	struct outcome o = run_on("cuda", write_experiment("told", "sweeps:\n" Z("z", "layer_head")), "told");
+	ck_assert_msg(o.code == 0, "%s", o.err);
+	char *text = read_of("told", "manifest.yaml");
+	read_id(text, ", kernels' build id ", kernels);
+	read_id(text, ", build id ", program);
+	ck_assert_str_ne(program, kernels);
+	free(text);
+}
+END_TEST
+
 /* How often a run launches; 0 where it says nothing. */
 static long count_launches(const char *file)
 {
@@ -179,6 +202,7 @@ static Suite *device(void)
 	tcase_add_loop_test(tc, no_device, 0, sizeof refused / sizeof *refused);
 	tcase_add_test(tc, the_file_names_the_device);
 	tcase_add_test(tc, as_on_the_cpu);
+	tcase_add_test(tc, manifest);
 	tcase_add_test(tc, a_lost_device_leaves_what_was_done);
 	tcase_add_test(tc, no_device_memory);
 	suite_add_tcase(s, tc);
