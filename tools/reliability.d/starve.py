@@ -2,7 +2,6 @@
 
 import collections
 import concurrent.futures
-import hashlib
 import os
 import pathlib
 import re
@@ -12,24 +11,14 @@ import subprocess
 import sys
 import tempfile
 
+from run_folder import digest
+
 SECONDS = 60  # longer is a hang
-# Times and dates are in these, and how a run came about.
-DIFFER = {"results.json", "report.html", "log.txt", "events.jsonl", "journal", "state.safetensors", ".lock"}
 # All stages and sweeps of the quickstart, on a model as small as they allow.
 SMALLER = ["model.n_layers=2", "model.d_model=16", "model.n_heads=2", "model.d_head=8", "model.d_mlp=16", "data.mod=16",
            "train.0.epochs=1", "train.1.epochs=1", "train.2.epochs=1", "train.0.optimizer.warmup_steps=1"]
 MEMORY = re.compile(r"memory", re.IGNORECASE)
 RUNTIME = re.compile(r"^OMP: Error .*[Mm]emory", re.MULTILINE)
-
-
-def digest(folder):
-    """Every result's file with its checksum; a sweep's .json tells how long it took."""
-    files = {}
-    for path in sorted(folder.rglob("*")):
-        name = str(path.relative_to(folder))
-        if path.is_file() and name not in DIFFER and path.suffix != ".json":
-            files[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return files
 
 
 class Subject:

@@ -1,6 +1,5 @@
 """kills.py PROGRAM EXPERIMENT COUNT SEED: see tools/kills."""
 
-import hashlib
 import pathlib
 import random
 import shutil
@@ -10,18 +9,7 @@ import sys
 import tempfile
 import time
 
-# Times and dates are in these, and how a run came about.
-DIFFER = {"results.json", "report.html", "log.txt", "events.jsonl", "journal", "state.safetensors", ".lock"}
-
-
-def digest(folder):
-    """Every result's file with its checksum; a sweep's .json tells how long it took."""
-    files = {}
-    for path in sorted(folder.rglob("*")):
-        name = str(path.relative_to(folder))
-        if path.is_file() and name not in DIFFER and path.suffix != ".json":
-            files[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return files
+from run_folder import digest
 
 
 def run(program, experiment, folder, resume, seconds=None):
