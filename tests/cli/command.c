@@ -116,3 +116,9 @@ void check_says_not(const char *text, const char *part)
 {
 	ck_assert_msg(strstr(text, part) == NULL, "\"%s\" in:\n%.2000s", part, text);
 }
+
+void check_plain(const char *text)
+{
+	for (const char *c = text; *c; c++)
+		ck_assert_msg(*c == '\n' || (unsigned char)*c >= ' ', "byte %02x in:\n%.200s", (unsigned char)*c, c);
+}

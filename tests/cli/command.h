@@ -23,6 +23,8 @@ struct outcome command_run(const char *folder, const char *const *argv);
 /* Is `part` in the text? Fails with both if not. */
 void check_says(const char *text, const char *part);
 void check_says_not(const char *text, const char *part);
+/* Is there nothing but text and line breaks? */
+void check_plain(const char *text);
 /* A file below the test's folder; the text stays valid for the next 63 calls. */
 const char *scratch(const char *name);
 /* A whole file; the text is the caller's. */

@@ -4,24 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "base/status.h"
 #include "cli/command.h"
+#include "cli/folder.h"
 #include "support/support.h"
 
 #define BACKEND      getenv("PB_TEST_EMULATION")
 #define Z(name, set) "  - {name: " name ", hook: z, setter: " set ", over: [layer, head], forward: corrupted}\n"
-
-static const char *write_experiment(const char *name, const char *rest)
-{
-	char text[4096], file[64];
-	snprintf(file, sizeof file, "%s.yaml", name);
-	snprintf(text, sizeof text, "name: %s\nmodel: {load: %s}\ndata: {plugin: oocl, mod: 30}\nprobe: {unit: 7}\n%s", name,
-		 pb_test_golden("model_1.pt"), rest);
-	const char *path = scratch(file);
-	ck_assert_ok(pb_file_write(path, text, strlen(text)));
-	return path;
-}
 
 static struct outcome run_on(const char *device, const char *experiment, const char *out)
 {
@@ -29,20 +17,6 @@ static struct outcome run_on(const char *device, const char *experiment, const c
 	snprintf(plugins, sizeof plugins, "%s/tests/cli/plugins", getenv("PATCHBAY_BUILD"));
 	const char *words[] = {"run", experiment, "--out", scratch(out), "--quiet", device ? "--device" : NULL, device, NULL};
 	return command_wait(command_start(NULL, plugins, words));
-}
-
-static char *read_of(const char *run, const char *file)
-{
-	char path[512];
-	snprintf(path, sizeof path, "%s/%s", run, file);
-	return read_text(scratch(path));
-}
-
-static void check_file_says(const char *run, const char *file, const char *part)
-{
-	char *text = read_of(run, file);
-	check_says(text, part);
-	free(text);
 }
 
 static void setup(void)
@@ -54,12 +28,12 @@ static void setup(void)
 START_TEST(no_kernels)
 {
 	setenv("PATCHBAY_BACKEND_PATH", pb_test_dir(), 1);
-	struct outcome o = run_on("cuda", write_experiment("none", "sweeps:\n" Z("z", "layer_head")), "none");
+	struct outcome o = run_on("cuda", write_golden("none", "sweeps:\n" Z("z", "layer_head")), "none");
 	ck_assert_int_eq(o.code, 2);
 	check_says(o.err, "patchbay run: this patchbay has no CUDA kernels: there is no patchbay-cuda.so in ");
 	check_says(o.err, "or compute on the CPU (`--device cpu`)");
 	ck_assert(!exists(scratch("none")));
-	o = run_on("auto", write_experiment("none", "sweeps:\n" Z("z", "layer_head")), "none");
+	o = run_on("auto", write_golden("none", "sweeps:\n" Z("z", "layer_head")), "none");
 	ck_assert_int_eq(o.code, 0);
 	ck_assert_str_eq(o.err, ""); /* --quiet */
 	check_file_says("none", "results.json", "\"cpu\"");
@@ -78,7 +52,7 @@ START_TEST(no_device)
 {
 	setenv("PBK_EMULATION_FAIL", refused[_i].fail, 1);
 	struct outcome o =
-		run_on(refused[_i].device, write_experiment("refused", "sweeps:\n" Z("z", "layer_head")), "refused");
+		run_on(refused[_i].device, write_golden("refused", "sweeps:\n" Z("z", "layer_head")), "refused");
 	ck_assert_int_eq(o.code, 2);
 	check_says(o.err, refused[_i].said);
 	ck_assert(!exists(scratch("refused")));
@@ -87,10 +61,10 @@ END_TEST
 
 START_TEST(the_file_names_the_device)
 {
-	struct outcome o = run_on(NULL, write_experiment("named", "device: cuda\nsweeps:\n" Z("z", "layer_head")), "named");
+	struct outcome o = run_on(NULL, write_golden("named", "device: cuda\nsweeps:\n" Z("z", "layer_head")), "named");
 	ck_assert_msg(o.code == 0, "%s", o.err);
 	check_file_says("named", "results.json", "\"emulated");
-	o = run_on(NULL, write_experiment("wrong", "device: gpu\nsweeps:\n" Z("z", "layer_head")), "wrong");
+	o = run_on(NULL, write_golden("wrong", "device: gpu\nsweeps:\n" Z("z", "layer_head")), "wrong");
 	ck_assert_int_eq(o.code, 2);
 	check_says(o.err, "`device` must be auto, cpu, cuda or cuda:NUMBER");
 }
@@ -118,7 +92,7 @@ static int read_metrics(const char *run, const char *sweep, double *ret_values, 
 START_TEST(as_on_the_cpu)
 {
 	double cpu[16], cuda[16], raw[16];
-	const char *file = write_experiment("same", "sweeps:\n" Z("z", "layer_head") Z("raw", "raw"));
+	const char *file = write_golden("same", "sweeps:\n" Z("z", "layer_head") Z("raw", "raw"));
 	struct outcome o = run_on("cpu", file, "on-cpu");
 	ck_assert_msg(o.code == 0, "%s", o.err);
 	setenv("PBK_EMULATION_GUARD", "1", 1);
@@ -148,7 +122,7 @@ static void read_id(const char *manifest, const char *label, char *ret_id)
 START_TEST(manifest)
 {
 	char program[21], kernels[21];
-	struct outcome o = run_on("cuda", write_experiment("told", "sweeps:\n" Z("z", "layer_head")), "told");
+	struct outcome o = run_on("cuda", write_golden("told", "sweeps:\n" Z("z", "layer_head")), "told");
 	ck_assert_msg(o.code == 0, "%s", o.err);
 	char *text = read_of("told", "manifest.yaml");
 	read_id(text, ", kernels' build id ", kernels);
@@ -171,7 +145,7 @@ static long count_launches(const char *file)
 START_TEST(a_lost_device_leaves_what_was_done)
 {
 	char fail[64];
-	const char *file = write_experiment("lost", "sweeps:\n" Z("first", "layer_head") Z("second", "layer_head"));
+	const char *file = write_golden("lost", "sweeps:\n" Z("first", "layer_head") Z("second", "layer_head"));
 	const long launches = count_launches(file);
 	ck_assert_int_gt(launches, 100);
 	snprintf(fail, sizeof fail, "launch:%ld", launches - 20);
@@ -187,7 +161,7 @@ END_TEST
 START_TEST(no_device_memory)
 {
 	setenv("PBK_EMULATION_FAIL", "malloc:2", 1);
-	struct outcome o = run_on("cuda", write_experiment("full", "sweeps:\n" Z("z", "layer_head")), "full");
+	struct outcome o = run_on("cuda", write_golden("full", "sweeps:\n" Z("z", "layer_head")), "full");
 	ck_assert_int_eq(o.code, 1);
 	check_says(o.err, "out of memory");
 }

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "cli/command.h"
+#include "cli/folder.h"
 #include "support/support.h"
 
 /* %s: the probe. */
@@ -35,13 +36,6 @@ static const char units[] = "{model: model_1, units: [1, 4, 5, 9]}";
 /* Long enough for all ranks to have come. */
 #define SLOW "--engine", "reference", "--set", "model.n_layers=4", "--set", "model.d_model=128"
 static const char *const slow[] = {SLOW, NULL}, *const resume[] = {SLOW, "--resume", NULL};
-
-static const char *at(const char *run, const char *name)
-{
-	char path[256];
-	snprintf(path, sizeof path, "%s/%s", run, name);
-	return scratch(path);
-}
 
 static pid_t start(const char *probe, const char *out, int rank, int size, const char *const *more)
 {
@@ -76,19 +70,6 @@ static void check_ends(pid_t pid)
 	ck_assert_msg(!o.code, "exit code %d: %s", o.code, o.err);
 }
 
-static void check_same(const char *a, const char *b, const char *const *names)
-{
-	for (; *names; names++) {
-		void *x, *y;
-		size_t x_size, y_size;
-		ck_assert_ok(pb_file_read(at(a, *names), 1 << 26, &x, &x_size));
-		ck_assert_ok(pb_file_read(at(b, *names), 1 << 26, &y, &y_size));
-		ck_assert_msg(x_size == y_size && !memcmp(x, y, x_size), "%s differs", *names);
-		free(x);
-		free(y);
-	}
-}
-
 static const char *const one_tables[] = {"sweeps/z.csv", "sweeps/pattern.csv", "sweeps/noise.csv", "sweeps/noise.npz",
 					 "curves/first.csv", "units.csv", "estimate-parameters.csv",
 					 "checkpoints/model_1.safetensors", "manifest.yaml", NULL};
@@ -114,7 +95,7 @@ static bool has_claimed(const char *out, int rank)
 {
 	void *bytes;
 	size_t size;
-	if (!exists(at(out, "ranks/claims")) || pb_file_read(at(out, "ranks/claims"), 1 << 20, &bytes, &size))
+	if (!exists(in_run(out, "ranks/claims")) || pb_file_read(in_run(out, "ranks/claims"), 1 << 20, &bytes, &size))
 		return false;
 	bool found = memchr(bytes, 1 + rank, size) != NULL;
 	free(bytes);
@@ -129,7 +110,7 @@ static void rest(long milliseconds)
 /* Waits until a rank has claimed a cell. Rank 0, which may be faster than the others come, stands still most of the time. */
 static void await_claim(const char *out, int rank, pid_t first)
 {
-	for (int i = 0; i < 2000 && !exists(at(out, "ranks/go")); i++)
+	for (int i = 0; i < 2000 && !exists(in_run(out, "ranks/go")); i++)
 		rest(2);
 	bool found = false;
 	for (int i = 0; i < 1000 && !(found = has_claimed(out, rank)); i++) {
@@ -151,7 +132,7 @@ static void await_cells(const char *out, int rank, pid_t first)
 	kill(first, SIGSTOP);
 	for (int i = 0; i < 5000 && (!before || size == before); i++) {
 		struct stat status;
-		size = stat(at(out, name), &status) ? 0 : status.st_size;
+		size = stat(in_run(out, name), &status) ? 0 : status.st_size;
 		before = before ? before : size;
 		rest(2);
 	}
@@ -171,15 +152,15 @@ START_TEST(shared)
 		await_claim("shared", rank, pids[0]);
 	for (int rank = 0; rank < size; rank++)
 		check_ends(pids[rank]);
-	check_same("alone", "shared", shared_runs[_i].tables);
+	check_all_same("alone", "shared", shared_runs[_i].tables);
 	snprintf(says, sizeof says, "ranks: %d of %d take part", size, size);
-	char *text = read_text(at("shared", log));
+	char *text = read_text(in_run("shared", log));
 	check_says(text, says);
 	check_says(text, "ranks: the others made ");
 	if (is_slow)
 		check_says_not(text, "ranks: the others made 0 cells");
 	free(text);
-	ck_assert(!exists(at("shared", "ranks")));
+	ck_assert(!exists(in_run("shared", "ranks")));
 }
 END_TEST
 
@@ -194,7 +175,7 @@ START_TEST(a_rank_dies)
 	ck_assert_int_eq(command_wait(pids[1 + _i]).code, 128 + SIGKILL);
 	check_ends(pids[2 - _i]);
 	check_ends(pids[0]);
-	check_same("alone", "shared", one_tables);
+	check_all_same("alone", "shared", one_tables);
 }
 END_TEST
 
@@ -208,8 +189,8 @@ START_TEST(a_rank_is_stopped)
 	kill(pids[1], SIGSTOP);
 	kill(pids[0], SIGCONT);
 	check_ends(pids[0]);
-	check_same("alone", "shared", one_tables);
-	char *log = read_text(at("shared", "log.txt"));
+	check_all_same("alone", "shared", one_tables);
+	char *log = read_text(in_run("shared", "log.txt"));
 	check_says_not(log, "and 0 that they had begun were made here");
 	free(log);
 	kill(pids[1], SIGCONT);
@@ -231,7 +212,7 @@ START_TEST(the_first_rank_dies)
 		ck_assert_int_eq(o.code, 1);
 		check_says(o.err, "the first rank has ended before the run was done: go on with it by --resume");
 	}
-	ck_assert(exists(at("shared", "ranks/1/journal")));
+	ck_assert(exists(in_run("shared", "ranks/1/journal")));
 	if (_i) {
 		start_all(one_unit, "shared", 3, resume, pids);
 		for (int rank = 0; rank < 3; rank++)
@@ -239,8 +220,8 @@ START_TEST(the_first_rank_dies)
 	} else {
 		check_ends(start(one_unit, "shared", 0, 1, resume));
 	}
-	check_same("alone", "shared", one_tables);
-	ck_assert(!exists(at("shared", "ranks")));
+	check_all_same("alone", "shared", one_tables);
+	ck_assert(!exists(in_run("shared", "ranks")));
 }
 END_TEST
 
@@ -252,16 +233,16 @@ START_TEST(leftovers_of_another_run)
 	size_t size;
 	check_ends(start(units, "alone", 0, 1, NULL));
 	check_ends(start(units, "other", 0, 1, other));
-	ck_assert_ok(pb_file_read(at("other", "journal"), 1 << 26, &journal, &size));
+	ck_assert_ok(pb_file_read(in_run("other", "journal"), 1 << 26, &journal, &size));
 	if (_i) {
 		check_ends(start(units, "shared", 0, 1, NULL));
-		ck_assert_int_eq(truncate(at("shared", "journal"), 4000), 0);
+		ck_assert_int_eq(truncate(in_run("shared", "journal"), 4000), 0);
 	}
-	ck_assert_ok(pb_file_make_dir(at("shared", "ranks/9")));
-	ck_assert_ok(pb_file_write(at("shared", "ranks/9/journal"), journal, size));
+	ck_assert_ok(pb_file_make_dir(in_run("shared", "ranks/9")));
+	ck_assert_ok(pb_file_write(in_run("shared", "ranks/9/journal"), journal, size));
 	check_ends(start(units, "shared", 0, 1, _i ? again : NULL));
-	check_same("alone", "shared", unit_tables);
-	ck_assert(!exists(at("shared", "ranks")));
+	check_all_same("alone", "shared", unit_tables);
+	ck_assert(!exists(in_run("shared", "ranks")));
 	free(journal);
 }
 END_TEST
@@ -281,7 +262,7 @@ START_TEST(training_alone)
 	}
 	unsetenv("PMI_RANK");
 	unsetenv("PMI_SIZE");
-	char *log = read_text(at("trained", "log.txt"));
+	char *log = read_text(in_run("trained", "log.txt"));
 	check_says_not(log, "ranks: ");
 	free(log);
 }

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "cli/command.h"
+#include "cli/folder.h"
 #include "support/support.h"
 
 static const char experiment[] =
@@ -29,25 +30,11 @@ static const char experiment[] =
 static const char *const results[] = {"sweeps/z.csv", "sweeps/pattern.csv", "sweeps/noise.csv", "sweeps/noise.npz",
 				      "curves/first.csv", "curves/second.csv", "curves/third.csv", "units.csv",
 				      "checkpoints/model_0.safetensors", "checkpoints/model_1.safetensors",
-				      "checkpoints/model_2.safetensors", "estimate-parameters.csv"};
-
-static const char *file(const char *run, const char *name)
-{
-	char path[256];
-	snprintf(path, sizeof path, "%s/%s", run, name);
-	return scratch(path);
-}
-
-static const char *write_experiment(void)
-{
-	const char *path = scratch("resumed.yaml");
-	ck_assert_ok(pb_file_write(path, experiment, sizeof experiment - 1));
-	return path;
-}
+				      "checkpoints/model_2.safetensors", "estimate-parameters.csv", NULL};
 
 static pid_t start(const char *out, bool resume, const char *set)
 {
-	const char *argv[16] = {"run", write_experiment(), "-q", "--save-every", "0.02", "--out", scratch(out)};
+	const char *argv[16] = {"run", write_experiment("resumed", experiment), "-q", "--save-every", "0.02", "--out", scratch(out)};
 	int n = 7;
 	if (resume)
 		argv[n++] = "--resume";
@@ -63,21 +50,6 @@ static struct outcome run(const char *out, bool resume, const char *set)
 	return command_wait(start(out, resume, set));
 }
 
-static void check_same(const char *a, const char *b, const char *const *names, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		void *x, *y;
-		size_t x_size, y_size;
-		ck_assert_ok(pb_file_read(file(a, names[i]), 1 << 26, &x, &x_size));
-		ck_assert_ok(pb_file_read(file(b, names[i]), 1 << 26, &y, &y_size));
-		ck_assert_msg(x_size == y_size && !memcmp(x, y, x_size), "%s differs", names[i]);
-		free(x);
-		free(y);
-	}
-}
-
-#define N_RESULTS (sizeof results / sizeof *results)
-
 static void wait_seconds(double seconds)
 {
 	nanosleep(&(struct timespec){(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)}, NULL);
@@ -89,7 +61,7 @@ START_TEST(killed)
 	int kills = 0;
 	ck_assert_int_eq(run("whole", false, NULL).code, 0);
 	for (double seconds = 0.03;; seconds += 0.05) {
-		bool begun = exists(file("killed", "config.yaml"));
+		bool begun = exists(in_run("killed", "config.yaml"));
 		pid_t pid = start("killed", begun, NULL);
 		wait_seconds(seconds);
 		kill(pid, SIGKILL);
@@ -101,7 +73,7 @@ START_TEST(killed)
 		kills++;
 	}
 	ck_assert_int_gt(kills, 0);
-	check_same("whole", "killed", results, N_RESULTS);
+	check_all_same("whole", "killed", results);
 }
 END_TEST
 
@@ -109,13 +81,13 @@ START_TEST(interrupted)
 {
 	ck_assert_int_eq(run("whole", false, NULL).code, 0);
 	pid_t pid = start("stopped", false, NULL);
-	for (int i = 0; i < 1000 && !exists(file("stopped", "state.safetensors")); i++)
+	for (int i = 0; i < 1000 && !exists(in_run("stopped", "state.safetensors")); i++)
 		wait_seconds(0.01);
 	kill(pid, SIGINT);
 	int code = command_wait(pid).code;
 	ck_assert_msg(code == 130 || code == 0, "exit code %d", code);
 	ck_assert_int_eq(run("stopped", true, NULL).code, 0);
-	check_same("whole", "stopped", results, N_RESULTS);
+	check_all_same("whole", "stopped", results);
 }
 END_TEST
 
@@ -125,7 +97,7 @@ START_TEST(done_already)
 	ck_assert_int_eq(run("whole", false, NULL).code, 0);
 	ck_assert_int_eq(run("again", false, NULL).code, 0);
 	ck_assert_int_eq(run("again", true, NULL).code, 0);
-	check_same("whole", "again", results, N_RESULTS);
+	check_all_same("whole", "again", results);
 }
 END_TEST
 
@@ -136,11 +108,11 @@ START_TEST(torn_journal)
 	size_t size;
 	ck_assert_int_eq(run("whole", false, NULL).code, 0);
 	ck_assert_int_eq(run("torn", false, NULL).code, 0);
-	ck_assert_ok(pb_file_read(file("torn", "journal"), 1 << 26, &data, &size));
+	ck_assert_ok(pb_file_read(in_run("torn", "journal"), 1 << 26, &data, &size));
 	size_t cell = size - 100 - (size_t)_i * 977 % (size / 2); /* the stages come first */
-	ck_assert_ok(pb_file_write(file("torn", "journal"), data, cell));
+	ck_assert_ok(pb_file_write(in_run("torn", "journal"), data, cell));
 	ck_assert_int_eq(run("torn", true, NULL).code, 0);
-	check_same("whole", "torn", results, N_RESULTS);
+	check_all_same("whole", "torn", results);
 	free(data);
 }
 END_TEST
@@ -150,22 +122,22 @@ START_TEST(altered_files_are_named)
 	void *data;
 	size_t size;
 	ck_assert_int_eq(run("altered", false, NULL).code, 0);
-	ck_assert_ok(pb_file_read(file("altered", "state.safetensors"), 1 << 26, &data, &size));
+	ck_assert_ok(pb_file_read(in_run("altered", "state.safetensors"), 1 << 26, &data, &size));
 	((unsigned char *)data)[size - 5] ^= 1;
-	ck_assert_ok(pb_file_write(file("altered", "state.safetensors"), data, size));
+	ck_assert_ok(pb_file_write(in_run("altered", "state.safetensors"), data, size));
 	struct outcome o = run("altered", true, NULL);
 	ck_assert_int_ne(o.code, 0);
 	check_says(o.err, "state.safetensors is not where a training stood: it was altered or damaged");
 	free(data);
 	/* A whole one, but of a run with another seed. */
 	ck_assert_int_eq(run("other", false, "seed=7").code, 0);
-	ck_assert_ok(pb_file_read(file("other", "state.safetensors"), 1 << 26, &data, &size));
-	ck_assert_ok(pb_file_write(file("altered", "state.safetensors"), data, size));
+	ck_assert_ok(pb_file_read(in_run("other", "state.safetensors"), 1 << 26, &data, &size));
+	ck_assert_ok(pb_file_write(in_run("altered", "state.safetensors"), data, size));
 	free(data);
 	o = run("altered", true, NULL);
 	ck_assert_int_ne(o.code, 0);
 	check_says(o.err, "state.safetensors is not where a training stood: it is of another run; remove it");
-	ck_assert_ok(pb_file_write(file("altered", "journal"), "nonsense", 8));
+	ck_assert_ok(pb_file_write(in_run("altered", "journal"), "nonsense", 8));
 	o = run("altered", true, NULL);
 	ck_assert_int_ne(o.code, 0);
 	check_says(o.err, "journal is no journal of a run");
@@ -179,9 +151,9 @@ START_TEST(altered_within)
 	size_t size;
 	char at[64];
 	ck_assert_int_eq(run("within", false, NULL).code, 0);
-	ck_assert_ok(pb_file_read(file("within", "journal"), 1 << 26, &data, &size));
+	ck_assert_ok(pb_file_read(in_run("within", "journal"), 1 << 26, &data, &size));
 	((unsigned char *)data)[size * (size_t)(1 + _i) / 5] ^= 16;
-	ck_assert_ok(pb_file_write(file("within", "journal"), data, size));
+	ck_assert_ok(pb_file_write(in_run("within", "journal"), data, size));
 	struct outcome o = run("within", true, NULL);
 	ck_assert_int_ne(o.code, 0);
 	check_says(o.err, "within/journal was altered or damaged at byte ");
@@ -189,7 +161,7 @@ START_TEST(altered_within)
 	snprintf(at, sizeof at, "%zu bytes", size);
 	void *after;
 	size_t after_size;
-	ck_assert_ok(pb_file_read(file("within", "journal"), 1 << 26, &after, &after_size));
+	ck_assert_ok(pb_file_read(in_run("within", "journal"), 1 << 26, &after, &after_size));
 	ck_assert_msg(after_size == size && !memcmp(after, data, size), "the journal had %s", at);
 	free(after);
 	free(data);
@@ -201,11 +173,11 @@ START_TEST(altered_weights)
 	void *journal, *weights;
 	size_t size, weights_size;
 	ck_assert_int_eq(run("weights", false, NULL).code, 0);
-	ck_assert_ok(pb_file_read(file("weights", "journal"), 1 << 26, &journal, &size));
-	ck_assert_ok(pb_file_read(file("weights", "checkpoints/model_1.safetensors"), 1 << 26, &weights, &weights_size));
+	ck_assert_ok(pb_file_read(in_run("weights", "journal"), 1 << 26, &journal, &size));
+	ck_assert_ok(pb_file_read(in_run("weights", "checkpoints/model_1.safetensors"), 1 << 26, &weights, &weights_size));
 	((unsigned char *)weights)[weights_size - 5] ^= 1;
-	ck_assert_ok(pb_file_write(file("weights", "checkpoints/model_1.safetensors"), weights, weights_size));
-	ck_assert_ok(pb_file_write(file("weights", "journal"), journal, size - 500));
+	ck_assert_ok(pb_file_write(in_run("weights", "checkpoints/model_1.safetensors"), weights, weights_size));
+	ck_assert_ok(pb_file_write(in_run("weights", "journal"), journal, size - 500));
 	struct outcome o = run("weights", true, NULL);
 	ck_assert_int_ne(o.code, 0);
 	check_says(o.err, "checkpoints/model_1.safetensors is not what the run saved, it was altered or damaged");
@@ -224,7 +196,7 @@ START_TEST(another_experiment)
 	o = run("none", true, NULL);
 	ck_assert_int_eq(o.code, 2);
 	check_says(o.err, "none holds no run to go on with");
-	o = RUN("run", write_experiment(), "--resume");
+	o = RUN("run", write_experiment("resumed", experiment), "--resume");
 	ck_assert_int_eq(o.code, 2);
 	check_says(o.err, "which run is to be gone on with? Name its folder with --out");
 }
@@ -258,7 +230,7 @@ END_TEST
 START_TEST(one_run_in_a_folder)
 {
 	pid_t pid = start("busy", false, "train.0.epochs=100000");
-	for (int i = 0; i < 1000 && !exists(file("busy", "state.safetensors")); i++)
+	for (int i = 0; i < 1000 && !exists(in_run("busy", "state.safetensors")); i++)
 		wait_seconds(0.01);
 	struct outcome o = run("busy", true, "train.0.epochs=100000");
 	kill(pid, SIGKILL);
@@ -277,26 +249,26 @@ END_TEST
 START_TEST(removed_meanwhile)
 {
 	pid_t pid = start("removed", false, "train.0.epochs=200");
-	for (int i = 0; i < 500 && !exists(file("removed", "state.safetensors")); i++)
+	for (int i = 0; i < 500 && !exists(in_run("removed", "state.safetensors")); i++)
 		wait_seconds(0.01);
-	ck_assert(exists(file("removed", "state.safetensors")));
+	ck_assert(exists(in_run("removed", "state.safetensors")));
 	for (int i = 0; i < 100 && pb_file_remove_tree(scratch("removed")); i++)
 		wait_seconds(0.001); /* something was just written there */
 	struct outcome o = command_wait(pid);
 	ck_assert_int_eq(o.code, 1);
 	if (!strstr(o.err, "/removed/state.safetensors: No such file or directory")) {
 		check_says(o.err, "/removed/journal was removed while the run was on: the results are written");
-		ck_assert(exists(file("removed", "sweeps/z.csv")));
+		ck_assert(exists(in_run("removed", "sweeps/z.csv")));
 	}
 }
 END_TEST
 
 START_TEST(over_seeds)
 {
-	static const char *const each[] = {"seed-1/sweeps/z.csv", "seed-2/sweeps/z.csv", "sweeps/z.csv"};
+	static const char *const each[] = {"seed-1/sweeps/z.csv", "seed-2/sweeps/z.csv", "sweeps/z.csv", NULL};
 	ck_assert_int_eq(run("whole", false, "seeds=[1, 2]").code, 0);
 	for (double seconds = 0.2;; seconds += 0.1) {
-		pid_t pid = start("killed", exists(file("killed", "config.yaml")), "seeds=[1, 2]");
+		pid_t pid = start("killed", exists(in_run("killed", "config.yaml")), "seeds=[1, 2]");
 		wait_seconds(seconds);
 		kill(pid, SIGKILL);
 		struct outcome o = command_wait(pid);
@@ -304,7 +276,7 @@ START_TEST(over_seeds)
 		if (!o.code)
 			break;
 	}
-	check_same("whole", "killed", each, 3);
+	check_all_same("whole", "killed", each);
 }
 END_TEST
 
@@ -314,14 +286,14 @@ START_TEST(manifest)
 	char *text;
 	size_t size;
 	ck_assert_int_eq(run("whole", false, NULL).code, 0);
-	struct outcome o = RUN("run", file("whole", "manifest.yaml"), "-q", "--out", scratch("repeated"));
+	struct outcome o = RUN("run", in_run("whole", "manifest.yaml"), "-q", "--out", scratch("repeated"));
 	ck_assert_msg(!o.code, "%s", o.err);
-	check_same("whole", "repeated", results, N_RESULTS);
-	ck_assert_ok(pb_file_read(file("repeated", "results.json"), 1 << 26, (void **)&text, &size));
+	check_all_same("whole", "repeated", results);
+	ck_assert_ok(pb_file_read(in_run("repeated", "results.json"), 1 << 26, (void **)&text, &size));
 	ck_assert_ptr_null(strstr(text, "the manifest's run had"));
 	free(text);
 
-	ck_assert_ok(pb_file_read(file("whole", "manifest.yaml"), 1 << 20, (void **)&text, &size));
+	ck_assert_ok(pb_file_read(in_run("whole", "manifest.yaml"), 1 << 20, (void **)&text, &size));
 	char *engine = strstr(text, "engine: ");
 	ck_assert_ptr_nonnull(engine);
 	memcpy(engine, "engine: F", 9);
@@ -329,7 +301,7 @@ START_TEST(manifest)
 	free(text);
 	o = RUN("run", scratch("other.yaml"), "-q", "--out", scratch("other"));
 	ck_assert_msg(!o.code, "%s", o.err);
-	ck_assert_ok(pb_file_read(file("other", "results.json"), 1 << 26, (void **)&text, &size));
+	ck_assert_ok(pb_file_read(in_run("other", "results.json"), 1 << 26, (void **)&text, &size));
 	check_says(text, "the manifest's run had `engine: F");
 	check_says(text, "this one `engine: ");
 	free(text);
@@ -339,12 +311,12 @@ END_TEST
 /* The engine is what a manifest can say and an experiment file cannot. */
 START_TEST(manifest_of_the_reference_engine)
 {
-	struct outcome o = RUN("run", write_experiment(), "-q", "--engine", "reference", "--out", scratch("slow"));
+	struct outcome o = RUN("run", write_experiment("resumed", experiment), "-q", "--engine", "reference", "--out", scratch("slow"));
 	ck_assert_msg(!o.code, "%s", o.err);
-	o = RUN("run", file("slow", "manifest.yaml"), "-q", "--out", scratch("slow-again"));
+	o = RUN("run", in_run("slow", "manifest.yaml"), "-q", "--out", scratch("slow-again"));
 	ck_assert_msg(!o.code, "%s", o.err);
-	check_same("slow", "slow-again", results, N_RESULTS);
-	check_same("slow", "slow-again", (const char *const[]){"manifest.yaml"}, 1);
+	check_all_same("slow", "slow-again", results);
+	check_same("slow", "slow-again", "manifest.yaml");
 }
 END_TEST
 
@@ -357,9 +329,9 @@ START_TEST(planted_links)
 	ck_assert_ok(pb_file_write(scratch("mine"), "mine", 4));
 	ck_assert_int_eq(mkdir(scratch("planted"), 0700), 0);
 	if (_i % 2)
-		ck_assert_int_eq(mkfifo(file("planted", name), 0600), 0);
+		ck_assert_int_eq(mkfifo(in_run("planted", name), 0600), 0);
 	else
-		ck_assert_int_eq(symlink("../mine", file("planted", name)), 0);
+		ck_assert_int_eq(symlink("../mine", in_run("planted", name)), 0);
 	struct outcome o = run("planted", false, NULL);
 	if (strcmp(name, "events.jsonl")) { /* which results do without */
 		ck_assert_int_ne(o.code, 0);

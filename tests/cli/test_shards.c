@@ -1,11 +1,11 @@
 /* test_shards.c: a run in shards, merged, has the tables of one that was not split, to the bit; what is no whole run is refused. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/file.h"
 #include "base/status.h"
 #include "cli/command.h"
+#include "cli/folder.h"
 #include "support/support.h"
 
 static const char experiment[] =
@@ -21,20 +21,12 @@ static const char experiment[] =
 
 static const char *const results[] = {"sweeps/z.csv", "sweeps/position.csv", "sweeps/noise.csv", "sweeps/noise.npz",
 				      "curves/first.csv", "curves/second.csv", "checkpoints/model_1.safetensors",
-				      "estimate-parameters.csv", "sets.csv", "config.yaml", "manifest.yaml"};
-
-static const char *at(const char *run, const char *name)
-{
-	char path[256];
-	snprintf(path, sizeof path, "%s/%s", run, name);
-	return scratch(path);
-}
+				      "estimate-parameters.csv", "sets.csv", "config.yaml", "manifest.yaml", NULL};
 
 static struct outcome run(const char *out, const char *shard, const char *set)
 {
-	const char *path = scratch("split.yaml"), *argv[16] = {"run", path, "-q", "--out", scratch(out)};
+	const char *argv[16] = {"run", write_experiment("split", experiment), "-q", "--out", scratch(out)};
 	int n = 5;
-	ck_assert_ok(pb_file_write(path, experiment, sizeof experiment - 1));
 	if (shard) {
 		argv[n++] = "--shard";
 		argv[n++] = shard;
@@ -52,17 +44,6 @@ static void check_run(const char *out, const char *shard, const char *set)
 	ck_assert_msg(!o.code, "%s", o.err);
 }
 
-static void check_same(const char *a, const char *b, const char *name)
-{
-	void *x, *y;
-	size_t x_size, y_size;
-	ck_assert_ok(pb_file_read(at(a, name), 1 << 26, &x, &x_size));
-	ck_assert_ok(pb_file_read(at(b, name), 1 << 26, &y, &y_size));
-	ck_assert_msg(x_size == y_size && !memcmp(x, y, x_size), "%s differs", name);
-	free(x);
-	free(y);
-}
-
 /* Of 2 and of 5, more than a sweep's cells share evenly; also more shards than z has cells. */
 START_TEST(merged)
 {
@@ -75,7 +56,7 @@ START_TEST(merged)
 		snprintf(out, sizeof out, "s%d", i);
 		snprintf(shard, sizeof shard, "%d/%d", i, counts[_i]);
 		check_run(out, shard, NULL);
-		ck_assert(!exists(at(out, "sweeps/z.csv")));
+		ck_assert(!exists(in_run(out, "sweeps/z.csv")));
 		argv[n++] = scratch(out);
 	}
 	argv[n++] = "-q";
@@ -83,8 +64,7 @@ START_TEST(merged)
 	argv[n++] = scratch("merged");
 	struct outcome o = command_wait(command_start(NULL, NULL, argv));
 	ck_assert_msg(!o.code, "%s", o.err);
-	for (size_t i = 0; i < sizeof results / sizeof *results; i++)
-		check_same("whole", "merged", results[i]);
+	check_all_same("whole", "merged", results);
 }
 END_TEST
 
@@ -121,12 +101,12 @@ START_TEST(refused)
 		struct outcome o = RUN("merge", scratch(cases[i].a), b, "-q", "--out", scratch("merged"));
 		ck_assert_int_eq(o.code, 2);
 		check_says(o.err, cases[i].says);
-		ck_assert(!exists(at("merged", "config.yaml")));
+		ck_assert(!exists(in_run("merged", "config.yaml")));
 	}
 	struct outcome o = RUN("merge", scratch("s1"), scratch("s2"), "-q", "--out", scratch("s1"));
 	ck_assert_int_eq(o.code, 2);
 	check_says(o.err, "holds a run already");
-	ck_assert(exists(at("s1", "config.yaml")));
+	ck_assert(exists(in_run("s1", "config.yaml")));
 	/* By the wrong engine, and then by the right one. */
 	o = RUN("merge", scratch("s1"), scratch("s2"), "-q", "--engine", "reference", "--out", scratch("merged"));
 	ck_assert_int_eq(o.code, 2);
@@ -143,8 +123,8 @@ START_TEST(not_finished)
 	size_t size;
 	check_run("s1", "1/2", NULL);
 	check_run("s2", "2/2", NULL);
-	ck_assert_ok(pb_file_read(at("s2", "journal"), 1 << 26, (void **)&data, &size));
-	ck_assert_ok(pb_file_write(at("s2", "journal"), data, size - 1));
+	ck_assert_ok(pb_file_read(in_run("s2", "journal"), 1 << 26, (void **)&data, &size));
+	ck_assert_ok(pb_file_write(in_run("s2", "journal"), data, size - 1));
 	struct outcome o = RUN("merge", scratch("s1"), scratch("s2"), "--out", scratch("merged"));
 	ck_assert_int_eq(o.code, 2);
 	check_says(o.err, "shard 2/2 in ");

@@ -4,12 +4,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "base/status.h"
 #include "cli/command.h"
+#include "cli/folder.h"
 #include "support/support.h"
 
 enum { WAITING = 2 }; /* threads: for interrupts, and for calls that take too long */
@@ -21,16 +19,10 @@ static const char text[] = "model: {n_layers: 1, d_model: 256, n_heads: 2}\ndata
 /* A run that computes until it is stopped. */
 static pid_t start(const char *out, const char *threads)
 {
-	char checkpoint[256];
-	const char *file = scratch("experiment.yaml");
-	snprintf(checkpoint, sizeof checkpoint, "%s/checkpoints/early.safetensors", out);
-	ck_assert_ok(pb_file_write(file, text, sizeof text - 1));
+	const char *file = write_experiment("experiment", text);
 	pid_t pid = command_start(NULL, NULL,
 				  (const char *const[]){"train", file, "-q", "--out", scratch(out), threads, NULL});
-	const char *path = scratch(checkpoint);
-	for (int i = 0; i < 6000 && !exists(path); i++)
-		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-	ck_assert_msg(exists(path), "no %s after a minute", path);
+	wait_for(in_run(out, "checkpoints/early.safetensors"));
 	return pid;
 }
 
