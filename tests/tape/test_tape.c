@@ -15,7 +15,7 @@ static void check_grad(struct pb_var *var, double a, double b, double c)
 	check_close("tape", "gradient", got, (double[]){a, b, c}, 3, 1e-14);
 }
 
-/* y = (x + x) + relu(x) * scale: four paths into x. */
+/* y = (x + x) + (relu(x) + x): four paths into x. */
 START_TEST(gradients_of_a_var_that_feeds_several_ops_add_up)
 {
 	struct rig rig;
