@@ -179,14 +179,26 @@ static int create_new(char *name)
 	return fd;
 }
 
+/* The rename would put a file in the place of a device or a pipe. */
+static int check_replaceable(const char *path)
+{
+	struct stat st;
+	if (lstat(path, &st) < 0 || S_ISREG(st.st_mode) || S_ISLNK(st.st_mode) || S_ISDIR(st.st_mode))
+		return 0;
+	return pb_fail(PB_E_USAGE, "cannot write %s: it is no plain file, but a pipe or device", path);
+}
+
 int pb_file_write(const char *path, const void *data, size_t size)
 {
+	int rc = check_replaceable(path);
+	if (rc)
+		return rc;
 	size_t length = strlen(path) + 16;
 	char *temporary = malloc(length);
 	if (!temporary)
 		return pb_fail_nomem(length, path);
 	snprintf(temporary, length, "%s" TEMPORARY "XXXXXX", path);
-	int rc, fd = create_new(temporary);
+	int fd = create_new(temporary);
 	if (fd < 0) {
 		rc = fail_errno("create", path);
 		free(temporary);

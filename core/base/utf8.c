@@ -27,6 +27,12 @@ int32_t pb_utf8_read(const char **at, const char *end)
 	return code;
 }
 
+bool pb_utf8_controls(int32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x2028 && code <= 0x202e) ||
+	       (code >= 0x2066 && code <= 0x2069);
+}
+
 int pb_utf8_cells(int32_t code)
 {
 	/* Blocks, not the whole of Unicode's tables: names of tokens and of experiments, not literature. */
@@ -56,7 +62,7 @@ const char *pb_utf8_shown(const char *text, char *ret_buffer, size_t size)
 		const char *from = at;
 		int32_t code = pb_utf8_read(&at, end);
 		bool space = code == '\n' || code == '\r' || code == '\t';
-		bool bad = code < 0x20 || (code >= 0x7f && code < 0xa0);
+		bool bad = pb_utf8_controls(code);
 		size_t bytes = space || bad ? 1 : (size_t)(at - from);
 		if (used + bytes >= size) {
 			memcpy(ret_buffer + fits, "...", 4);
@@ -76,7 +82,7 @@ void pb_utf8_disarm(char *text)
 	for (const char *at = text, *end = text + strlen(text); at < end;) {
 		char *from = (char *)at;
 		int32_t code = pb_utf8_read(&at, end);
-		if (code < 0 || (code < 0x20 && code != '\n' && code != '\t') || (code >= 0x7f && code < 0xa0))
+		if (code != '\n' && code != '\t' && pb_utf8_controls(code))
 			memset(from, '?', (size_t)(at - from));
 	}
 }

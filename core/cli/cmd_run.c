@@ -149,6 +149,9 @@ static int run(const struct pb_cli_command *command, const struct pb_cli_run *o,
 	int code = rc ? pb_cli_fail(command, o->file, rc) : 0;
 	if (rc && merged && !started)
 		forget_merged(o->out);
+	if (rc == -PB_E_INTERRUPTED && started && !merged && !team.rank)
+		fprintf(stderr, "patchbay %s: the same command with --resume%s goes on with it\n", command->name,
+			o->out ? "" : " and --out FOLDER");
 	if (!rc && team.saw_nobody)
 		fprintf(stderr, "patchbay %s: rank %d did nothing: the first rank has not begun in %s, as seen from here\n",
 			command->name, team.rank, o->out);

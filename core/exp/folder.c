@@ -71,12 +71,21 @@ bool pb_folder_holds(const char *path)
 	return holds;
 }
 
+/* A run that was killed before its config.yaml was there had done nothing. */
+static bool is_stillborn(const char *path)
+{
+	char *lock = pb_file_join(path, ".lock");
+	const bool begun = lock && !access(lock, F_OK);
+	free(lock);
+	return begun && !pb_folder_holds(path);
+}
+
 static int find_asked(const char *out, char **ret_path)
 {
 	if (!out)
 		return pb_fail(PB_E_USAGE, "which run is to be gone on with? Name its folder with --out");
 	if (!pb_folder_holds(out))
-		return pb_fail(PB_E_USAGE, "%s holds no run to go on with", out);
+		return pb_fail(PB_E_USAGE, "%s holds no run to go on with: begin one without --resume", out);
 	*ret_path = strdup(out);
 	return *ret_path ? 0 : pb_fail_nomem(strlen(out), "a path");
 }
@@ -196,7 +205,7 @@ static int open_journal(const struct pb_plan *plan, const struct pb_run_options 
 int pb_folder_open(const struct pb_plan *plan, const struct pb_run_options *o, struct pb_folder *ret_folder)
 {
 	const char *out = o->out;
-	const bool resume = o->resume;
+	const bool stillborn = out && is_stillborn(out), resume = o->resume && !stillborn;
 	struct pb_folder f = {.resumed = resume, .lock = -1, .journal.fd = -1};
 	int rc = resume ? find_asked(out, &f.path) : out ? make_asked(out, &f.path) : make_default(plan->config->name, &f.path);
 	if (!rc)
@@ -204,7 +213,7 @@ int pb_folder_open(const struct pb_plan *plan, const struct pb_run_options *o, s
 	/* Another may have been faster. */
 	if (!rc && !resume && pb_folder_holds(f.path))
 		rc = pb_fail(PB_E_USAGE, "%s holds a run already: choose another --out, or remove it", f.path);
-	if (!rc && resume)
+	if (!rc && (resume || stillborn))
 		rc = pb_file_clear_unfinished(f.path);
 	if (!rc)
 		rc = open_journal(plan, o, &f);

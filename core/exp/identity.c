@@ -92,23 +92,35 @@ int pb_identity_manifest(const struct pb_plan *plan, const char *engine, struct 
 	return rc ? rc : pb_resolve(plan, out);
 }
 
-/* The line of the same kind ("device: ") among the facts, for what is there in its place. */
-static const char *line_like(const char *facts, const char *line, struct pb_arena *arena)
+static bool has_line(const char *text, const char *line, size_t length)
 {
-	const size_t kind = strcspn(line, ":");
-	for (const char *at = facts; at && *at; at += strcspn(at, "\n") + 1)
-		if (!strncmp(at, line, kind + 1))
-			return pb_arena_strndup(arena, at, strcspn(at, "\n"));
-	return "nothing such";
-}
-
-static bool has_line(const char *facts, const char *line)
-{
-	const size_t length = strlen(line);
-	for (const char *at = facts; at && *at; at += strcspn(at, "\n") + 1)
+	for (const char *at = text; at && *at; at += strcspn(at, "\n"), at += *at == '\n')
 		if (strcspn(at, "\n") == length && !strncmp(at, line, length))
 			return true;
 	return false;
+}
+
+/* The next line from `at` on that `other` lacks, of the same kind ("device: ") as `like` (NULL: of any); NULL: there is none. */
+static const char *only_line(const char *at, const char *other, const char *like)
+{
+	const size_t kind = like ? strcspn(like, ":\n") + 1 : 0;
+	for (; at && *at; at += strcspn(at, "\n"), at += *at == '\n')
+		if ((!like || !strncmp(at, like, kind)) && !has_line(other, at, strcspn(at, "\n")))
+			return at;
+	return NULL;
+}
+
+static const char *copy_line(const char *line, struct pb_arena *arena)
+{
+	return line ? pb_arena_strndup(arena, line, strcspn(line, "\n")) : "nothing such";
+}
+
+void pb_identity_difference(const char *then, const char *now, struct pb_arena *arena, const char **ret_then, const char **ret_now)
+{
+	const char *old = only_line(then, now, NULL);
+	const char *fresh = old ? only_line(now, then, old) : only_line(now, then, NULL);
+	*ret_then = old || fresh ? copy_line(old, arena) : NULL;
+	*ret_now = old || fresh ? copy_line(fresh, arena) : NULL;
 }
 
 int pb_identity_compare(const struct pb_plan *plan, const char *engine, struct pb_arena *arena,
@@ -116,19 +128,23 @@ int pb_identity_compare(const struct pb_plan *plan, const char *engine, struct p
 {
 	const struct pb_string_list *then = &plan->config->manifest;
 	const char **notes = pb_arena_array(arena, then->count + 1, sizeof *notes);
-	struct pb_text facts = {0};
+	struct pb_text facts = {0}, lines = {0};
 	size_t n = 0;
 	int rc = !notes ? -PB_E_NOMEM : then->count ? pb_identity_facts(plan, engine, &facts) : 0;
+	for (size_t i = 0; i < then->count; i++)
+		pb_text_add(&lines, "%s\n", then->items[i]);
+	rc = rc ? rc : pb_text_status(&lines);
 	for (size_t i = 0; !rc && i < then->count; i++) {
-		if (has_line(facts.data, then->items[i]))
+		if (has_line(facts.data, then->items[i], strlen(then->items[i])))
 			continue;
-		const char *now = line_like(facts.data, then->items[i], arena);
+		const char *now = copy_line(only_line(facts.data, lines.data, then->items[i]), arena);
 		notes[n] = now ? pb_arena_printf(arena, "the manifest's run had `%s`, this one `%s`: results may differ",
 						 then->items[i], now)
 			       : NULL;
 		rc = notes[n++] ? 0 : -PB_E_NOMEM;
 	}
 	pb_text_finish(&facts);
+	pb_text_finish(&lines);
 	*ret_notes = notes;
 	*ret_n = n;
 	return rc;

@@ -11,6 +11,9 @@ int pb_identity(const struct pb_plan *plan, const char *engine, struct pb_text *
 int pb_identity_facts(const struct pb_plan *plan, const char *engine, struct pb_text *out);
 /* The experiment with these lines as its `manifest`: a file that repeats the run, and tells what is otherwise by then. */
 int pb_identity_manifest(const struct pb_plan *plan, const char *engine, struct pb_text *out);
+/* The first line that only one of two identities has, and the one of the same kind in its place, "nothing such" if there is none.
+ * Both NULL: their lines are the same. In the arena. */
+void pb_identity_difference(const char *then, const char *now, struct pb_arena *arena, const char **ret_then, const char **ret_now);
 /* What is otherwise than the experiment's own `manifest` says, as sentences; none where it has no manifest. */
 int pb_identity_compare(const struct pb_plan *plan, const char *engine, struct pb_arena *arena,
 			const char *const **ret_notes, size_t *ret_n);

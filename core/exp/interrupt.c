@@ -31,11 +31,14 @@ static void *wait_for_signals(void *unused)
 
 int pb_interrupt_catch(void)
 {
+	struct sigaction hangup;
 	pthread_t thread;
 	int error;
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
+	if (!sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler != SIG_IGN) /* as under nohup */
+		sigaddset(&signals, SIGHUP);
 	if ((error = pthread_sigmask(SIG_BLOCK, &signals, NULL)) ||
 	    (error = pthread_create(&thread, NULL, wait_for_signals, NULL)))
 		/* EAGAIN is how it says that there was no memory for a stack, too. */

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "exp/clock.h"
+#include "exp/identity.h"
 #include "exp/record.h"
 
 static const size_t most_journal = (size_t)1 << 36;
@@ -119,25 +120,18 @@ static int take_stage(struct pb_journal *j, const char *data, size_t size)
 	return 0;
 }
 
-/* The first line in which they differ is the one to name. */
-static int check_identity(const struct pb_journal *j, const char *data, size_t size, const char *identity)
+static int check_identity(struct pb_journal *j, const char *data, size_t size, const char *identity)
 {
 	if (size == strlen(identity) && !memcmp(data, identity, size))
 		return 0;
-	const char *end = data + size;
-	while (data < end && *identity) {
-		size_t theirs = strcspn(identity, "\n"), mine = 0;
-		while (data + mine < end && data[mine] != '\n')
-			mine++;
-		if (mine != theirs || memcmp(data, identity, mine) != 0)
-			return pb_fail(PB_E_USAGE,
-				       "the run in %s is another one and cannot be gone on with:\n  it has: %.*s\n  now:    "
-				       "%.*s",
-				       j->path, (int)mine, data, (int)theirs, identity);
-		data += mine + (data + mine < end);
-		identity += theirs + (identity[theirs] == '\n');
-	}
-	return pb_fail(PB_E_USAGE, "the run in %s is another one and cannot be gone on with", j->path);
+	const char *then = pb_arena_strndup(&j->arena, data, size), *had = NULL, *has = NULL;
+	if (!then)
+		return -PB_E_NOMEM;
+	pb_identity_difference(then, identity, &j->arena, &had, &has);
+	if (!had || !has)
+		return pb_fail(PB_E_USAGE, "the run in %s is another one and cannot be gone on with", j->path);
+	return pb_fail(PB_E_USAGE, "the run in %s is another one and cannot be gone on with:\n  it has: %s\n  now:    %s", j->path,
+		       had, has);
 }
 
 static int take_record(struct pb_journal *j, uint32_t type, const char *data, size_t size, const char *identity,

@@ -1,25 +1,51 @@
 /* plan_sets.c: the cells of a sweep over parameter sets. */
+#include <limits.h>
 #include <string.h>
 
 #include "base/status.h"
 #include "exp/plan.h"
 
-/* One set: a name and an expression. */
-static int make_set(struct pb_plan *plan, struct pb_plan_sweep *s, size_t i, const char *expression,
-		    const struct pb_yaml_node *at)
+enum { MOST_BYTES = 1 << 28 }; /* of a sweep's sets */
+
+/* Cell i, whose set is still empty. */
+static bool *add_set(struct pb_plan *plan, struct pb_plan_sweep *s, size_t i)
 {
 	bool *set = pb_arena_array(&plan->arena, (size_t)plan->model.table.n_parts, sizeof *set);
 	int64_t *index = pb_arena_alloc(&plan->arena, sizeof *index);
 	if (!set || !index)
-		return -PB_E_NOMEM;
+		return NULL;
 	*index = (int64_t)i;
 	s->cells[i] = (struct pb_plan_cell){.index = index, .set = set};
-	int rc = pb_param_select(&plan->model.table, expression, set);
+	return set;
+}
+
+static int make_set(struct pb_plan *plan, struct pb_plan_sweep *s, size_t i, const char *expression,
+		    const struct pb_yaml_node *at)
+{
+	bool *set = add_set(plan, s, i);
+	int rc = set ? pb_param_select(&plan->model.table, expression, set) : -PB_E_NOMEM;
 	if (rc == -PB_E_NOMEM)
 		return rc;
 	if (rc)
 		pb_yaml_error(&plan->config->yaml, at, "%s", pb_error_text());
 	return 0;
+}
+
+static void take_param(bool *set, const struct pb_param_info *info)
+{
+	for (int k = 0; k < info->n_parts; k++)
+		set[info->first_part + k] = true;
+}
+
+/* Each set has a byte for each part of the model: a small file must not ask for all memory there is. */
+static bool is_too_much(struct pb_plan *plan, const struct pb_plan_sweep *s, size_t n)
+{
+	const size_t parts = (size_t)plan->model.table.n_parts;
+	if (n <= MOST_BYTES / parts)
+		return false;
+	pb_yaml_error(&plan->config->yaml, s->config->sets, "%zu sets of %zu parameters and heads are too many: name the sets in question", n,
+		      parts);
+	return true;
 }
 
 static int make_named_sets(struct pb_plan *plan, struct pb_plan_sweep *s, const struct pb_yaml_node *map)
@@ -40,36 +66,51 @@ static int make_named_sets(struct pb_plan *plan, struct pb_plan_sweep *s, const 
 
 static int make_each_param(struct pb_plan *plan, struct pb_plan_sweep *s)
 {
+	const struct pb_param_table *table = &plan->model.table;
 	const char **labels;
-	int rc = pb_plan_single_axis(plan, s, "param", (size_t)plan->model.table.n, &labels);
-	for (int i = 0; !rc && i < plan->model.table.n; i++) {
-		labels[i] = plan->model.table.items[i].name;
-		rc = make_set(plan, s, (size_t)i, labels[i], s->config->sets);
+	if (is_too_much(plan, s, (size_t)table->n))
+		return 0;
+	int rc = pb_plan_single_axis(plan, s, "param", (size_t)table->n, &labels);
+	for (int i = 0; !rc && i < table->n; i++) {
+		bool *set = add_set(plan, s, (size_t)i);
+		labels[i] = table->items[i].name;
+		rc = set ? 0 : -PB_E_NOMEM;
+		if (set)
+			take_param(set, &table->items[i]);
 	}
 	return rc;
 }
 
-/* embeddings, then each block (or all up to it), then the rest */
+enum { EMBEDDINGS = -1, REST = INT_MAX };
+
+static int block_of(const struct pb_param_info *info)
+{
+	if (info->layer >= 0)
+		return info->layer;
+	return !strncmp(info->name, "embed.", 6) || !strncmp(info->name, "pos_embed.", 10) ? EMBEDDINGS : REST;
+}
+
+/* embeddings, then each block (or all up to it), then the rest (or all) */
 static int make_blocks(struct pb_plan *plan, struct pb_plan_sweep *s, bool cumulative)
 {
+	const struct pb_param_table *table = &plan->model.table;
+	const int layers = plan->model.sites.n_layers;
 	const char **labels;
-	int layers = plan->model.sites.n_layers;
+	if (is_too_much(plan, s, (size_t)layers + 2))
+		return 0;
 	int rc = pb_plan_single_axis(plan, s, "set", (size_t)layers + 2, &labels);
 	for (int i = 0; !rc && i < layers + 2; i++) {
-		const char *expression;
-		struct pb_arena *a = &plan->arena;
-		if (i == 0) {
-			labels[i] = "embed";
-			expression = "embed + pos_embed";
-		} else if (i <= layers) {
-			labels[i] = pb_arena_printf(a, cumulative ? "embed..block%d" : "block%d", i - 1);
-			expression = pb_arena_printf(
-				a, cumulative ? "embed + pos_embed + blocks.<=%d.*" : "blocks.%d.*", i - 1);
-		} else {
-			labels[i] = cumulative ? "all" : "unembed";
-			expression = cumulative ? "*" : "!(embed + pos_embed + blocks.*)";
+		const int block = i <= layers ? i - 1 : REST; /* the first is EMBEDDINGS */
+		bool *set = add_set(plan, s, (size_t)i);
+		labels[i] = i == 0	  ? "embed"
+			    : i <= layers ? pb_arena_printf(&plan->arena, cumulative ? "embed..block%d" : "block%d", block)
+					  : (cumulative ? "all" : "unembed");
+		rc = set && labels[i] ? 0 : -PB_E_NOMEM;
+		for (int k = 0; set && k < table->n; k++) {
+			const int its = block_of(&table->items[k]);
+			if (its == block || (cumulative && its < block))
+				take_param(set, &table->items[k]);
 		}
-		rc = labels[i] && expression ? make_set(plan, s, (size_t)i, expression, s->config->sets) : -PB_E_NOMEM;
 	}
 	return rc;
 }

@@ -86,7 +86,9 @@ static int recall_stage(const struct pb_stages *s, size_t i, struct pb_result_st
 		return pb_fail(PB_E_FORMAT, "the journal of %s lacks stage `%s`, which state.safetensors says is complete: remove that file to train anew",
 			       s->folder->path, stage->config->name);
 	int rc = recall_curves(stage, kept, s->arena, ret_result);
-	return rc ? rc : recall_weights(s, stage, kept->weights);
+	if (!rc)
+		rc = recall_weights(s, stage, kept->weights);
+	return rc ? rc : pb_report_write_stage(s->folder->path, ret_result); /* it may have been killed before */
 }
 
 static int keep_weights(const struct pb_stages *s, const struct pb_plan_stage *stage, uint64_t *ret_checksum)
@@ -106,15 +108,16 @@ static int make_stage(const struct pb_stages *s, struct pb_trainer *trainer, siz
 	if (!ret_result->name)
 		return rc;
 	pb_folder_log(s->folder, "stage %s: %s, %.1f s", stage->config->name, ret_result->stopped, ret_result->seconds);
-	int write_rc = pb_report_write_stage(s->folder->path, ret_result);
-	if (rc || write_rc)
-		return rc ? rc : write_rc;
 	uint64_t weights = 0;
-	rc = keep_weights(s, stage, &weights);
+	if (!rc)
+		rc = keep_weights(s, stage, &weights);
 	/* In this order: what the state says is complete is in the journal. */
 	if (!rc)
 		rc = keep_curves(&s->folder->journal, i, ret_result, weights, s->arena);
-	return rc ? rc : pb_trainer_save(trainer, i + 1, i + 1 == s->plan->n_stages);
+	if (!rc)
+		rc = pb_trainer_save(trainer, i + 1, i + 1 == s->plan->n_stages);
+	int write_rc = pb_report_write_stage(s->folder->path, ret_result);
+	return rc ? rc : write_rc;
 }
 
 /* From where the state stands, or from the beginning. */

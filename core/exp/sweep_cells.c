@@ -248,6 +248,7 @@ static int run(struct loop *l)
 	int rc = recall(l);
 	if (l->progress)
 		l->progress->from += (int64_t)l->n_there;
+	show(l);
 	size_t n = list_missing(l);
 	if (!rc && n && log && log->merged)
 		rc = pb_fail(PB_E_FORMAT, "sweep `%s`: no shard has cell %s", l->sweep->config->name,

@@ -27,10 +27,22 @@ static void skip_space(struct parser *p)
 		p->at++;
 }
 
+/* Is the term a run of whole dotted parts of the name? */
+static bool is_run_of(const char *term, const char *name)
+{
+	const size_t length = strlen(term);
+	for (const char *at = strstr(name, term); at; at = strstr(at + 1, term))
+		if ((at == name || at[-1] == '.') && (!at[length] || at[length] == '.'))
+			return true;
+	return false;
+}
+
 /* Does the glob match the name or a run of whole dotted parts of it? */
 static bool matches(const char *glob, const char *name)
 {
 	char part[MAX_TERM];
+	if (!strpbrk(glob, "*?[]{}<>,"))
+		return is_run_of(glob, name);
 	if (pb_glob_match(glob, name))
 		return true;
 	for (const char *from = name; from; from = strchr(from, '.') ? strchr(from, '.') + 1 : NULL) {

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 static void begin_field(struct pb_csv *csv)
 {
 	if (csv->more)
@@ -17,14 +19,20 @@ void pb_csv_string(struct pb_csv *csv, const char *value)
 	begin_field(csv);
 	if (!value)
 		return;
-	if (!value[strcspn(value, ",\"\r\n")]) {
-		pb_text_add_bytes(&csv->text, value, strlen(value));
-		return;
+	const bool quoted = value[strcspn(value, ",\"\r\n")];
+	const char *at = value, *end = value + strlen(value);
+	pb_text_add(&csv->text, quoted ? "\"" : "");
+	while (at < end) {
+		const char *from = at;
+		const int32_t code = pb_utf8_read(&at, end);
+		if (code == '"')
+			pb_text_add(&csv->text, "\"\"");
+		else if (code < 0) /* names come from data; readers of tables stop at what is not UTF-8 */
+			pb_text_add(&csv->text, "\xef\xbf\xbd");
+		else
+			pb_text_add_bytes(&csv->text, from, (size_t)(at - from));
 	}
-	pb_text_add_bytes(&csv->text, "\"", 1);
-	for (; *value; value++)
-		pb_text_add_bytes(&csv->text, *value == '"' ? "\"\"" : value, *value == '"' ? 2 : 1);
-	pb_text_add_bytes(&csv->text, "\"", 1);
+	pb_text_add(&csv->text, quoted ? "\"" : "");
 }
 
 void pb_csv_real(struct pb_csv *csv, double value)

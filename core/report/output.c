@@ -2,19 +2,29 @@
 #include "report/output.h"
 
 #include <ctype.h>
+#include <string.h>
 
+#include "base/checksum.h"
 #include "base/file.h"
 #include "base/status.h"
 
-/* Names come from experiment files: no folders, no hidden files, nothing a shell would trip over. */
+enum { MOST_NAME = 120 }; /* bytes; file systems have 255 for a name with its suffix */
+
+/* Names come from experiment files and data: no folders, no hidden files, nothing a shell would trip over. What is left of two
+ * names may be the same: one of which something was changed gets a number made of all of it. */
 static void add_file_name(struct pb_text *path, const char *name)
 {
-	for (const char *c = name; *c; c++) {
-		bool keep = isalnum((unsigned char)*c) || *c == '-' || *c == '_' || (*c == '.' && c != name);
-		pb_text_add_bytes(path, keep ? c : "_", 1);
+	const size_t length = strlen(name);
+	bool is_kept = length && length <= MOST_NAME;
+	for (size_t i = 0; i < length && i < MOST_NAME; i++) {
+		const bool keep = isalnum((unsigned char)name[i]) || name[i] == '-' || name[i] == '_' || (name[i] == '.' && i);
+		pb_text_add_bytes(path, keep ? name + i : "_", 1);
+		is_kept &= keep;
 	}
-	if (!*name)
+	if (!length)
 		pb_text_add(path, "unnamed");
+	else if (!is_kept)
+		pb_text_add(path, "-%08x", (unsigned)pb_checksum(name, length));
 }
 
 int pb_output_path(const char *dir, const char *sub, const char *name, const char *suffix, struct pb_text *ret_path)

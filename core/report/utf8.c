@@ -20,9 +20,7 @@ static const char *printable(const char *text, bool unicode, size_t *ret_used, s
 	*ret_used = pb_utf8_next(text, &point);
 	*ret_length = 1;
 	*ret_width = 1;
-	/* Besides C0 and C1, what reverses or reorders the rest of the line. */
-	if (point < 0x20 || (point >= 0x7f && point < 0xa0) || (point >= 0x2028 && point <= 0x202e) ||
-	    (point >= 0x2066 && point <= 0x2069))
+	if (pb_utf8_controls((int32_t)point))
 		return " ";
 	if (point > 0x7f && !unicode)
 		return "?";

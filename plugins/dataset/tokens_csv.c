@@ -77,11 +77,12 @@ static int split_line(const struct reader *r, char *line, char **ret_fields, int
 	for (char *rest = line; rest;) {
 		if (n == MOST_FIELDS)
 			return fail_at(r, "more columns than there can be, at", rest);
-		char *at = rest;
 		ret_fields[n] = next_field(&rest);
 		if (!ret_fields[n++])
-			return fail_at(r,
-				       "a quoted field must end with a quote, before a comma or the line's end:", at);
+			return r->t->host->fail(r->t->host, PB_E_FORMAT,
+						"%s, line %zu: a quoted field must end with a quote, before a comma or the line's "
+						"end; field %d does not",
+						r->t->p->file, r->line, n);
 	}
 	*ret_count = n;
 	return 0;

@@ -94,6 +94,17 @@ START_TEST(failed_write_leaves_the_old_and_nothing_beside)
 }
 END_TEST
 
+START_TEST(write_leaves_pipes_and_devices)
+{
+	struct stat status;
+	char *path = path_of("a pipe");
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	ck_assert_int_eq(pb_file_write(path, "x", 1), -PB_E_USAGE);
+	ck_assert_ptr_nonnull(strstr(pb_error_text(), path));
+	ck_assert(!lstat(path, &status) && S_ISFIFO(status.st_mode));
+}
+END_TEST
+
 START_TEST(what_killed_writers_left_is_removed)
 {
 	static const char *const names[] = {"half/a.csv.tmpAb3dEf", "half/below/b.tmp012345"};
@@ -184,6 +195,7 @@ int main(void)
 	tcase_add_test(tests, bytes_come_back_with_a_nul_behind);
 	tcase_add_test(tests, write_replaces_whole_and_leaves_nothing_beside);
 	tcase_add_test(tests, failed_write_leaves_the_old_and_nothing_beside);
+	tcase_add_test(tests, write_leaves_pipes_and_devices);
 	tcase_add_test(tests, what_killed_writers_left_is_removed);
 	tcase_add_test(tests, read_refuses_what_is_no_plain_file);
 	tcase_add_test(tests, read_refuses_what_is_too_large);

@@ -212,6 +212,10 @@ START_TEST(shown_text_is_one_short_clean_line)
 	ck_assert_str_eq(pb_utf8_shown("1234567\xc3\xa9xyz", buffer, sizeof buffer), "1234567...");
 	ck_assert_str_eq(pb_utf8_shown("123456\xc3\xa9xyzw", buffer, sizeof buffer), "123456\xc3\xa9...");
 	ck_assert_str_eq(pb_utf8_shown("", buffer, sizeof buffer), "");
+	ck_assert_str_eq(pb_utf8_shown("a\u202eb\u2067c", buffer, sizeof buffer), "a?b?c"); /* else the rest is reversed */
+	char armed[] = "a\u202e\n\x1b\tb";
+	pb_utf8_disarm(armed);
+	ck_assert_str_eq(armed, "a???\n?\tb");
 }
 END_TEST
 

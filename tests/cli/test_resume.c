@@ -263,6 +263,23 @@ START_TEST(removed_meanwhile)
 }
 END_TEST
 
+/* Killed before it had done anything, a run begins anew, and what was half written goes. */
+START_TEST(killed_at_birth)
+{
+	ck_assert_int_eq(run("whole", false, NULL).code, 0);
+	ck_assert_ok(pb_file_make_dir(scratch("born")));
+	ck_assert_ok(pb_file_write(in_run("born", ".lock"), "", 0));
+	ck_assert_ok(pb_file_write(in_run("born", "config.yaml.tmpabcdef"), "name", 4));
+	struct outcome o = run("born", !_i, NULL);
+	ck_assert_msg(!o.code, "%s", o.err);
+	check_all_same("whole", "born", results);
+	ck_assert(!exists(in_run("born", "config.yaml.tmpabcdef")));
+	o = run("unborn", true, NULL);
+	ck_assert_int_eq(o.code, 2);
+	check_says(o.err, "unborn holds no run to go on with");
+}
+END_TEST
+
 START_TEST(over_seeds)
 {
 	static const char *const each[] = {"seed-1/sweeps/z.csv", "seed-2/sweeps/z.csv", "sweeps/z.csv", NULL};
@@ -362,6 +379,7 @@ int main(void)
 	tcase_add_test(tcase, another_data_file);
 	tcase_add_test(tcase, one_run_in_a_folder);
 	tcase_add_test(tcase, removed_meanwhile);
+	tcase_add_loop_test(tcase, killed_at_birth, 0, 2);
 	tcase_add_test(tcase, over_seeds);
 	tcase_add_test(tcase, manifest);
 	tcase_add_test(tcase, manifest_of_the_reference_engine);

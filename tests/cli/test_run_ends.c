@@ -22,11 +22,11 @@ START_TEST(interrupted_training)
 	pid_t pid = command_start(NULL, NULL, (const char *const[]){"run", file, "--out", scratch("long"), NULL});
 	wait_for(in_run("long", "checkpoints/early.safetensors"));
 	sleep(1);
-	kill(pid, _i ? SIGTERM : SIGINT);
+	kill(pid, (const int[]){SIGINT, SIGTERM, SIGHUP}[_i]);
 	struct outcome o = command_wait(pid);
 	ck_assert_int_eq(o.code, 130);
 	check_says(o.err, "patchbay run: stage `endless`, epoch ");
-	check_says(o.err, ": interrupted\n");
+	check_says(o.err, ": interrupted\npatchbay run: the same command with --resume goes on with it\n");
 	check_plain(o.out);
 	check_file_says("long", "log.txt", "stage short: 1 epoch");
 	check_file_says("long", "log.txt", "stage endless: interrupted after ");
@@ -226,7 +226,7 @@ int main(void)
 {
 	Suite *s = suite_create("run_ends");
 	TCase *t = tcase_create("run_ends");
-	tcase_add_loop_test(t, interrupted_training, 0, 2);
+	tcase_add_loop_test(t, interrupted_training, 0, 3);
 	tcase_add_test(t, interrupted_sweep);
 	tcase_add_test(t, interrupted_over_units);
 	tcase_add_test(t, exploding_training);

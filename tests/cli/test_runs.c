@@ -83,6 +83,26 @@ START_TEST(sets_are_written_down)
 }
 END_TEST
 
+/* Names that file systems cannot tell apart, or not hold; the weights are there before anything else can go wrong. */
+START_TEST(stages_keep_their_curves)
+{
+	char text[2048], name[301];
+	memset(name, 'n', 300);
+	name[300] = '\0';
+	snprintf(text, sizeof text, SMALL_MODEL "train:\n  - {name: \"lr 1\", split: X1, steps: 2}\n  - {name: lr/1, split: X1, steps: 9}\n"
+		 "  - {name: %s, split: X1, steps: 1, save: m}\n", name);
+	struct outcome o = RUN("train", write_experiment("alike", text), "-q", "--out", scratch("alike"));
+	ck_assert_msg(!o.code, "%s", o.err);
+	ck_assert(exists(in_run("alike", "checkpoints/m.safetensors")));
+	DIR *folder = opendir(in_run("alike", "curves"));
+	int n = 0;
+	for (struct dirent *entry; folder && (entry = readdir(folder));)
+		n += *entry->d_name != '.';
+	closedir(folder);
+	ck_assert_int_eq(n, 3);
+}
+END_TEST
+
 START_TEST(quiet_prints_nothing)
 {
 	struct outcome o = RUN("run", write_experiment("whole", whole), "-q", "--out", scratch("quiet"));
@@ -275,6 +295,7 @@ int main(void)
 	TCase *t = tcase_create("runs");
 	tcase_add_test(t, folder_holds_everything);
 	tcase_add_test(t, sets_are_written_down);
+	tcase_add_test(t, stages_keep_their_curves);
 	tcase_add_test(t, quiet_prints_nothing);
 	tcase_add_test(t, train_leaves_the_sweeps_alone);
 	tcase_add_test(t, default_folder);

@@ -135,7 +135,7 @@ START_TEST(not_finished)
 	ck_assert_msg(!o.code, "%s", o.err);
 	o = RUN("run", scratch("split.yaml"), "-q", "--resume", "--out", scratch("s2"));
 	ck_assert_int_eq(o.code, 2);
-	check_says(o.err, "it has: shard: 2/2");
+	check_says(o.err, "it has: shard: 2/2\n  now:    nothing such");
 	free(data);
 }
 END_TEST

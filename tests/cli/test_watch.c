@@ -105,6 +105,10 @@ START_TEST(watch_a_run_that_is_done)
 	o = RUN("watch", scratch("first"), "--once");
 	ck_assert_int_eq(o.code, 0);
 	check_says(o.out, "watched, done in ");
+	/* Gone on with, there was nothing left to do: what it found, it has too. */
+	ck_assert_int_eq(RUN("run", scratch("watched.yaml"), "-q", "--set", "seed=1", "--resume", "--out", scratch("first")).code, 0);
+	o = RUN("watch", scratch("first"));
+	check_says(o.out, "z by head  8  in ");
 }
 END_TEST
 

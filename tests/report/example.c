@@ -396,7 +396,7 @@ const struct pb_result_run *pb_example_edges(struct pb_arena *arena)
 	struct pb_result_run *run = need(pb_arena_alloc(arena, sizeof *run));
 	struct pb_result_sweep *sweeps = need(pb_arena_array(arena, 7, sizeof *sweeps));
 	struct pb_result_stage *stages = need(pb_arena_array(arena, 2, sizeof *stages));
-	stages[0] = make_stage(arena, "one/point", NULL, 1, 2, 0);
+	stages[0] = make_stage(arena, "one_point", NULL, 1, 2, 0);
 	stages[1] = make_stage(arena, "no points", "interrupted", 0, 1, 0);
 	add_edges(arena, sweeps);
 	*run = (struct pb_result_run){

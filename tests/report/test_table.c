@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "ckpt/ckpt.h"
 #include "example.h"
+#include "report/output.h"
 #include "report/report.h"
 #include "support/support.h"
 
@@ -176,14 +177,15 @@ END_TEST
 
 START_TEST(csv_quotes_labels_and_leaves_nan_empty)
 {
-	static const char *const labels[] = {"a,b", "say \"hi\"", "two\nlines", "", "plain"};
+	static const char *const labels[] = {"a,b", "say \"hi\"", "two\nlines", "", "no UTF-8: \xff"};
 	static const double scores[] = {NAN, INFINITY, -INFINITY, 0.1, -0.0};
 	ck_assert_ok(
 	        pb_report_write_sweep(pb_test_dir(), pb_example_strip(&arena, "q", "set, of all", 5, labels, scores)));
 	struct csv *csv = read_csv("sweeps/q.csv");
 	ck_assert_str_eq(csv->field[0][0], "set, of all");
-	for (size_t i = 0; i < 5; i++)
+	for (size_t i = 0; i < 4; i++)
 		ck_assert_str_eq(csv->field[i + 1][0], labels[i]);
+	ck_assert_str_eq(csv->field[5][0], "no UTF-8: \ufffd");
 	/* A label for people is followed by its position. */
 	ck_assert_str_eq(csv->field[0][1], "set, of all_index");
 	ck_assert_str_eq(csv->field[4][1], "3");
@@ -385,8 +387,33 @@ START_TEST(names_cannot_leave_the_folder)
 {
 	struct pb_result_stage stage = pb_example_run(&arena)->stages[2];
 	stage.name = "../../../tmp/x y";
+	struct pb_text path;
 	ck_assert_ok(pb_report_write_stage(pb_test_dir(), &stage));
-	read_csv("curves/_._.._.._tmp_x_y.csv");
+	ck_assert_ok(pb_output_path(pb_test_dir(), "curves", stage.name, "csv", &path));
+	ck_assert_ptr_nonnull(strstr(path.data, "/curves/_._.._.._tmp_x_y-"));
+	read_csv(path.data + strlen(pb_test_dir()) + 1);
+	pb_text_finish(&path);
+}
+END_TEST
+
+/* Whatever the names are, each has a file of its own. */
+START_TEST(names_stay_different)
+{
+	char long_name[400], longer_name[401];
+	const char *const names[] = {"lr 1", "lr/1", "lr_1", "\xe6\x97\xa5\xe6\x9c\xac", "\xe6\x9c\xac\xe6\x97\xa5", long_name, longer_name, ""};
+	enum { N = sizeof names / sizeof *names };
+	struct pb_text paths[N];
+	snprintf(long_name, sizeof long_name, "%0399d", 0);
+	snprintf(longer_name, sizeof longer_name, "%0400d", 0);
+	for (size_t i = 0; i < N; i++) {
+		ck_assert_ok(pb_output_path(pb_test_dir(), "curves", names[i], "csv", &paths[i]));
+		ck_assert_ok(pb_file_write(paths[i].data, names[i], strlen(names[i])));
+		for (size_t k = 0; k < i; k++)
+			ck_assert_str_ne(paths[i].data, paths[k].data);
+	}
+	ck_assert_ptr_nonnull(strstr(paths[2].data, "/curves/lr_1.csv")); /* which is fit as it is */
+	for (size_t i = 0; i < N; i++)
+		pb_text_finish(&paths[i]);
 }
 END_TEST
 
@@ -430,6 +457,7 @@ int main(void)
 	tcase_add_test(files, curves_and_units_are_tables);
 	tcase_add_test(files, a_drill_down_is_a_table);
 	tcase_add_test(files, names_cannot_leave_the_folder);
+	tcase_add_test(files, names_stay_different);
 	tcase_add_test(files, cells_out_of_order_are_refused);
 	tcase_add_test(files, unwritable_folder_is_an_error);
 	suite_add_tcase(suite, files);

@@ -39,7 +39,7 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
         done = False
         while not done:
-            begun = (folder / "config.yaml").exists()
+            begun = (folder / ".lock").exists()
             if not begun:
                 shutil.rmtree(folder, ignore_errors=True)
             # Once each for certain; then again with even chances, so that resuming is killed too.
