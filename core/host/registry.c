@@ -304,17 +304,27 @@ static bool add_known(const struct pb_registry *r, enum pb_kind kind, const char
 	return near;
 }
 
+/* The reason, most likely: it comes first. Returns whether there is one. */
+static bool failed_namesakes(const struct pb_registry *r, enum pb_kind kind, const char *name, struct pb_text *out)
+{
+	const size_t before = out->length;
+	for (size_t i = 0; i < r->n_entries; i++)
+		if (failed_namesake(r->entries[i], kind, name))
+			pb_text_add(out, "%s%s did not load: %s", out->length > before ? "\n" : "", r->entries[i]->loaded.path,
+				    r->entries[i]->loaded.reason);
+	return out->length > before;
+}
+
 static void describe_missing(const struct pb_registry *r, enum pb_kind kind, const char *name, struct pb_text *out)
 {
-	pb_text_add(out, "there is no %s plugin `%s`", pb_kind_name(kind), name);
+	const char *at = failed_namesakes(r, kind, name, out) ? "\n" : "";
+	pb_text_add(out, "%sthere is no %s plugin `%s`", at, pb_kind_name(kind), name);
 	bool near = add_known(r, kind, name, out);
 	for (size_t i = 0; i < r->n_entries; i++) {
 		const struct entry *e = r->entries[i];
 		if (e->loaded.plugin && e->load.kind != kind && !strcmp(e->loaded.name, name))
 			pb_text_add(out, "\n`%s` is a %s, not a %s", name, pb_kind_name(e->load.kind),
 				    pb_kind_name(kind));
-		if (failed_namesake(e, kind, name))
-			pb_text_add(out, "\n%s did not load: %s", e->loaded.path, e->loaded.reason);
 	}
 	/* A slip of the pen needs no search. */
 	if (near)
