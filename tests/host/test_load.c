@@ -25,8 +25,9 @@ START_TEST(plugins_that_do_not_load)
 	const struct pb_yaml_node *at = pb_yaml_get(yaml.root, "setter");
 	ck_assert_int_eq(pb_registry_find(r, PB_KIND_SETTER, at->text, &yaml, at, &found), -PB_E_CONFIG);
 	ck_assert_int_eq(pb_yaml_status(&yaml), -PB_E_CONFIG);
-	check_contains(pb_error_text(), "x.yaml:1:9: there is no setter plugin `unresolved`");
-	check_contains(pb_error_text(), "the loader says: ");
+	check_contains(pb_error_text(), "x.yaml:1:9: ");
+	check_contains(pb_error_text(), "unresolved.so did not load: the loader says: ");
+	check_contains(pb_error_text(), "\nthere is no setter plugin `unresolved`"); /* behind the reason */
 	pb_yaml_finish(&yaml);
 	/* A slot that the loader will fill counts as filled. */
 	ck_assert_msg(entry_in(r, a, "imported.so")->plugin != NULL, "%s", entry_in(r, a, "imported.so")->reason);
