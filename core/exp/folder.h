@@ -21,8 +21,8 @@ struct pb_folder {
 
 /* Makes options->out, or runs/NAME-DATE-TIME when that is NULL, and writes config.yaml and sets.csv (which unit is in which
  * set). A folder that holds a run already is -PB_E_USAGE, unless `resume` says that it is to be gone on with: then it must hold
- * one, of the same identity (identity.h), or one that was killed before it had done anything, which begins anew. A folder in which a run is going on is -PB_E_USAGE always. A shard
- * is no run of its own to go on with but as the same shard. */
+ * one, of the same identity (identity.h), or one that was killed before it had done anything, which begins anew. A folder in
+ * which a run is going on is -PB_E_USAGE always. A shard is no run of its own to go on with but as the same shard. */
 int pb_folder_open(const struct pb_plan *plan, const struct pb_run_options *options, struct pb_folder *ret_folder);
 bool pb_folder_holds(const char *path); /* a run, begun or done */
 /* A file in the folder; the caller frees it. NULL: out of memory, recorded. */

@@ -78,7 +78,8 @@ int pb_identity_manifest(const struct pb_plan *plan, const char *engine, struct 
 	struct pb_text facts = {0};
 	int rc = pb_identity_facts(plan, engine, &facts);
 	if (!rc)
-		pb_text_add(out, "# `patchbay run` with this file, in the working folder of then, repeats the run, and tells what is otherwise by then.\nmanifest:\n");
+		pb_text_add(out, "# `patchbay run` with this file, in the working folder of then, repeats the run, and tells what is "
+				 "otherwise by then.\nmanifest:\n");
 	for (const char *line = facts.data; !rc && line && *line; line += strcspn(line, "\n") + 1) {
 		struct pb_text one = {0};
 		pb_text_add_bytes(&one, line, strcspn(line, "\n"));

@@ -43,8 +43,8 @@ static bool is_too_much(struct pb_plan *plan, const struct pb_plan_sweep *s, siz
 	const size_t parts = (size_t)plan->model.table.n_parts;
 	if (n <= MOST_BYTES / parts)
 		return false;
-	pb_yaml_error(&plan->config->yaml, s->config->sets, "%zu sets of %zu parameters and heads are too many: name the sets in question", n,
-		      parts);
+	pb_yaml_error(&plan->config->yaml, s->config->sets,
+		      "%zu sets of %zu parameters and heads are too many: name the sets in question", n, parts);
 	return true;
 }
 
