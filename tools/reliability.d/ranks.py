@@ -63,6 +63,12 @@ def find_rank(launcher, rank):
     return None
 
 
+def is_done(folder):
+    """Rank 0 may have had time to report how far it came before mpirun ended it."""
+    log = folder / "log.txt"
+    return (folder / "report.html").exists() and "ended early" not in log.read_text()
+
+
 def kill_one(runner, recovery, rank, seconds):
     """By 3 ranks; whether it was in time."""
     name, killed = "killed", False
@@ -74,7 +80,7 @@ def kill_one(runner, recovery, rank, seconds):
         os.kill(pid, signal.SIGKILL)
         killed = True
     process.communicate()
-    if not (runner.work / name / "report.html").exists():
+    if not is_done(runner.work / name):
         time.sleep(1)  # mpirun does not wait for those that it ends
         begun = (runner.work / name / "journal").exists()
         runner.run(1, name, more=FEW, resume=begun)
