@@ -44,13 +44,15 @@ static bool is_too_much(struct pb_plan *plan, const struct pb_plan_sweep *s, siz
 	if (n <= MOST_BYTES / parts)
 		return false;
 	pb_yaml_error(&plan->config->yaml, s->config->sets,
-		      "%zu sets of %zu parameters and heads are too many: name the sets in question", n, parts);
+		      "%zu sets of %zu parameters and heads are too many: name those in question, `sets: {OV: \"attn.W_O + attn.W_V\"}`", n, parts);
 	return true;
 }
 
 static int make_named_sets(struct pb_plan *plan, struct pb_plan_sweep *s, const struct pb_yaml_node *map)
 {
 	const char **labels;
+	if (is_too_much(plan, s, map->count))
+		return 0;
 	int rc = pb_plan_single_axis(plan, s, "set", map->count, &labels);
 	for (size_t i = 0; !rc && i < map->count; i++) {
 		labels[i] = map->keys[i]->text;

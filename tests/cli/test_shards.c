@@ -136,6 +136,10 @@ START_TEST(not_finished)
 	o = RUN("run", scratch("split.yaml"), "-q", "--resume", "--out", scratch("s2"));
 	ck_assert_int_eq(o.code, 2);
 	check_says(o.err, "it has: shard: 2/2\n  now:    nothing such");
+	check_run("whole", NULL, NULL);
+	o = RUN("run", scratch("split.yaml"), "-q", "--resume", "--shard", "1/2", "--out", scratch("whole"));
+	ck_assert_int_eq(o.code, 2);
+	check_says(o.err, "it has: nothing such\n  now:    shard: 1/2");
 	free(data);
 }
 END_TEST
