@@ -270,7 +270,22 @@ struct ticks {
 	double x, y;
 	double taken[5];
 	size_t n;
+	double middle, half; /* of the neutral value's name, the first */
 };
+
+/* The name beside that of the neutral value: a name that would run into it ends, or begins, at its own tick. */
+static void add_name(struct ticks *t, double at, enum pb_svg_anchor anchor, const char *name)
+{
+	enum { BETWEEN = 6 };
+	const double half = pb_svg_width(name, FONT) / 2;
+	if (!t->half) {
+		t->middle = at;
+		t->half = half;
+	} else if (anchor == PB_SVG_MIDDLE && fabs(at - t->middle) < half + t->half + BETWEEN) {
+		anchor = at < t->middle ? PB_SVG_END : PB_SVG_START;
+	}
+	pb_svg_text(t->svg, at, t->y + 26, &(struct pb_svg_type){.size = FONT, .anchor = anchor, .color = PB_SVG_SOFT}, name);
+}
 
 static void add_tick(struct ticks *t, double value, const char *name)
 {
@@ -290,8 +305,7 @@ static void add_tick(struct ticks *t, double value, const char *name)
 	pb_svg_line(t->svg, at, t->y, at, t->y + 4, PB_SVG_INK, false);
 	pb_svg_text(t->svg, at, t->y + 14, &(struct pb_svg_type){.size = FONT, .anchor = anchor}, number);
 	if (name)
-		pb_svg_text(t->svg, at, t->y + 26,
-			    &(struct pb_svg_type){.size = FONT, .anchor = anchor, .color = PB_SVG_SOFT}, name);
+		add_name(t, at, anchor, name);
 }
 
 /* As the page's: the neutral value first, then 0 and 1, then the ends. */

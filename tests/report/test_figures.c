@@ -284,6 +284,23 @@ START_TEST(the_legend_marks_both_ends_and_the_middle)
 }
 END_TEST
 
+/* The names of two values that are near each other: the one ends at its tick. */
+START_TEST(the_legend_s_names_stay_apart)
+{
+	static const double wide[] = {-1.1, 0.4, 1, 1.3}, narrow[] = {-0.2, 0.4, 1, 1.3};
+	const char *svg = figure_of(pb_example_strip(&arena, "wide", "layer", 4, NULL, wide)), *name = strstr(svg, ">corrupted<");
+	ck_assert_ptr_nonnull(name);
+	while (*name != '<')
+		name--;
+	ck_assert_msg(!strncmp(strstr(name, "text-anchor=\"") + 13, "end", 3), "%.200s", name);
+	svg = figure_of(pb_example_strip(&arena, "narrow", "layer", 4, NULL, narrow));
+	name = strstr(svg, ">corrupted<");
+	while (*name != '<')
+		name--;
+	ck_assert_msg(!strncmp(strstr(name, "text-anchor=\"") + 13, "middle", 6), "%.200s", name);
+}
+END_TEST
+
 /* All that can be seen, in the colour of its share. */
 START_TEST(attention_is_drawn_clean_beside_corrupted)
 {
@@ -400,6 +417,7 @@ int main(void)
 	tcase_add_test(figures, two_thousand_cells_have_a_sane_size);
 	tcase_add_test(figures, long_texts_are_cut_and_whole_in_the_title);
 	tcase_add_test(figures, the_legend_marks_both_ends_and_the_middle);
+	tcase_add_test(figures, the_legend_s_names_stay_apart);
 	tcase_add_test(figures, attention_is_drawn_clean_beside_corrupted);
 	tcase_add_test(figures, dots_are_where_their_values_are);
 	tcase_add_test(figures, no_number_spoils_a_picture);
