@@ -4,9 +4,18 @@
  * step and kept in shared memory until the rows have been multiplied with it. An element of C is one chain of fused
  * multiply-adds in the order of k, whatever the other items are.
  */
+#include "quad.h"
 #include "step.h"
 
-enum { THREADS = 128, COLUMNS = 64, DEPTH = 16, ACROSS = 4, RANKS = 4 };
+enum {
+	THREADS = 128,
+	COLUMNS = 64,
+	DEPTH = 16,
+	ACROSS = COLUMNS / 4,         /* threads beside each other, of four columns each */
+	STEP = THREADS / ACROSS,      /* lines of W that are loaded at once */
+	LINES = DEPTH / STEP,
+	RANKS = 4, /* factors of a gradient that are kept in registers */
+};
 
 template <class real> struct stepping {
 	step_rule<real> rule;
@@ -14,102 +23,171 @@ template <class real> struct stepping {
 	const struct pbk_stepped *items;
 };
 
-/* One thread's share of the tiles: ROWS elements of A, and EACH of W in one column. */
-template <class real, int ROWS> struct share {
-	static constexpr int each = DEPTH * COLUMNS / THREADS, step = THREADS / COLUMNS;
-	real a[ROWS], w[each];
+/* A's, turned, and W's. */
+template <class real, int ROWS> struct tiles {
+	alignas(16) real left[DEPTH][8 * ROWS + 4], right[DEPTH][COLUMNS + 4];
+};
 
-	__device__ __forceinline__ void load(const stepping<real> &p, const struct pbk_stepped &item, int64_t i0, int64_t j0,
-					     int64_t l0)
-	{
-		const int64_t j = j0 + (int)threadIdx.x % COLUMNS;
-		for (int s = 0; s < ROWS; s++) {
-			const int at = (int)threadIdx.x + s * THREADS;
-			const int64_t i = i0 + at / DEPTH, l = l0 + at % DEPTH;
-			a[s] = i < item.m && l < p.k ? ((const real *)item.a)[i * item.lda + l] : real(0);
-		}
-		for (int s = 0; s < each; s++) {
-			const int64_t l = l0 + (int)threadIdx.x / COLUMNS + s * step;
-			w[s] = j < p.n && l < p.k ? ((const real *)item.w)[l * p.ldw + j] : real(0);
-		}
-	}
+/* One thread's share of the tiles: of A, quads of some rows, and of W, LINES quads in the same four columns.
+ * WHOLE: there is all of every tile, at 16 bytes, and RANKS factors hold the gradient; then nothing is asked on the way. */
+template <class real, int ROWS, bool WHOLE> struct share {
+	static constexpr int A_ROWS = THREADS / (DEPTH / 4);
+	const stepping<real> &p;
+	const struct pbk_stepped &item;
+	const int64_t j, along, line; /* the column of W's quads, that of A's, W's first line */
+	const real *a_at[ROWS / 4], *w_at, *x_at;
+	quad<real> a[ROWS / 4], w[LINES], dy[RANKS]; /* dy: the factors' in these columns */
+	real x[RANKS][LINES];
 
-	/* One factor's part of the gradient. */
-	static __device__ __forceinline__ void add_rank(const stepping<real> &p, const struct pbk_gradient &g, int64_t r,
-							real dy, int64_t first, real slope[each])
-	{
-		const real *x = (const real *)g.x + r * g.ldx;
-#pragma unroll
-		for (int s = 0; s < each; s++)
-			if (first + s * step < p.k)
-				slope[s] = fma(x[first + s * step], dy, slope[s]);
-	}
-
-	/* W's elements after the step; dy: the column's element of the first RANKS factors. */
-	__device__ __forceinline__ void move(const stepping<real> &p, const struct pbk_stepped &item, const real dy[RANKS],
-					     int64_t j, int64_t l0)
+	__device__ __forceinline__ share(const stepping<real> &p, const struct pbk_stepped &item, int64_t i0, int64_t j)
+	    : p(p), item(item), j(j), along((int)threadIdx.x % (DEPTH / 4) * 4), line((int)threadIdx.x / ACROSS)
 	{
 		const struct pbk_gradient &g = item.gradient;
-		const int64_t first = l0 + (int)threadIdx.x / COLUMNS;
-		real slope[each] = {};
-		if (j >= p.n)
-			return;
-		for (int s = 0; g.dense && s < each && first + s * step < p.k; s++)
-			slope[s] = ((const real *)g.dense)[(first + s * step) * p.n + j];
+#pragma unroll
+		for (int s = 0; s < ROWS / 4; s++) {
+			const int64_t i = i0 + (int)threadIdx.x / (DEPTH / 4) + s * A_ROWS;
+			/* Rows beyond the last have no result: they may be any. */
+			a_at[s] = (const real *)item.a + (i < item.m ? i : item.m - 1) * item.lda + along;
+		}
+		w_at = (const real *)item.w + line * p.ldw + j;
+		x_at = (const real *)g.x + line;
 #pragma unroll
 		for (int r = 0; r < RANKS; r++)
 			if (r < g.rank)
-				add_rank(p, g, r, dy[r], first, slope);
-		for (int64_t r = RANKS; r < g.rank; r++)
-			add_rank(p, g, r, ((const real *)g.dy)[r * g.lddy + j], first, slope);
-		for (int s = 0; s < each; s++)
-			if (first + s * step < p.k)
-				w[s] = stepped(p.rule, w[s], real(item.grad_scale) * slope[s]);
+				dy[r] = load_quad<WHOLE>((const real *)g.dy + r * g.lddy + j, p.n - j);
+	}
+
+	/* The tiles at l0, which follow each other. */
+	__device__ __forceinline__ void load(int64_t l0)
+	{
+		const struct pbk_gradient &g = item.gradient;
+#pragma unroll
+		for (int s = 0; s < ROWS / 4; s++, a_at[s - 1] += DEPTH)
+			a[s] = load_quad<WHOLE>(a_at[s], p.k - l0 - along);
+#pragma unroll
+		for (int s = 0; s < LINES; s++, w_at += STEP * p.ldw)
+			w[s] = load_quad<WHOLE>(w_at, has_line(l0, s) ? p.n - j : 0);
+		const real *at = x_at;
+#pragma unroll
+		for (int r = 0; r < RANKS; r++, at += g.ldx)
+#pragma unroll
+			for (int s = 0; s < LINES; s++)
+				if (r < g.rank && (WHOLE || has_line(l0, s)))
+					x[r][s] = at[s * STEP];
+		x_at += DEPTH;
+	}
+
+	__device__ __forceinline__ bool has_line(int64_t l0, int s) const
+	{
+		return l0 + line + s * STEP < p.k;
+	}
+
+	/* The gradient of line s. */
+	__device__ __forceinline__ quad<real> slope(int64_t l0, int s) const
+	{
+		const struct pbk_gradient &g = item.gradient;
+		const int64_t l = l0 + line + s * STEP;
+		quad<real> q = {};
+		if (!WHOLE && g.dense)
+			q = load_quad<false>((const real *)g.dense + l * p.n + j, p.n - j);
+#pragma unroll
+		for (int r = 0; r < RANKS; r++)
+			if (r < g.rank)
+#pragma unroll
+				for (int e = 0; e < 4; e++)
+					q.v[e] = fma(x[r][s], dy[r].v[e], q.v[e]);
+		for (int64_t r = RANKS; !WHOLE && r < g.rank; r++)
+			for (int e = 0; e < 4 && e < p.n - j; e++)
+				q.v[e] = fma(((const real *)g.x)[r * g.ldx + l], ((const real *)g.dy)[r * g.lddy + j + e], q.v[e]);
+		return q;
+	}
+
+	/* W's elements after the step. */
+	__device__ __forceinline__ void move(int64_t l0)
+	{
+#pragma unroll
+		for (int s = 0; s < LINES; s++) {
+			if (!WHOLE && !has_line(l0, s))
+				continue;
+			const quad<real> g = slope(l0, s);
+#pragma unroll
+			for (int e = 0; e < 4; e++)
+				w[s].v[e] = stepped(p.rule, w[s].v[e], real(item.grad_scale) * g.v[e]);
+		}
+	}
+
+	__device__ __forceinline__ void store(tiles<real, ROWS> *t) const
+	{
+#pragma unroll
+		for (int s = 0; s < ROWS / 4; s++)
+#pragma unroll
+			for (int e = 0; e < 4; e++)
+				t->left[along + e][(int)threadIdx.x / (DEPTH / 4) + s * A_ROWS] = a[s].v[e];
+#pragma unroll
+		for (int s = 0; s < LINES; s++)
+			*reinterpret_cast<quad<real> *>(&t->right[line + s * STEP][(int)threadIdx.x % ACROSS * 4]) = w[s];
 	}
 };
 
-template <class real, int ROWS>
-static __global__ void __launch_bounds__(THREADS) stepped_kernel(const stepping<real> p)
+/* The thread's part [ROWS, 4] of the product. */
+template <class real, int ROWS, bool WHOLE>
+static __device__ __forceinline__ void multiply(const stepping<real> &p, const struct pbk_stepped &item, int64_t i0, int64_t j,
+						tiles<real, ROWS> shared[2], real sum[ROWS][4])
 {
-	__shared__ real left[2][DEPTH][8 * ROWS + 4], right[2][DEPTH][COLUMNS + 4];
-	const struct pbk_stepped item = p.items[blockIdx.z];
-	const int64_t i0 = (int64_t)blockIdx.y * 8 * ROWS, j0 = (int64_t)blockIdx.x * COLUMNS;
-	const int64_t j = j0 + (int)threadIdx.x % COLUMNS;
-	const int row = (int)threadIdx.x / (COLUMNS / ACROSS) * ROWS, column = (int)threadIdx.x % (COLUMNS / ACROSS) * ACROSS;
-	share<real, ROWS> mine;
-	real sum[ROWS][ACROSS] = {}, dy[RANKS] = {};
-	if (i0 >= item.m)
-		return;
-#pragma unroll
-	for (int r = 0; r < RANKS; r++)
-		if (r < item.gradient.rank && j < p.n)
-			dy[r] = ((const real *)item.gradient.dy)[r * item.gradient.lddy + j];
-	mine.load(p, item, i0, j0, 0);
-	int now = 0;
-	for (int64_t l = 0; l < p.k; l += DEPTH, now ^= 1) {
+	const int row = (int)threadIdx.x / ACROSS * ROWS, column = (int)threadIdx.x % ACROSS * 4;
+	share<real, ROWS, WHOLE> mine(p, item, i0, j);
+	mine.load(0);
+	tiles<real, ROWS> *now = shared, *then = shared + 1;
+	for (int64_t l = 0; l < p.k; l += DEPTH) {
 		if (item.present)
-			mine.move(p, item, dy, j, l);
-		for (int s = 0; s < ROWS; s++) {
-			const int at = (int)threadIdx.x + s * THREADS;
-			left[now][at % DEPTH][at / DEPTH] = mine.a[s];
-		}
-		for (int s = 0; s < mine.each; s++)
-			right[now][(int)threadIdx.x / COLUMNS + s * mine.step][(int)threadIdx.x % COLUMNS] = mine.w[s];
+			mine.move(l);
+		mine.store(now);
 		__syncthreads();
 		if (l + DEPTH < p.k)
-			mine.load(p, item, i0, j0, l + DEPTH);
-#pragma unroll 8
+			mine.load(l + DEPTH);
+#pragma unroll
 		for (int d = 0; d < DEPTH; d++)
 #pragma unroll
 			for (int r = 0; r < ROWS; r++)
 #pragma unroll
-				for (int s = 0; s < ACROSS; s++)
-					sum[r][s] = fma(left[now][d][row + r], right[now][d][column + s], sum[r][s]);
+				for (int s = 0; s < 4; s++)
+					sum[r][s] = fma(now->left[d][row + r], now->right[d][column + s], sum[r][s]);
+		tiles<real, ROWS> *used = now;
+		now = then;
+		then = used;
 	}
-	for (int r = 0; r < ROWS && i0 + row + r < item.m; r++)
-		for (int s = 0; s < ACROSS && j0 + column + s < p.n; s++) {
-			real *c = (real *)item.c + (i0 + row + r) * item.ldc + j0 + column + s;
-			const real bias = item.bias ? ((const real *)item.bias)[j0 + column + s] : real(0);
+}
+
+template <class real> static __device__ __forceinline__ bool is_whole(const stepping<real> &p, const struct pbk_stepped &item)
+{
+	const struct pbk_gradient &g = item.gradient;
+	return ((int64_t)blockIdx.x + 1) * COLUMNS <= p.n && p.k % DEPTH == 0 && !g.dense && g.rank <= RANKS &&
+	       holds_quads((const real *)item.a, item.lda) && holds_quads((const real *)item.w, p.ldw) &&
+	       holds_quads((const real *)g.dy, g.lddy);
+}
+
+/* Blocks that a multiprocessor's registers shall hold: more of them hide more waiting. */
+template <class real, int ROWS> constexpr int TOGETHER = sizeof(real) > sizeof(float) ? 2 : ROWS == 4 ? 5 : 4;
+
+template <class real, int ROWS>
+static __global__ void __launch_bounds__(THREADS, (TOGETHER<real, ROWS>)) stepped_kernel(const stepping<real> p)
+{
+	__shared__ tiles<real, ROWS> shared[2];
+	const struct pbk_stepped item = p.items[blockIdx.z];
+	const int64_t i0 = (int64_t)blockIdx.y * 8 * ROWS;
+	const int64_t j = (int64_t)blockIdx.x * COLUMNS + (int)threadIdx.x % ACROSS * 4;
+	real sum[ROWS][4] = {};
+	if (i0 >= item.m)
+		return;
+	if (is_whole(p, item))
+		multiply<real, ROWS, true>(p, item, i0, j, shared, sum);
+	else
+		multiply<real, ROWS, false>(p, item, i0, j, shared, sum);
+	const int64_t row = i0 + (int)threadIdx.x / ACROSS * ROWS;
+	for (int r = 0; r < ROWS && row + r < item.m; r++)
+		for (int s = 0; s < 4 && j + s < p.n; s++) {
+			real *c = (real *)item.c + (row + r) * item.ldc + j + s;
+			const real bias = item.bias ? ((const real *)item.bias)[j + s] : real(0);
 			*c = (item.add ? *c : real(0)) + (sum[r][s] + bias);
 		}
 }

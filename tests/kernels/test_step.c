@@ -32,9 +32,17 @@ static int64_t pick(int64_t below)
 	return (int64_t)((random_value() + 1) / 2 * (double)below);
 }
 
+/* Matrices of this case are mostly as the engine's: whole tiles, at full alignment, without gaps between rows. */
+static bool neat;
+
+static int64_t gap(int64_t below)
+{
+	return neat && pick(8) ? 0 : pick(below);
+}
+
 static struct guarded random_buffer(size_t real_size, int64_t count)
 {
-	struct guarded g = guarded_new(real_size, count, (int)pick(4));
+	struct guarded g = guarded_new(real_size, count, (int)gap(4));
 	for (int64_t i = 0; i < count; i++)
 		guarded_set(&g, i, random_value());
 	return g;
@@ -43,7 +51,7 @@ static struct guarded random_buffer(size_t real_size, int64_t count)
 /* Rank 10 stands for a dense one. */
 static struct test_gradient gradient_new(size_t real_size, int64_t n, int64_t k, int64_t rank)
 {
-	struct test_gradient t = {.gradient = {.rank = rank % 10, .ldx = k + pick(3), .lddy = n + pick(3)}};
+	struct test_gradient t = {.gradient = {.rank = rank % 10, .ldx = k + gap(3), .lddy = n + gap(3)}};
 	const struct pbk_gradient *g = &t.gradient;
 	t.x = random_buffer(real_size, g->rank ? g->ldx * (g->rank - 1) + k : 0);
 	t.dy = random_buffer(real_size, g->rank ? g->lddy * (g->rank - 1) + n : 0);
@@ -81,7 +89,7 @@ static void item_new(struct stepping *s, size_t real_size, int i, int64_t rank)
 	struct pbk_stepped *item = &s->item[i];
 	const int64_t m = pick(51);
 	*item = (struct pbk_stepped){
-		.m = m, .lda = s->k + pick(5), .ldc = s->n + pick(5), .grad_scale = random_value()};
+		.m = m, .lda = s->k + gap(5), .ldc = s->n + gap(5), .grad_scale = random_value()};
 	s->gradient[i] = gradient_new(real_size, s->n, s->k, rank);
 	item->gradient = s->gradient[i].gradient;
 	s->a[i] = random_buffer(real_size, m ? item->lda * (m - 1) + s->k : 0);
@@ -101,10 +109,13 @@ static void item_new(struct stepping *s, size_t real_size, int i, int64_t rank)
 static struct stepping stepping_new(size_t real_size, int seed)
 {
 	static const int64_t ns[] = {1, 7, 16, 31, 33, 64, 128, 244}, ks[] = {1, 2, 13, 63, 128, 129, 257, 600};
+	static const int64_t neat_ns[] = {64, 128, 192, 244}, neat_ks[] = {16, 64, 256, 600};
 	random_seed((uint64_t)seed * 977 + 5);
-	struct stepping s = {.step = steps[seed % N_STEPS], .n = ns[pick(8)], .k = ks[pick(8)]};
+	neat = seed % 2;
+	struct stepping s = {.step = steps[seed % N_STEPS], .n = neat ? neat_ns[pick(4)] : ns[pick(8)],
+			     .k = neat ? neat_ks[pick(4)] : ks[pick(8)]};
 	s.count = 1 + pick(MAX_ITEMS);
-	s.ldw = s.n + pick(2) * 9;
+	s.ldw = s.n + gap(2) * 9;
 	for (int i = 0; i < 2; i++)
 		s.w[i] = random_buffer(real_size, s.ldw * (s.k - 1) + s.n);
 	for (int i = 0; i < s.count; i++)

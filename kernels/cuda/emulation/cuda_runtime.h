@@ -3,10 +3,13 @@
  *
  * A launch runs its blocks one after the other and a block's threads as fibres on one thread of the host: warp by warp,
  * each as far as it comes, to the next barrier of the block. What CUDA leaves undefined ends the program with a message: a
- * barrier that some threads wait at in another place, a shuffle whose lanes are not all there. Environment:
+ * barrier that some threads wait at in another place, a shuffle whose lanes are not all there, a load at a misaligned
+ * address. Environment:
  *   PBK_EMULATION_ORDER=reverse   threads run from the last to the first, which shows missing barriers
  *   PBK_EMULATION_GUARD=1         device memory cannot be touched but by kernels and copies
  *   PBK_EMULATION_COUNT=1         at the end of the program: how often the device was asked for something
+ *   PBK_EMULATION_SKIP=1          no kernel runs, memory is zeros: what is left is the time that the host itself takes
+ *   PBK_EMULATION_SIZE=N          multiprocessors, 4 by default
  *   PBK_EMULATION_FAIL=WHAT[:N]   driver, device, and at the Nth call malloc, launch (a lost device)
  */
 #ifndef PBK_EMULATION_CUDA_RUNTIME_H
@@ -107,6 +110,16 @@ template <class T> T __ldg(const T *at)
 {
 	return *at;
 }
+
+/* As a load of many bytes at once from where it must not be. */
+void pbk_emulated_misaligned();
+static inline const void *pbk_emulated_aligned(const void *at, size_t alignment)
+{
+	if ((uintptr_t)at % alignment)
+		pbk_emulated_misaligned();
+	return at;
+}
+#define __builtin_assume_aligned(at, alignment) pbk_emulated_aligned(at, alignment)
 
 /* The runtime. */
 enum cudaError_t {

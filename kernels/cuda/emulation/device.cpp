@@ -34,6 +34,18 @@ struct tally {
 	}
 } tally;
 
+bool skips()
+{
+	static const char *skip = getenv("PBK_EMULATION_SKIP");
+	return skip && *skip == '1';
+}
+
+int multiprocessors()
+{
+	const char *size = getenv("PBK_EMULATION_SIZE");
+	return size && atoi(size) > 0 ? atoi(size) : 4;
+}
+
 bool guards()
 {
 	static const char *guard = getenv("PBK_EMULATION_GUARD");
@@ -78,7 +90,7 @@ bool pbk_emulated_launch_begins()
 	tally.launches++;
 	if (fails("launch", &count))
 		lost = cudaErrorLaunchFailure;
-	if (lost)
+	if (lost || skips())
 		return false;
 	open_memory();
 	return true;
@@ -106,7 +118,7 @@ cudaError_t cudaMalloc(void **ret_memory, size_t size)
 		return cudaErrorMemoryAllocation;
 	}
 	open_memory();
-	memset(memory, 0xff, size); /* NaN, to those that read what they have not written */
+	memset(memory, skips() ? 0 : 0xff, size); /* NaN, to those that read what they have not written */
 	*p = piece{pieces, static_cast<char *>(memory), size};
 	pieces = p;
 	close_memory();
@@ -226,7 +238,7 @@ cudaError_t cudaGetDeviceCount(int *ret_count)
 
 cudaError_t cudaDeviceGetAttribute(int *ret_value, cudaDeviceAttr attribute, int)
 {
-	*ret_value = attribute == cudaDevAttrComputeCapabilityMajor ? 9 : 4;
+	*ret_value = attribute == cudaDevAttrComputeCapabilityMajor ? 9 : multiprocessors();
 	return cudaSuccess;
 }
 

@@ -4,7 +4,7 @@
 
 #include "cuda_runtime.h"
 
-/* Opens device memory; false where the device is lost. */
+/* Opens device memory; false: the kernel shall not run. */
 bool pbk_emulated_launch_begins();
 void pbk_emulated_launch_ends();
 /* Takes the work into the graph that is being captured, or does nothing and returns false. */

@@ -244,6 +244,11 @@ void pbk_emulated_warp_barrier(unsigned mask)
 	to_scheduler();
 }
 
+void pbk_emulated_misaligned()
+{
+	fail("loads from a misaligned address");
+}
+
 static void emulate(dim3 grid, unsigned block, const std::function<void()> &thread)
 {
 	const bool reversed = is_reversed();

@@ -1,0 +1,31 @@
+/* quad.h: four neighbours of a row at once: 16 bytes a load, where that may be. */
+#ifndef PBK_CUDA_QUAD_H
+#define PBK_CUDA_QUAD_H
+
+#include "cuda.h"
+
+template <class real> struct alignas(16) quad {
+	real v[4];
+};
+
+/* Whether quads of every row of a matrix, whose rows are `ld` apart, are at 16 bytes. */
+template <class real> static __device__ __forceinline__ bool holds_quads(const real *x, int64_t ld)
+{
+	return (uintptr_t)x % 16 == 0 && ld % 4 == 0;
+}
+
+/* The four from x on, of which the first `there` exist; zeros for the others. WHOLE: all exist, at 16 bytes. */
+template <bool WHOLE, class real>
+static __device__ __forceinline__ quad<real> load_quad(const real *x, int64_t there)
+{
+	if constexpr (WHOLE) {
+		return *static_cast<const quad<real> *>(__builtin_assume_aligned(x, 16));
+	} else {
+		quad<real> q;
+		for (int e = 0; e < 4; e++)
+			q.v[e] = e < there ? x[e] : real(0);
+		return q;
+	}
+}
+
+#endif
