@@ -85,6 +85,7 @@ void pbk_cuda_close(pbk_context *context)
 	cudaFreeHost(context->ring_host);
 	cudaFree(context->ring_device);
 	cudaFree(context->workspace);
+	cudaFree(context->tickets);
 	if (context->stream)
 		cudaStreamDestroy(context->stream);
 	free(context);
@@ -180,6 +181,14 @@ void *pbk_cuda_workspace(pbk_context *context, size_t size)
 		return NULL;
 	context->workspace_size = size;
 	return context->workspace;
+}
+
+unsigned *pbk_cuda_tickets(pbk_context *context)
+{
+	constexpr size_t size = PBK_TICKETS * sizeof *context->tickets;
+	if (!context->failure && !context->tickets && pbk_note(context, cudaMalloc((void **)&context->tickets, size)))
+		pbk_note(context, cudaMemsetAsync(context->tickets, 0, size, context->stream));
+	return context->failure ? NULL : context->tickets;
 }
 
 void pbk_fetch(pbk_context *context, void *host, const void *device, size_t size)

@@ -15,7 +15,7 @@ extern "C" {
 }
 #include "queue.h"
 
-enum { WARP = 32, BLOCK = 256 };
+enum { WARP = 32, BLOCK = 256, PBK_TICKETS = 1024 };
 
 struct pbk_context {
 	cudaStream_t stream;
@@ -29,6 +29,7 @@ struct pbk_context {
 	size_t ring_size, ring_at, ring_sent; /* those before ring_sent are on it */
 	void *workspace;
 	size_t workspace_size;
+	unsigned *tickets; /* [PBK_TICKETS]; made when first needed */
 };
 
 /* Remembers a failure of the runtime; the first one counts. Returns whether all is well. */
@@ -46,6 +47,8 @@ bool pbk_wait(pbk_context *context);
 /* Device memory until the next call for it; kept and grown, which may wait: lists are staged after it. NULL: there is none,
  * which the context remembers. */
 void *pbk_cuda_workspace(pbk_context *context, size_t size);
+/* PBK_TICKETS counters on the device, 0 between launches: who counts with one sets it back. NULL: as above. */
+unsigned *pbk_cuda_tickets(pbk_context *context);
 /* Waits, then copies to the host. */
 void pbk_fetch(pbk_context *context, void *host, const void *device, size_t size);
 

@@ -1,13 +1,14 @@
 /* gemm.cu: matrix products.
  *
- * An element of C is the sum, in order, of what blocks of CHUNK along k give, each a chain of fused multiply-adds in the
- * order of k. No tile shape, no number of rows and no split among thread blocks changes that, so that a row has the same
- * bits in any batch, which cuBLAS does not promise. cuBLAS serves where other products are asked for (blas.cu).
+ * An element of C is the sum, in order, of what chunks along k give, each a chain of fused multiply-adds in the order of
+ * k. No tile shape, no number of rows and no split among thread blocks changes that, so that a row has the same bits in
+ * any batch, which cuBLAS does not promise. cuBLAS serves where other products are asked for (blas.cu).
  */
 #include "cuda.h"
 #include "blas.h"
+#include "quad.h"
 
-enum { CHUNK = 512, DEPTH = 16, THREADS = 256 };
+enum { DEPTH = 16, THREADS = 256, SHORTEST = 128, MOST_PARTS = 64 };
 
 template <class real> struct product {
 	int64_t m, n, k, lda, ldb, ldc, stride_a, stride_b, stride_c;
@@ -15,12 +16,21 @@ template <class real> struct product {
 	real alpha, beta;
 	const real *a, *b;
 	real *c;
-	real *parts; /* [count, splits, m, n]: what each chunk gives, where chunks are shared by thread blocks; else NULL */
-	int terms;   /* products that are added up, or 1 */
-	int chunks;  /* of each of them */
-	int splits;  /* terms * chunks where there are parts, else 1 */
+	real *parts;      /* [count, splits, m, n]: what each chunk gives, where chunks are shared by thread blocks; else NULL */
+	unsigned *tickets; /* of the blocks that share a tile: the last to come adds the parts */
+	int64_t chunk;
+	int terms;  /* products that are added up, or 1 */
+	int chunks; /* of each of them */
+	int splits; /* terms * chunks where there are parts, else 1 */
 	int unused;
 };
+
+/* The length of a chunk: of k alone, so that no other size matters. */
+static int64_t chunk_of(int64_t k)
+{
+	const int64_t even = (k + MOST_PARTS - 1) / MOST_PARTS, whole = (even + DEPTH - 1) / DEPTH * DEPTH;
+	return whole > SHORTEST ? whole : (int64_t)SHORTEST;
+}
 
 /* What C becomes; each rounding is written out, so that it is the same wherever this stands. */
 template <class real> static __device__ __forceinline__ real scaled(const product<real> &p, real total, const real *c)
@@ -28,100 +38,218 @@ template <class real> static __device__ __forceinline__ real scaled(const produc
 	return p.beta == 0 ? p.alpha * total : fma(p.alpha, total, p.beta * *c);
 }
 
-/* One thread's share of loading a tile [DEPTH, WIDTH] of A or B from rows (or columns) `first` .. of `limit`. */
+/* One thread's share of loading tiles [DEPTH, WIDTH] of A or B, one behind the other along k. Where it may, it loads quads
+ * and does not ask: a width that is beyond the matrix then repeats its end, and has no result. */
 template <class real, int WIDTH> struct loader {
-	static constexpr int each = WIDTH * DEPTH / THREADS;
-	real value[each];
+	static constexpr int QUADS = WIDTH * DEPTH / 4, EACH = (QUADS + THREADS - 1) / THREADS;
+	const bool along, fast; /* along: the tile's width is contiguous in memory, else its depth is */
+	const int64_t step;     /* to the next tile */
+	const real *at[EACH];
+	int room[EACH]; /* elements along the width that exist from there on, four at most */
+	quad<real> value[EACH];
 
-	/* `along`: the tile's width is contiguous in memory, else its depth is. Beyond the matrix there are zeros. */
-	__device__ __forceinline__ void load(const real *x, int64_t ld, bool along, int64_t first, int64_t limit, int64_t l0,
-					     int64_t end)
+	/* Of quad s: its place in the tile. */
+	__device__ __forceinline__ int across(int s) const
 	{
-		for (int s = 0; s < each; s++) {
-			const int at = (int)threadIdx.x + s * THREADS;
-			const int64_t i = first + (along ? at % WIDTH : at / DEPTH), l = l0 + (along ? at / WIDTH : at % DEPTH);
-			value[s] = i < limit && l < end ? x[along ? l * ld + i : i * ld + l] : real(0);
+		const int number = (int)threadIdx.x + s * THREADS;
+		return along ? number % (WIDTH / 4) * 4 : number / (DEPTH / 4);
+	}
+
+	__device__ __forceinline__ int deep(int s) const
+	{
+		const int number = (int)threadIdx.x + s * THREADS;
+		return along ? number / (WIDTH / 4) : number % (DEPTH / 4) * 4;
+	}
+
+	__device__ __forceinline__ bool takes(int s) const
+	{
+		return QUADS % THREADS == 0 || (int)threadIdx.x + s * THREADS < QUADS;
+	}
+
+	/* Of x, from line l0 and from `first` of `limit` on. */
+	__device__ __forceinline__ loader(const real *x, int64_t ld, bool along, int64_t first, int64_t limit, int64_t l0)
+	    : along(along), fast(holds_quads(x, ld) && (!along || limit % 4 == 0)),
+	      step(along ? DEPTH * ld : (int64_t)DEPTH)
+	{
+#pragma unroll
+		for (int s = 0; s < EACH; s++) {
+			const int64_t end = limit - (along ? 4 : 1), wanted = first + across(s), l = l0 + deep(s);
+			const int64_t i = fast && wanted > end ? end : wanted;
+			at[s] = x + (along ? l * ld + i : i * ld + l);
+			room[s] = limit - i < 4 ? (int)(limit - i) : 4;
 		}
 	}
 
-	__device__ __forceinline__ void store(real tile[DEPTH][WIDTH + 4], bool along) const
+	__device__ __forceinline__ void load(int64_t l0, int64_t end)
 	{
-		for (int s = 0; s < each; s++) {
-			const int at = (int)threadIdx.x + s * THREADS;
-			tile[along ? at / WIDTH : at % DEPTH][along ? at % WIDTH : at / DEPTH] = value[s];
+		const bool whole = fast && l0 + DEPTH <= end;
+#pragma unroll
+		for (int s = 0; s < EACH; s++, at[s - 1] += step) {
+			if (!takes(s))
+				continue;
+			if (whole)
+				value[s] = load_quad<true>(at[s], 4);
+			else
+				value[s] = load_quad<false>(at[s], there(s, l0, end));
+		}
+	}
+
+	__device__ __forceinline__ int64_t there(int s, int64_t l0, int64_t end) const
+	{
+		const int64_t deeper = end - l0 - deep(s);
+		if (along)
+			return deeper > 0 ? room[s] : 0;
+		return room[s] > 0 ? deeper : 0;
+	}
+
+	__device__ __forceinline__ void store(real tile[DEPTH][WIDTH + 4]) const
+	{
+#pragma unroll
+		for (int s = 0; s < EACH; s++) {
+			if (!takes(s))
+				continue;
+			if (along)
+				*reinterpret_cast<quad<real> *>(&tile[deep(s)][across(s)]) = value[s];
+			else
+#pragma unroll
+				for (int e = 0; e < 4; e++)
+					tile[deep(s) + e][across(s)] = value[s].v[e];
 		}
 	}
 };
 
-/* sum += rows [l0, end) of the tile's product; the tiles of A and B are loaded one ahead. */
+/* What a thread makes of a tile of C [BM, BN]: TM rows, one below the other, of TN columns, in quads that the tile's
+ * threads share in turn, so that they read different banks. */
+template <int BM, int BN, int TM, int TN> struct mine {
+	static constexpr int ACROSS = BN / TN;
+
+	static __device__ __forceinline__ int row(int r)
+	{
+		return (int)threadIdx.x / ACROSS * TM + r;
+	}
+
+	/* Of quad q. */
+	static __device__ __forceinline__ int column(int q)
+	{
+		return ((int)threadIdx.x % ACROSS + q * ACROSS) * 4;
+	}
+};
+
+/* sum = lines [l0, end) of the tile's product; the tiles of A and B are loaded one ahead. */
 template <class real, int BM, int BN, int TM, int TN>
-static __device__ __forceinline__ void add_chunk(const product<real> &p, const real *a, const real *b, int64_t i0, int64_t j0,
-						 int64_t l0, int64_t end, real sum[TM][TN])
+static __device__ __forceinline__ void multiply_chunk(const product<real> &p, const real *a, const real *b, int64_t i0,
+						      int64_t j0, int64_t l0, int64_t end, real sum[TM][TN])
 {
-	__shared__ real left[2][DEPTH][BM + 4], right[2][DEPTH][BN + 4];
-	const int row = (int)threadIdx.x / (BN / TN) * TM, column = (int)threadIdx.x % (BN / TN) * TN;
-	loader<real, BM> rows;
-	loader<real, BN> columns;
+	using place = mine<BM, BN, TM, TN>;
+	alignas(16) __shared__ real left[2][DEPTH][BM + 4], right[2][DEPTH][BN + 4];
+	loader<real, BM> rows(a, p.lda, p.ta, i0, p.m, l0);
+	loader<real, BN> columns(b, p.ldb, !p.tb, j0, p.n, l0);
 	int now = 0;
-	rows.load(a, p.lda, p.ta, i0, p.m, l0, end);
-	columns.load(b, p.ldb, !p.tb, j0, p.n, l0, end);
+#pragma unroll
+	for (int r = 0; r < TM; r++)
+#pragma unroll
+		for (int s = 0; s < TN; s++)
+			sum[r][s] = 0;
+	rows.load(l0, end);
+	columns.load(l0, end);
 	__syncthreads(); /* the chunk before has been read */
 	for (int64_t l = l0; l < end; l += DEPTH, now ^= 1) {
-		rows.store(left[now], p.ta);
-		columns.store(right[now], !p.tb);
+		rows.store(left[now]);
+		columns.store(right[now]);
 		__syncthreads();
 		if (l + DEPTH < end) {
-			rows.load(a, p.lda, p.ta, i0, p.m, l + DEPTH, end);
-			columns.load(b, p.ldb, !p.tb, j0, p.n, l + DEPTH, end);
+			rows.load(l + DEPTH, end);
+			columns.load(l + DEPTH, end);
 		}
-#pragma unroll 8
+#pragma unroll(TM * TN > 16 ? 8 : DEPTH)
 		for (int d = 0; d < DEPTH; d++)
 #pragma unroll
 			for (int r = 0; r < TM; r++)
 #pragma unroll
 				for (int s = 0; s < TN; s++)
-					sum[r][s] = fma(left[now][d][row + r], right[now][d][column + s], sum[r][s]);
+					sum[r][s] = fma(left[now][d][place::row(r)],
+							right[now][d][place::column(s / 4) + s % 4], sum[r][s]);
+	}
+}
+
+/* Whether this block is the last of those that share its tile: then all the others' parts can be read. */
+static __device__ __forceinline__ bool comes_last(unsigned *ticket, int splits)
+{
+	__shared__ bool last;
+	__threadfence();
+	__syncthreads();
+	if (!threadIdx.x) {
+		last = atomicAdd(ticket, 1u) == (unsigned)splits - 1;
+		if (last)
+			*ticket = 0; /* for the next launch */
+	}
+	__syncthreads();
+	__threadfence();
+	return last;
+}
+
+/* total = the parts of all chunks, in their order. */
+template <class real, int BM, int BN, int TM, int TN>
+static __device__ __forceinline__ void add_parts(const product<real> &p, int64_t batch, int64_t i0, int64_t j0,
+						 real total[TM][TN])
+{
+	using place = mine<BM, BN, TM, TN>;
+	const bool fast = p.n % 4 == 0;
+	for (int part = 0; part < p.splits; part++) {
+		const real *from = p.parts + (batch * p.splits + part) * p.m * p.n;
+#pragma unroll
+		for (int r = 0; r < TM; r++)
+#pragma unroll
+			for (int q = 0; q < TN / 4; q++) {
+				const int64_t i = i0 + place::row(r), j = j0 + place::column(q);
+				const quad<real> x = fetch_quad(from + i * p.n + j, fast, i < p.m ? p.n - j : 0);
+#pragma unroll
+				for (int e = 0; e < 4; e++)
+					total[r][q * 4 + e] = part ? total[r][q * 4 + e] + x.v[e] : x.v[e];
+			}
 	}
 }
 
 template <class real, int BM, int BN, int TM, int TN>
 static __global__ void __launch_bounds__(THREADS) gemm_kernel(const product<real> p)
 {
+	using place = mine<BM, BN, TM, TN>;
 	const int64_t batch = blockIdx.z / p.splits, i0 = (int64_t)blockIdx.y * BM, j0 = (int64_t)blockIdx.x * BN;
 	const int first = p.parts ? (int)(blockIdx.z % p.splits) : 0, last = p.parts ? first + 1 : p.terms * p.chunks;
 	real total[TM][TN] = {};
 	for (int part = first; part < last; part++) {
-		real sum[TM][TN] = {};
-		const int64_t at = batch + part / p.chunks, l = part % p.chunks * (int64_t)CHUNK;
-		add_chunk<real, BM, BN, TM, TN>(p, p.a + at * p.stride_a, p.b + at * p.stride_b, i0, j0, l,
-						l + CHUNK < p.k ? l + CHUNK : p.k, sum);
+		real sum[TM][TN];
+		const int64_t at = batch + part / p.chunks, l = part % p.chunks * p.chunk;
+		multiply_chunk<real, BM, BN, TM, TN>(p, p.a + at * p.stride_a, p.b + at * p.stride_b, i0, j0, l,
+						     l + p.chunk < p.k ? l + p.chunk : p.k, sum);
+#pragma unroll
 		for (int r = 0; r < TM; r++)
+#pragma unroll
 			for (int s = 0; s < TN; s++)
 				total[r][s] = part == first ? sum[r][s] : total[r][s] + sum[r][s];
 	}
-	const int64_t row = i0 + (int)threadIdx.x / (BN / TN) * TM, column = j0 + (int)threadIdx.x % (BN / TN) * TN;
-	for (int r = 0; r < TM && row + r < p.m; r++)
-		for (int s = 0; s < TN && column + s < p.n; s++) {
-			real *c = p.c + batch * p.stride_c + (row + r) * p.ldc + column + s;
-			if (p.parts)
-				p.parts[((int64_t)blockIdx.z * p.m + row + r) * p.n + column + s] = total[r][s];
-			else
-				*c = scaled(p, total[r][s], c);
+	if (p.parts) {
+		real *part = p.parts + (int64_t)blockIdx.z * p.m * p.n;
+#pragma unroll
+		for (int r = 0; r < TM; r++)
+#pragma unroll
+			for (int q = 0; q < TN / 4; q++) {
+				const int64_t i = i0 + place::row(r), j = j0 + place::column(q);
+				store_quad(part + i * p.n + j, &total[r][q * 4], p.n % 4 == 0, i < p.m ? p.n - j : 0);
+			}
+		if (!comes_last(p.tickets + (batch * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x, p.splits))
+			return;
+		add_parts<real, BM, BN, TM, TN>(p, batch, i0, j0, total);
+	}
+	real *c = p.c + batch * p.stride_c;
+#pragma unroll
+	for (int r = 0; r < TM; r++)
+#pragma unroll
+		for (int s = 0; s < TN; s++) {
+			const int64_t i = i0 + place::row(r), j = j0 + place::column(s / 4) + s % 4;
+			if (i < p.m && j < p.n)
+				c[i * p.ldc + j] = scaled(p, total[r][s], c + i * p.ldc + j);
 		}
-}
-
-/* C from the chunks' parts, added in their order. */
-template <class real> static __global__ void join_kernel(const product<real> p)
-{
-	const int64_t i = element(), size = p.m * p.n, batch = blockIdx.y;
-	if (i >= size)
-		return;
-	const real *part = p.parts + batch * p.splits * size + i;
-	real *c = p.c + batch * p.stride_c + i / p.n * p.ldc + i % p.n;
-	real total = part[0];
-	for (int s = 1; s < p.splits; s++)
-		total += part[s * size];
-	*c = scaled(p, total, c);
 }
 
 template <class real, int BM, int BN, int TM, int TN>
@@ -142,12 +270,14 @@ template <class real> static void multiply(pbk_context *context, product<real> p
 	const bool large = sizeof(real) == sizeof(float) && tiles_of(p.m, p.n, count, 128, 128) >= context->multiprocessors;
 	const bool small = !large && p.m <= 16;
 	const int64_t tiles = small ? tiles_of(p.m, p.n, count, 16, 64) : tiles_of(p.m, p.n, count, 64, 64);
-	p.chunks = (int)((p.k + CHUNK - 1) / CHUNK);
+	p.chunk = chunk_of(p.k);
+	p.chunks = (int)((p.k + p.chunk - 1) / p.chunk);
 	p.splits = 1;
-	if (!large && p.terms * p.chunks > 1 && tiles < context->multiprocessors) {
+	if (!large && p.terms * p.chunks > 1 && tiles < context->multiprocessors && tiles <= PBK_TICKETS) {
 		p.splits = p.terms * p.chunks;
+		p.tickets = pbk_cuda_tickets(context);
 		p.parts = (real *)pbk_cuda_workspace(context, (size_t)(count * p.splits * p.m * p.n) * sizeof(real));
-		if (!p.parts)
+		if (!p.parts || !p.tickets)
 			return;
 	}
 	if constexpr (sizeof(real) == sizeof(float))
@@ -157,11 +287,6 @@ template <class real> static void multiply(pbk_context *context, product<real> p
 		launch_tiles<real, 16, 64, 1, 4>(context, p, count);
 	else
 		launch_tiles<real, 64, 64, 4, 4>(context, p, count);
-	if (p.parts) {
-		dim3 grid = pbk_grid(p.m * p.n);
-		grid.y = (unsigned)count;
-		pbk_launch(context, join_kernel<real>, grid, BLOCK, p);
-	}
 }
 
 template <class real>
@@ -179,8 +304,8 @@ static void gemm_batch(pbk_context *context, bool ta, bool tb, int64_t m, int64_
 		return;
 	}
 	product<real> p = {m,  n,  k,           lda,        ldb,          ldc,          stride_a,  stride_b, stride_c,
-			   ta, tb, real(alpha), real(beta), (const real *)a, (const real *)b, (real *)c, NULL, 1, 1, 1, 0};
-	const int64_t chunks = k / CHUNK + 1, most = chunks < MOST ? MOST / chunks : 1;
+			   ta, tb, real(alpha), real(beta), (const real *)a, (const real *)b, (real *)c, NULL, NULL, 0, 1, 1, 1, 0};
+	constexpr int64_t most = MOST / MOST_PARTS;
 	for (int64_t first = 0; first < count; first += most) {
 		multiply(context, p, count - first < most ? count - first : most);
 		p.a += most * stride_a;
@@ -201,20 +326,20 @@ static void gemm_sum(pbk_context *context, bool ta, bool tb, int64_t m, int64_t 
 		     int64_t lda, int64_t stride_a, const void *b, int64_t ldb, int64_t stride_b, double beta, void *c,
 		     int64_t ldc, int64_t count)
 {
-	constexpr int64_t MOST = 64; /* parts need memory, and a grid's z has an end */
 	if (!m || !n)
 		return;
-	if (context->matmul != PBK_MATMUL_F32 || !k || k > CHUNK * MOST) {
+	if (context->matmul != PBK_MATMUL_F32 || !k) {
 		for (int64_t i = 0; i < count; i++)
 			gemm<real>(context, ta, tb, m, n, k, alpha, (const real *)a + i * stride_a, lda,
 				   (const real *)b + i * stride_b, ldb, i ? 1 : beta, c, ldc);
 		return;
 	}
-	for (int64_t first = 0; first < count; first += MOST) {
+	const int64_t most = MOST_PARTS / ((k + chunk_of(k) - 1) / chunk_of(k)); /* parts need memory */
+	for (int64_t first = 0; first < count; first += most) {
 		product<real> p = {m, n, k, lda, ldb, ldc, stride_a, stride_b, 0, ta, tb, real(alpha),
 				   real(first ? 1 : beta), (const real *)a + first * stride_a,
-				   (const real *)b + first * stride_b, (real *)c, NULL, 1, 1, 1, 0};
-		p.terms = (int)(count - first < MOST ? count - first : MOST);
+				   (const real *)b + first * stride_b, (real *)c, NULL, NULL, 0, 1, 1, 1, 0};
+		p.terms = (int)(count - first < most ? count - first : most);
 		multiply(context, p, 1);
 	}
 }

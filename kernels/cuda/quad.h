@@ -28,4 +28,36 @@ static __device__ __forceinline__ quad<real> load_quad(const real *x, int64_t th
 	}
 }
 
+/* The same of what other blocks of this launch have written: not from the multiprocessor's own cache. */
+static __device__ __forceinline__ quad<float> fetch_quad(const float *x, bool aligned, int64_t there)
+{
+	quad<float> q;
+	if (aligned && there >= 4) {
+		const float4 all = __ldcg(reinterpret_cast<const float4 *>(x));
+		return {all.x, all.y, all.z, all.w};
+	}
+	for (int e = 0; e < 4; e++)
+		q.v[e] = e < there ? __ldcg(x + e) : 0.0f;
+	return q;
+}
+
+static __device__ __forceinline__ quad<double> fetch_quad(const double *x, bool, int64_t there)
+{
+	quad<double> q;
+	for (int e = 0; e < 4; e++)
+		q.v[e] = e < there ? __ldcg(x + e) : 0.0;
+	return q;
+}
+
+template <class real>
+static __device__ __forceinline__ void store_quad(real *x, const real v[4], bool aligned, int64_t there)
+{
+	if (aligned && there >= 4)
+		*reinterpret_cast<quad<real> *>(x) = {v[0], v[1], v[2], v[3]};
+	else
+		for (int e = 0; e < 4; e++)
+			if (e < there)
+				x[e] = v[e];
+}
+
 #endif

@@ -56,6 +56,7 @@ int pbk_emulated_lane();
 void pbk_emulated_exchange(unsigned mask);
 
 #define __syncthreads() pbk_emulated_barrier(__LINE__)
+#define __threadfence()
 #define __syncwarp()    pbk_emulated_warp_barrier(0xffffffffu)
 
 template <class T> T pbk_emulated_shuffle(unsigned mask, T value, int from)
@@ -110,6 +111,15 @@ template <class T> T __ldg(const T *at)
 {
 	return *at;
 }
+
+template <class T> T __ldcg(const T *at)
+{
+	return *at;
+}
+
+struct alignas(16) float4 {
+	float x, y, z, w;
+};
 
 /* As a load of many bytes at once from where it must not be. */
 void pbk_emulated_misaligned();
