@@ -17,13 +17,15 @@ template <class real> static inline step_rule<real> step_rule_of(const struct pb
 	return {s->adam, real(s->lr), real(decay), real(s->l2), real(s->eps < least ? least : s->eps)};
 }
 
-/* a / b for b > 0 to the last bit but one: an exact division costs more than the step's other operations together. */
+/* a / b to the last bit but one, for normal b > 0: an exact division costs more than the step's other operations
+ * together. Beyond 2^126, where 1/b is no normal number, it is 0; there the square of a gradient is infinite to PyTorch,
+ * and its step 0 too. */
 static __device__ __forceinline__ float quotient(float a, float b)
 {
 #ifdef __CUDA_ARCH__
-	float q;
-	asm("div.approx.ftz.f32 %0, %1, %2;" : "=f"(q) : "f"(a), "f"(b));
-	return q;
+	float reciprocal;
+	asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(reciprocal) : "f"(b));
+	return a * reciprocal; /* a may be below the normal numbers */
 #else
 	return a / b;
 #endif
