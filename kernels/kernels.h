@@ -81,9 +81,9 @@ struct pbk_stepped {
 	void *c;
 };
 
-/* y[r] = row host_ids[r] of `table` after a step by the gradient in row host_grads[r] of g (-1: zero). */
+/* y[r] = row host_ids[r] of `table` [.., n] after a step by the gradient in row host_grads[r] of g (-1: zero). */
 struct pbk_stepped_rows {
-	int64_t rows;
+	int64_t rows, n;
 	const void *table, *g;
 	const int32_t *host_ids, *host_grads;
 	double grad_scale;
@@ -213,8 +213,8 @@ struct pbk_table {
 	 * nothing but that item. `items` is in host memory. */
 	void (*gemm_stepped)(pbk_context *, const struct pbk_step *, int64_t n, int64_t k, int64_t ldw, int64_t count,
 			     const struct pbk_stepped *items);
-	/* y = (or +=) rows of tables [.., n] after a step. `items` is in host memory. */
-	void (*step_rows)(pbk_context *, const struct pbk_step *, int64_t n, bool add, int64_t count,
+	/* y = (or +=) rows of tables after a step. `items` is in host memory. */
+	void (*step_rows)(pbk_context *, const struct pbk_step *, bool add, int64_t count,
 			  const struct pbk_stepped_rows *items);
 	/* host_dots[i] = sum over elements of (W'_i - W) * M, in double: W'_i is W [k,n] after a step by
 	 * items[i].gradient (of an item only gradient, grad_scale and present count). `step` is the usual one. Waits. */

@@ -126,6 +126,7 @@ static void list_cell(const struct work *w, struct row_lists *l, size_t i, int64
 		const void *mine = parts > 1 ? pb_gradient_part(g, part, parts).dense : pb_gradient_group(g, 0).dense;
 		l->items[(int64_t)i * parts + part] = (struct pbk_stepped_rows){
 			.rows = n_rows,
+			.n = width,
 			.table = pb_view_at(value, part * width),
 			.g = mine,
 			.host_ids = l->ids,
@@ -165,7 +166,7 @@ static int rows(const struct work *w)
 	for (int64_t i = 0; !rc && i < n; i++)
 		list_cell(w, &l, (size_t)i, n_rows, parts, pb_view_at(&changes, i * n_rows * m->n));
 	if (!rc && n) {
-		w->k->step_rows(w->context, &step, m->n / parts, false, n * parts, l.items);
+		w->k->step_rows(w->context, &step, false, n * parts, l.items);
 		w->k->gradient_dots(w->context, n, l.pairs, l.dots);
 		for (int64_t i = 0; i < n; i++)
 			add(w, l.cells[i], l.dots[i]);

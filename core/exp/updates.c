@@ -81,6 +81,7 @@ static int make_change(struct work *w, int run, const struct piece *p)
 		w->grads[r] = g->form == PB_GRADIENT_ROWS ? find_row(g, p->first + r) : first + (int32_t)r;
 	}
 	const struct pbk_stepped_rows item = {.rows = p->rows,
+					      .n = p->n,
 					      .table = pb_view_at(value, p->first * p->n),
 					      .g = rows,
 					      .host_ids = w->ids,
@@ -88,7 +89,7 @@ static int make_change(struct work *w, int run, const struct piece *p)
 					      .grad_scale = w->grad_scale[run],
 					      .present = true,
 					      .y = to.data};
-	w->k->step_rows(w->plan->device->context, &w->step, p->n, false, 1, &item);
+	w->k->step_rows(w->plan->device->context, &w->step, false, 1, &item);
 	return 0;
 }
 

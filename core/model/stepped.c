@@ -17,6 +17,7 @@ struct pass {
 	bool ends;            /* rows are the scored ones only by now */
 	const int32_t *first; /* [n_cells + 1] each cell's rows in resid and what follows from it */
 	struct pb_view resid; /* [rows, d_model] */
+	struct pb_view *vectors; /* [table.n] [n_cells, n] of those parameters that were made; of this half of a block */
 	int rc;               /* once a step has failed, later ones do nothing */
 };
 
@@ -60,15 +61,15 @@ static struct change change_of(const struct pass *p, int64_t cell, int id)
 }
 
 /* Part `part` of `parts` of a cell's vector: where its gradient is in that many groups, one of them. */
-static struct pbk_stepped_rows vector_part(const struct pass *p, int id, int64_t cell, int64_t part, int64_t parts,
-					   const struct pb_view *all)
+static struct pbk_stepped_rows vector_part(const struct pass *p, int id, int64_t cell, int64_t part, int64_t parts)
 {
 	static const int32_t here[] = {0}, nowhere[] = {-1};
-	const struct pb_view *base = &p->weights->views[id];
+	const struct pb_view *base = &p->weights->views[id], *all = &p->vectors[id];
 	const struct change change = change_of(p, cell, id);
 	const int64_t n = all->shape[1] / parts;
 	struct pbk_stepped_rows item = {
 		.rows = 1,
+		.n = n,
 		.table = pb_view_at(base, part * n),
 		.host_ids = here,
 		.host_grads = nowhere,
@@ -81,23 +82,35 @@ static struct pbk_stepped_rows vector_part(const struct pass *p, int id, int64_t
 	return item;
 }
 
-/* Every cell's value of a vector parameter: [n_cells, n]. */
-static struct pb_view vectors(struct pass *p, const char *leaf)
+/* Every cell's values of these vector parameters, as far as the model has them: [n_cells, n] each, at once. */
+static void make_vectors(struct pass *p, int n_leaves, const char *const *leaves)
 {
-	int id = pb_param_id(&p->model->table, p->layer, leaf);
-	const struct pb_view *base = &p->weights->views[id];
-	struct pb_view all = matrix(p, p->n_cells, pb_view_count(base));
-	int64_t groups = 1; /* where a cell has so many, all are cut into them */
-	for (int64_t c = 0; !p->rc && c < p->n_cells; c++) {
-		struct change change = change_of(p, c, id);
-		groups = change.gradient && change.gradient->groups > groups ? change.gradient->groups : groups;
+	const struct pb_param_table *table = &p->model->table;
+	int64_t most = 0, n = 0;
+	for (int i = 0; i < n_leaves; i++) {
+		const int id = pb_param_id(table, p->layer, leaves[i]);
+		most += id < 0 ? 0 : p->n_cells * table->items[id].n_parts;
 	}
-	struct pbk_stepped_rows *items = list(p, (size_t)(p->n_cells * groups), sizeof *items);
-	for (int64_t i = 0; !p->rc && i < p->n_cells * groups; i++)
-		items[i] = vector_part(p, id, i / groups, i % groups, groups, &all);
+	struct pbk_stepped_rows *items = list(p, (size_t)most, sizeof *items);
+	for (int i = 0; i < n_leaves; i++) {
+		const int id = pb_param_id(table, p->layer, leaves[i]);
+		if (id >= 0)
+			p->vectors[id] = matrix(p, p->n_cells, table->items[id].count);
+		for (int64_t c = 0; id >= 0 && !p->rc && c < p->n_cells; c++) {
+			const struct pb_cell_gradient *g = change_of(p, c, id).gradient;
+			const int64_t parts = g ? g->groups : 1;
+			for (int64_t part = 0; part < parts; part++)
+				items[n++] = vector_part(p, id, c, part, parts);
+		}
+	}
 	if (!p->rc)
-		p->k->step_rows(p->context, &p->rule->step, all.shape[1] / groups, false, p->n_cells * groups, items);
-	return all;
+		p->k->step_rows(p->context, &p->rule->step, false, n, items);
+}
+
+/* One that was made. */
+static const struct pb_view *vector(const struct pass *p, const char *leaf)
+{
+	return &p->vectors[pb_param_id(&p->model->table, p->layer, leaf)];
 }
 
 /* Products of every cell's rows with its weights, in `groups` independent ones a cell. */
@@ -112,31 +125,35 @@ struct product {
 	const bool *cells; /* [n_cells] only these; NULL: all */
 };
 
-static void multiply(struct pass *p, const struct product *x)
+static struct pbk_stepped product_of(const struct pass *p, const struct product *x, int64_t g, int64_t c)
 {
-	const struct pb_view *w = &p->weights->views[x->id];
-	struct pbk_stepped *items = list(p, (size_t)(x->groups * p->n_cells), sizeof *items);
+	const struct change change = change_of(p, c, x->id);
+	struct pbk_stepped item = {
+		.m = p->first[c + 1] - p->first[c],
+		.lda = x->a->shape[1],
+		.ldc = x->c->shape[1],
+		.a = pb_view_at(x->a, p->first[c] * x->a->shape[1] + x->a_begin + g * x->a_step),
+		.w = pb_view_at(&p->weights->views[x->id], (x->first_gradient + g) * x->k * x->n),
+		.grad_scale = change.scale,
+		.present = change.gradient != NULL,
+		.add = x->add,
+		.bias = x->bias ? pb_view_at(x->bias, c * x->bias->shape[1] + g * x->c_step) : NULL,
+		.c = pb_view_at(x->c, p->first[c] * x->c->shape[1] + g * x->c_step),
+	};
+	if (change.gradient)
+		item.gradient = pb_gradient_group(change.gradient, x->first_gradient + g);
+	return item;
+}
+
+/* `count` of them, alike in groups, k and n. */
+static void multiply(struct pass *p, const struct product *x, int count)
+{
+	struct pbk_stepped *items = list(p, (size_t)(count * x->groups * p->n_cells), sizeof *items);
 	int64_t n = 0;
-	for (int64_t i = 0; !p->rc && i < x->groups * p->n_cells; i++) {
-		int64_t g = i / p->n_cells, c = i % p->n_cells;
-		struct change change = change_of(p, c, x->id);
-		if (x->cells && !x->cells[c])
-			continue;
-		items[n++] = (struct pbk_stepped){
-			.m = p->first[c + 1] - p->first[c],
-			.lda = x->a->shape[1],
-			.ldc = x->c->shape[1],
-			.a = pb_view_at(x->a, p->first[c] * x->a->shape[1] + x->a_begin + g * x->a_step),
-			.w = pb_view_at(w, (x->first_gradient + g) * x->k * x->n),
-			.grad_scale = change.scale,
-			.present = change.gradient != NULL,
-			.add = x->add,
-			.bias = x->bias ? pb_view_at(x->bias, c * x->bias->shape[1] + g * x->c_step) : NULL,
-			.c = pb_view_at(x->c, p->first[c] * x->c->shape[1] + g * x->c_step),
-		};
-		if (change.gradient)
-			items[n - 1].gradient = pb_gradient_group(change.gradient, x->first_gradient + g);
-	}
+	for (int i = 0; i < count; i++)
+		for (int64_t at = 0; !p->rc && at < x->groups * p->n_cells; at++)
+			if (!x[i].cells || x[i].cells[at % p->n_cells])
+				items[n++] = product_of(p, &x[i], at / p->n_cells, at % p->n_cells);
 	if (!p->rc && n)
 		p->k->gemm_stepped(p->context, &p->rule->step, x->n, x->k, x->n, n, items);
 }
@@ -159,29 +176,35 @@ static void linear(struct pass *p, const struct pb_view *x, const char *leaf, co
 		   const struct pb_view *out, int64_t parts, bool add)
 {
 	int id = pb_param_id(&p->model->table, p->layer, leaf);
-	struct pb_view bias = vectors(p, bias_leaf);
 	int64_t ways[] = {parts, p->model->table.items[id].n_parts};
 	for (int i = 0; i < 1 + (ways[1] != parts); i++) {
 		const bool *cells = cells_by(p, id, ways[i], parts);
 		for (int64_t g = 0; cells && g < ways[i]; g++) {
 			struct product product = {.id = id, .groups = 1, .k = x->shape[1] / ways[i], .n = out->shape[1],
 						  .first_gradient = g, .a = x, .c = out,
-						  .a_begin = g * x->shape[1] / ways[i], .bias = g ? NULL : &bias,
+						  .a_begin = g * x->shape[1] / ways[i], .bias = g ? NULL : vector(p, bias_leaf),
 						  .add = add || g, .cells = cells};
-			multiply(p, &product);
+			multiply(p, &product, 1);
 		}
 	}
 }
 
-/* q, k or v of every row: [rows, heads * d_head]. */
-static struct pb_view heads(struct pass *p, const struct pb_view *x, const char *leaf, const char *bias_leaf)
+enum { K, V, Q, QKV };
+
+/* k and v of every row, or q, or all of them: [rows, heads * d_head] each. */
+static void heads(struct pass *p, const struct pb_view *x, int begin, int end, struct pb_view ret[QKV])
 {
+	static const char *const leaf[QKV][2] = {
+		{"attn.W_K", "attn.b_K"}, {"attn.W_V", "attn.b_V"}, {"attn.W_Q", "attn.b_Q"}};
 	const struct pb_model_config *c = &p->model->config;
-	struct pb_view bias = vectors(p, bias_leaf), out = matrix(p, rows_of(p), c->n_heads * c->d_head);
-	struct product product = {.id = pb_param_id(&p->model->table, p->layer, leaf), .groups = c->n_heads,
-				  .k = c->d_model, .n = c->d_head, .a = x, .c = &out, .c_step = c->d_head, .bias = &bias};
-	multiply(p, &product);
-	return out;
+	struct product products[QKV];
+	for (int i = begin; i < end; i++) {
+		ret[i] = matrix(p, rows_of(p), c->n_heads * c->d_head);
+		products[i] = (struct product){.id = pb_param_id(&p->model->table, p->layer, leaf[i][0]),
+					       .groups = c->n_heads, .k = c->d_model, .n = c->d_head, .a = x,
+					       .c = &ret[i], .c_step = c->d_head, .bias = vector(p, leaf[i][1])};
+	}
+	multiply(p, products + begin, end - begin);
 }
 
 static struct pb_view norm(struct pass *p, const char *gain, const char *bias)
@@ -190,12 +213,11 @@ static struct pb_view norm(struct pass *p, const char *gain, const char *bias)
 	if (c->normalization == PB_NORM_NONE)
 		return p->resid;
 	bool affine = c->normalization == PB_NORM_LN;
-	struct pb_view w = affine ? vectors(p, gain) : (struct pb_view){0};
-	struct pb_view b = affine ? vectors(p, bias) : (struct pb_view){0};
+	const void *w = affine ? vector(p, gain)->data : NULL, *b = affine ? vector(p, bias)->data : NULL;
 	struct pb_view y = matrix(p, rows_of(p), c->d_model);
 	if (!p->rc)
-		p->k->layer_norm(p->context, p->n_cells, p->first, c->d_model, c->eps, p->resid.data, w.data, b.data,
-				 c->d_model, y.data);
+		p->k->layer_norm(p->context, p->n_cells, p->first, c->d_model, c->eps, p->resid.data, w, b, c->d_model,
+				 y.data);
 	return y;
 }
 
@@ -234,8 +256,7 @@ static void narrow(struct pass *p, struct pb_view *x)
 	}
 }
 
-static struct pb_view attend(struct pass *p, const int32_t *first_key, const struct pb_view *q,
-			     const struct pb_view *k, const struct pb_view *v)
+static struct pb_view attend(struct pass *p, const int32_t *first_key, const struct pb_view y[QKV])
 {
 	const struct pb_model_config *c = &p->model->config;
 	struct pb_view z = matrix(p, rows_of(p), c->n_heads * c->d_head);
@@ -244,9 +265,9 @@ static struct pb_view attend(struct pass *p, const int32_t *first_key, const str
 		const struct pb_prefixes *t = p->cells[i].questions;
 		items[i] = (struct pbk_paths){
 			.queries = p->first[i + 1] - p->first[i],
-			.q = pb_view_at(q, p->first[i] * q->shape[1]),
-			.k = pb_view_at(k, first_key[i] * k->shape[1]),
-			.v = pb_view_at(v, first_key[i] * v->shape[1]),
+			.q = pb_view_at(&y[Q], p->first[i] * z.shape[1]),
+			.k = pb_view_at(&y[K], first_key[i] * z.shape[1]),
+			.v = pb_view_at(&y[V], first_key[i] * z.shape[1]),
 			.host_first = p->ends ? t->end_first : t->first,
 			.host_path = p->ends ? t->end_path : t->path,
 			.z = pb_view_at(&z, p->first[i] * z.shape[1]),
@@ -259,21 +280,26 @@ static struct pb_view attend(struct pass *p, const int32_t *first_key, const str
 
 static void attention(struct pass *p)
 {
-	struct pb_view x = norm(p, "ln1.w", "ln1.b");
-	struct pb_view k = heads(p, &x, "attn.W_K", "attn.b_K"), v = heads(p, &x, "attn.W_V", "attn.b_V");
+	static const char *const leaves[] = {"ln1.w", "ln1.b", "attn.b_K", "attn.b_V", "attn.b_Q", "attn.b_O"};
+	make_vectors(p, 6, leaves);
+	struct pb_view x = norm(p, "ln1.w", "ln1.b"), y[QKV];
 	const int32_t *first_key = p->first;
-	if (p->layer == p->model->config.n_layers - 1) {
+	const bool last = p->layer == p->model->config.n_layers - 1;
+	heads(p, &x, K, last ? Q : QKV, y);
+	if (last) {
 		bool same = x.data == p->resid.data;
 		narrow(p, same ? NULL : &x);
 		x = same ? p->resid : x;
+		heads(p, &x, Q, QKV, y);
 	}
-	struct pb_view q = heads(p, &x, "attn.W_Q", "attn.b_Q");
-	struct pb_view z = attend(p, first_key, &q, &k, &v);
+	struct pb_view z = attend(p, first_key, y);
 	linear(p, &z, "attn.W_O", "attn.b_O", &p->resid, p->rule->by_head ? p->model->config.n_heads : 1, true);
 }
 
 static void mlp(struct pass *p)
 {
+	static const char *const leaves[] = {"ln2.w", "ln2.b", "mlp.b_in", "mlp.b_out"};
+	make_vectors(p, 4, leaves);
 	struct pb_view x = norm(p, "ln2.w", "ln2.b");
 	struct pb_view pre = matrix(p, rows_of(p), p->model->config.d_mlp), post = matrix(p, rows_of(p), pre.shape[1]);
 	linear(p, &x, "mlp.W_in", "mlp.b_in", &pre, 1, false);
@@ -302,6 +328,7 @@ static void look_up(struct pass *p, const char *leaf, bool positions, bool add)
 		if (!p->rc)
 			items[c] = (struct pbk_stepped_rows){
 				.rows = t->n_rows,
+				.n = w->shape[1],
 				.table = w->data,
 				.g = change.gradient ? change.gradient->dy.data : NULL,
 				.host_ids = ids,
@@ -312,11 +339,13 @@ static void look_up(struct pass *p, const char *leaf, bool positions, bool add)
 			};
 	}
 	if (!p->rc)
-		p->k->step_rows(p->context, &p->rule->step, w->shape[1], add, p->n_cells, items);
+		p->k->step_rows(p->context, &p->rule->step, add, p->n_cells, items);
 }
 
 static void unembed(struct pass *p)
 {
+	static const char *const leaves[] = {"ln_final.w", "ln_final.b", "unembed.b_U"};
+	make_vectors(p, 3, leaves);
 	struct pb_view x = norm(p, "ln_final.w", "ln_final.b"), logits = matrix(p, rows_of(p), p->model->config.d_vocab);
 	linear(p, &x, "unembed.W_U", "unembed.b_U", &logits, 1, false);
 	for (int64_t c = 0; !p->rc && c < p->n_cells; c++) {
@@ -354,6 +383,7 @@ int pb_stepped_forward(const struct pb_model *model, const struct pb_params *wei
 			 .context = weights->device->context};
 	pb_pool_reset(&scratch->pass);
 	pb_arena_init(&p.arena);
+	p.vectors = list(&p, (size_t)model->table.n, sizeof *p.vectors);
 	p.first = offsets(&p, false);
 	p.resid = matrix_in(&p, &scratch->pass, p.rc ? 0 : rows_of(&p), model->config.d_model);
 	look_up(&p, "embed.W_E", false, false);

@@ -44,8 +44,9 @@ static void gemm_stepped(pbk_context *context, const struct pbk_step *step, int6
 			multiply_item(step, n, k, ldw, &items[i], j);
 }
 
-static void step_item_rows(const struct pbk_step *step, int64_t n, bool add, const struct pbk_stepped_rows *item)
+static void step_item_rows(const struct pbk_step *step, bool add, const struct pbk_stepped_rows *item)
 {
+	const int64_t n = item->n;
 	for (int64_t at = 0; at < item->rows * n; at++) {
 		const int64_t r = at / n, j = at % n;
 		const int32_t grad = item->present ? item->host_grads[r] : -1;
@@ -57,12 +58,12 @@ static void step_item_rows(const struct pbk_step *step, int64_t n, bool add, con
 	}
 }
 
-static void step_rows(pbk_context *context, const struct pbk_step *step, int64_t n, bool add, int64_t count,
+static void step_rows(pbk_context *context, const struct pbk_step *step, bool add, int64_t count,
 		      const struct pbk_stepped_rows *items)
 {
 	(void)context;
 	for (int64_t i = 0; i < count; i++)
-		step_item_rows(step, n, add, &items[i]);
+		step_item_rows(step, add, &items[i]);
 }
 
 static void step_dots(pbk_context *context, const struct pbk_step *step, int64_t n, int64_t k, const void *w,

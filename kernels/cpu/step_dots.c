@@ -94,9 +94,9 @@ static void copy_row(int64_t n, const real *restrict p, bool add, real *restrict
 		y[j] = (add ? y[j] : 0) + p[j];
 }
 
-static void step_item_row(const struct rule_constants *c, int64_t n, bool add, const struct pbk_stepped_rows *item,
-			  int64_t r)
+static void step_item_row(const struct rule_constants *c, bool add, const struct pbk_stepped_rows *item, int64_t r)
 {
+	const int64_t n = item->n;
 	const real *p = (const real *)item->table + item->host_ids[r] * n;
 	real *y = (real *)item->y + r * n;
 	if (!item->present)
@@ -107,25 +107,27 @@ static void step_item_row(const struct rule_constants *c, int64_t n, bool add, c
 }
 
 /* Rows [begin, end) of all items in a row. */
-static void step_range(const struct rule_constants *c, int64_t n, bool add, int64_t count,
-		       const struct pbk_stepped_rows *items, int64_t begin, int64_t end)
+static void step_range(const struct rule_constants *c, bool add, int64_t count, const struct pbk_stepped_rows *items,
+		       int64_t begin, int64_t end)
 {
 	for (int64_t i = 0; i < count && end > 0; i++) {
 		for (int64_t r = begin; r < least(end, items[i].rows); r++)
-			step_item_row(c, n, add, &items[i], r);
+			step_item_row(c, add, &items[i], r);
 		begin = begin < items[i].rows ? 0 : begin - items[i].rows;
 		end -= items[i].rows;
 	}
 }
 
-static void step_rows(pbk_context *context, const struct pbk_step *step, int64_t n, bool add, int64_t count,
+static void step_rows(pbk_context *context, const struct pbk_step *step, bool add, int64_t count,
 		      const struct pbk_stepped_rows *items)
 {
 	const struct rule_constants c = rule_constants(step, step->decay);
-	int64_t rows = 0;
-	for (int64_t i = 0; i < count; i++)
+	int64_t rows = 0, elements = 0;
+	for (int64_t i = 0; i < count; i++) {
 		rows += items[i].rows;
-	PBK_PARALLEL(context, rows, rows * n * 2, step_range(&c, n, add, count, items, begin, end));
+		elements += items[i].rows * items[i].n;
+	}
+	PBK_PARALLEL(context, rows, elements * 2, step_range(&c, add, count, items, begin, end));
 }
 
 void PBK_NAME(pbk_fill_step_dots)(struct pbk_table *table)

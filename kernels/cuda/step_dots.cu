@@ -66,15 +66,16 @@ static void step_dots(pbk_context *context, const struct pbk_step *step, int64_t
 template <class real> struct row_step {
 	const real *w, *g; /* g NULL: no gradient */
 	real *y;
+	int64_t n;
 	real grad_scale;
 	bool present;
 };
 
 template <class real>
-static __global__ void step_rows_kernel(step_rule<real> rule, int64_t n, bool add, const row_step<real> *rows)
+static __global__ void step_rows_kernel(step_rule<real> rule, bool add, const row_step<real> *rows)
 {
 	const row_step<real> row = rows[blockIdx.x];
-	for (int64_t j = (int64_t)blockIdx.y * blockDim.x + threadIdx.x; j < n; j += (int64_t)gridDim.y * blockDim.x) {
+	for (int64_t j = (int64_t)blockIdx.y * blockDim.x + threadIdx.x; j < row.n; j += (int64_t)gridDim.y * blockDim.x) {
 		real w = row.w[j];
 		if (row.present)
 			w = stepped(rule, w, row.g ? row.grad_scale * row.g[j] : real(0));
@@ -82,26 +83,29 @@ static __global__ void step_rows_kernel(step_rule<real> rule, int64_t n, bool ad
 	}
 }
 
-template <class real> static void list_rows(int64_t n, const struct pbk_stepped_rows *item, row_step<real> *rows)
+template <class real> static void list_rows(const struct pbk_stepped_rows *item, row_step<real> *rows)
 {
+	const int64_t n = item->n;
 	for (int64_t r = 0; r < item->rows; r++) {
 		const bool moves = item->present && item->host_grads[r] >= 0;
 		rows[r] = {(const real *)item->table + item->host_ids[r] * n,
-			   moves ? (const real *)item->g + item->host_grads[r] * n : NULL, (real *)item->y + r * n,
+			   moves ? (const real *)item->g + item->host_grads[r] * n : NULL, (real *)item->y + r * n, n,
 			   real(item->grad_scale), item->present};
 	}
 }
 
 template <class real>
-static void step_rows(pbk_context *context, const struct pbk_step *step, int64_t n, bool add, int64_t count,
+static void step_rows(pbk_context *context, const struct pbk_step *step, bool add, int64_t count,
 		      const struct pbk_stepped_rows *items)
 {
 	constexpr int64_t MOST = 64; /* blocks for a row */
-	const int64_t blocks = (n + BLOCK - 1) / BLOCK;
-	int64_t rows = 0, at = 0;
-	for (int64_t i = 0; i < count; i++)
+	int64_t rows = 0, at = 0, longest = 0;
+	for (int64_t i = 0; i < count; i++) {
 		rows += items[i].rows;
-	if (!rows || !n)
+		longest = items[i].n > longest ? items[i].n : longest;
+	}
+	const int64_t blocks = (longest + BLOCK - 1) / BLOCK;
+	if (!rows || !longest)
 		return;
 	row_step<real> *list = (row_step<real> *)malloc((size_t)rows * sizeof *list);
 	if (!list) {
@@ -109,13 +113,13 @@ static void step_rows(pbk_context *context, const struct pbk_step *step, int64_t
 		return;
 	}
 	for (int64_t i = 0; i < count; at += items[i++].rows)
-		list_rows(n, &items[i], list + at);
+		list_rows(&items[i], list + at);
 	const void *staged = pbk_stage(context, list, (size_t)rows * sizeof *list);
 	free(list);
 	if (staged)
 		pbk_launch(context, step_rows_kernel<real>,
 			   dim3((unsigned)rows, (unsigned)(blocks < MOST ? blocks : MOST)), BLOCK,
-			   step_rule_of<real>(step, step->decay), n, add, (const row_step<real> *)staged);
+			   step_rule_of<real>(step, step->decay), add, (const row_step<real> *)staged);
 }
 
 template <class real> void pbk_cuda_fill_step_dots(struct pbk_table *table)

@@ -107,8 +107,8 @@ static void run_steps(void)
 				       {M, K, N, a, w, whole, 0.5, true, true, NULL, c + M * N}};
 	t->gemm_stepped(context, &step, N, K, N, 2, items);
 	take(c, 2 * M * N);
-	const struct pbk_stepped_rows rows = {3, w, x, ids, grads, 0.5, true, c};
-	t->step_rows(context, &step, N, true, 1, &rows);
+	const struct pbk_stepped_rows rows = {3, N, w, x, ids, grads, 0.5, true, c};
+	t->step_rows(context, &step, true, 1, &rows);
 	take(c, 3 * N);
 	t->step_dots(context, &step, N, K, w, N, &whole, 2, items, dots);
 	note(dots[0]);

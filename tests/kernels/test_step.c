@@ -255,12 +255,12 @@ START_TEST(rows_after_a_step)
 		for (int64_t i = 0; i < 5 * n; i++)
 			guarded_set(&before, i, add ? guarded_get(&y, i) : 0);
 		const struct pbk_stepped_rows items[] = {
-			{2, table.data, g.data, ids, grads, 0.5, present, y.data},
-			{0, table.data, g.data, NULL, NULL, 0.5, present, y.data},
-			{3, table.data, g.data, ids + 2, grads + 2, 0.5, present,
+			{2, n, table.data, g.data, ids, grads, 0.5, present, y.data},
+			{0, n, table.data, g.data, NULL, NULL, 0.5, present, y.data},
+			{3, n, table.data, g.data, ids + 2, grads + 2, 0.5, present,
 			 (char *)y.data + (size_t)(2 * n) * t->real_size},
 		};
-		t->step_rows(test_context, step, n, add, 3, items);
+		t->step_rows(test_context, step, add, 3, items);
 		wait_for(test_context);
 		EXPECT(guarded_intact(&y), "%s: wrote outside y", t->name);
 		for (int64_t i = 0; i < 5 * n; i++) {
