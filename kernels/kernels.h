@@ -101,6 +101,12 @@ struct pbk_paths {
 	void *z;
 };
 
+/* A vector to read. */
+struct pbk_vector {
+	const void *x;
+	int64_t n;
+};
+
 /* The inner product of two gradients of one matrix. */
 struct pbk_gradient_pair {
 	int64_t k, n;
@@ -156,14 +162,15 @@ struct pbk_table {
 	/* Whole vectors. */
 	void (*add)(pbk_context *, int64_t n, void *y, const void *a, const void *b); /* y = a + b; y may be a or b */
 	void (*axpy)(pbk_context *, int64_t n, double a, const void *x, void *y);     /* y += a*x */
-	void (*sum_squares)(pbk_context *, int64_t n, const void *x, double *sum);    /* *sum, on the device, = it, in double */
+	/* sums[i], on the device, = vector i's sum of squares, in double. */
+	void (*sum_squares)(pbk_context *, int64_t count, const struct pbk_vector *host_list, double *sums);
 
 	/* Rows: x [rows, n]. */
 	void (*bias_add)(pbk_context *, int64_t rows, int64_t n, void *y, const void *bias);     /* y += bias */
-	/* out[c] += the sum of x[c]'s rows, or of its products with y[c]'s: x, y [count, rows, n], out [count, n]. */
-	void (*sum_rows)(pbk_context *, int64_t count, int64_t rows, int64_t n, const void *x, void *out);
-	void (*sum_rows_product)(pbk_context *, int64_t count, int64_t rows, int64_t n, const void *x, const void *y,
-				 void *out);
+	/* out[c] = (or +=) the sum of x[c]'s rows, or of its products with y[c]'s: x, y [count, rows, n], out [count, n]. */
+	void (*sum_rows)(pbk_context *, bool add, int64_t count, int64_t rows, int64_t n, const void *x, void *out);
+	void (*sum_rows_product)(pbk_context *, bool add, int64_t count, int64_t rows, int64_t n, const void *x,
+				 const void *y, void *out);
 	/* used[i], on the device and 0 before, = rows of x_i [rows, n] up to its last one with an element that is not 0; x_i is at x +
 	 * i*stride, its rows ld apart. */
 	void (*rows_used)(pbk_context *, int64_t count, int64_t rows, int64_t n, const void *x, int64_t ld,

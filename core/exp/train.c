@@ -200,6 +200,8 @@ static int step(struct pb_trainer *t, const struct pb_plan_stage *stage, const s
 	if (!rc)
 		rc = pb_tape_backward(&t->tape, logits, &seed);
 	t->tape.sink = NULL;
+	if (!rc)
+		rc = pb_dense_sink_measure(&sink, &t->tape.arena);
 	if (!rc && sink.squares)
 		rc = read_norm(t, &norm);
 	if (!rc && !isfinite(norm) && !(t->optim.config.max_grad_norm > 0)) /* else the optimizer says it */

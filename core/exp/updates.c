@@ -106,14 +106,14 @@ static int measure(struct work *w, const struct piece *p, double *totals)
 		rc = make_change(w, 1, p);
 	if (rc)
 		return rc;
-	w->k->sum_squares(context, count, pb_view_at(&w->weights->views[p->id], p->first * p->n),
-			  w->sums + OF_WEIGHT);
-	w->k->sum_squares(context, count, clean.data, w->sums + OF_CLEAN);
-	w->k->sum_squares(context, count, corrupted.data, w->sums + OF_CORRUPTED);
+	const struct pbk_vector list[] = {{pb_view_at(&w->weights->views[p->id], p->first * p->n), count},
+					  {clean.data, count},
+					  {corrupted.data, count}};
+	w->k->sum_squares(context, OF_DIFFERENCE, list, w->sums);
 	rc = pb_view_axpy(w->plan->device, &clean, -1.0, &corrupted);
 	if (rc)
 		return rc;
-	w->k->sum_squares(context, count, clean.data, w->sums + OF_DIFFERENCE);
+	w->k->sum_squares(context, 1, &list[OF_CLEAN], w->sums + OF_DIFFERENCE);
 	w->k->download(context, sums, w->sums, sizeof sums);
 	for (int i = 0; i < N_SUMS; i++)
 		totals[i] += sums[i];

@@ -7,18 +7,22 @@
 double pb_optim_grad_norm(const struct pb_optim *opt, const void *grads, const bool *present)
 {
 	const struct pbk_table *table = pb_kernels(opt->device, opt->dtype);
-	double total = 0, *squares = calloc((size_t)opt->n_slots + 1, sizeof *squares);
-	if (!squares)
+	const size_t n = (size_t)opt->n_slots;
+	double total = 0, *squares = calloc(n + 1, sizeof *squares);
+	struct pbk_vector *list = calloc(n + 1, sizeof *list);
+	for (size_t i = 0; list && i < n; i++)
+		list[i] = (struct pbk_vector){(const char *)grads + (size_t)opt->slots[i].offset * table->real_size,
+					      !present || present[i] ? opt->slots[i].count : 0};
+	if (!squares || !list) {
+		free(squares);
+		free(list);
 		return NAN; /* which no step takes */
-	for (int i = 0; i < opt->n_slots; i++) {
-		const struct pb_optim_slot *slot = &opt->slots[i];
-		const char *grad = (const char *)grads + (size_t)slot->offset * table->real_size;
-		if (!present || present[i])
-			table->sum_squares(opt->device->context, slot->count, grad, opt->squares + i);
 	}
-	table->download(opt->device->context, squares, opt->squares, (size_t)opt->n_slots * sizeof *squares);
+	table->sum_squares(opt->device->context, opt->n_slots, list, opt->squares);
+	table->download(opt->device->context, squares, opt->squares, n * sizeof *squares);
+	free(list);
 	for (int i = 0; i < opt->n_slots; i++)
-		total += !present || present[i] ? squares[i] : 0;
+		total += squares[i];
 	free(squares);
 	return sqrt(total);
 }

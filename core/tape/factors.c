@@ -95,23 +95,6 @@ int pb_factors_settle(struct pb_factors *f)
 	return rc;
 }
 
-/* Cleared memory for [n_cells, n] elements; many clear it together. */
-static int take_zeros(struct pb_factors *f, int64_t n, struct pb_view *ret_view)
-{
-	enum { PIECE = 8192 }; /* elements for each cell */
-	const int64_t count = (f->n_cells * n + 15) / 16 * 16; /* lines of memory */
-	if (count > f->zeros.shape[0]) {
-		const int64_t size = n > PIECE ? count : f->n_cells * PIECE;
-		int rc = pb_tensor_zeros(&f->tape->pool, f->tape->dtype, 1, &size, &f->zeros);
-		if (rc)
-			return rc;
-	}
-	*ret_view = pb_view_over(f->zeros.data, f->tape->dtype, 2, (int64_t[]){f->n_cells, n});
-	f->zeros.data = pb_view_at(&f->zeros, count);
-	f->zeros.shape[0] -= count;
-	return 0;
-}
-
 /* A vector's gradient is formed at once, since it is as small as one row: by `product` with x, or the plain sum. */
 static int form_vectors(struct pb_factors *f, int id, const struct pb_view *x, const struct pb_view *dy)
 {
@@ -119,7 +102,7 @@ static int form_vectors(struct pb_factors *f, int id, const struct pb_view *x, c
 	struct pb_view all;
 	int rc = taken(f, id);
 	if (!rc)
-		rc = take_zeros(f, n, &all);
+		rc = pb_tensor_new(&f->tape->pool, f->tape->dtype, 2, (int64_t[]){f->n_cells, n}, &all);
 	for (int64_t c = 0; !rc && c < f->n_cells; c++) {
 		struct pb_cell_gradient *g = slot(f, c, id);
 		if (!g)
@@ -129,9 +112,10 @@ static int form_vectors(struct pb_factors *f, int id, const struct pb_view *x, c
 		g->dy.data = pb_view_at(&all, c * n);
 	}
 	if (!rc && x)
-		kernels(f)->sum_rows_product(f->tape->device->context, f->n_cells, rows, n, x->data, dy->data, all.data);
+		kernels(f)->sum_rows_product(f->tape->device->context, false, f->n_cells, rows, n, x->data, dy->data,
+					     all.data);
 	else if (!rc)
-		kernels(f)->sum_rows(f->tape->device->context, f->n_cells, rows, n, dy->data, all.data);
+		kernels(f)->sum_rows(f->tape->device->context, false, f->n_cells, rows, n, dy->data, all.data);
 	return rc;
 }
 
@@ -216,7 +200,6 @@ int pb_factors_begin(struct pb_factors *factors, struct pb_tape *tape, int n_par
 	size_t count = (size_t)n_cells * (size_t)n_params;
 	*factors = (struct pb_factors){
 		.base = {&factor_ops}, .tape = tape, .n_params = n_params, .n_cells = n_cells, .examples = examples};
-	factors->zeros.dtype = tape->dtype;
 	pb_tape_reset(tape, &factors->base);
 	factors->items = pb_arena_array(&tape->arena, count, sizeof *factors->items);
 	struct pb_view used; /* whole numbers, which are as wide */

@@ -33,7 +33,6 @@ struct pb_factors {
 	int n_params;
 	int64_t n_cells, examples; /* examples of one cell */
 	struct pb_cell_gradient *items; /* [n_cells, n_params], in the tape's arena */
-	struct pb_view zeros; /* cleared memory for what is going to be added up, taken from the front */
 	int64_t *used; /* [n_params, n_cells] on the device, in the tape's pool: rows of matrices' factors that are not zero */
 };
 

@@ -1,5 +1,7 @@
-/* sink.c: the dense sink. Gradients are added; the first contribution of products is written over what was there. */
+/* sink.c: the dense sink. Gradients are added; the first contribution is written over what was there. */
 #include "tape/sink.h"
+
+#include "base/status.h"
 
 /* The gradient, not cleared where nothing has arrived yet: *ret_beta is 0 then, else 1. */
 static const struct pb_view *grad_of(struct pb_grad_sink *base, int id, const struct pbk_table **ret_kernels,
@@ -12,23 +14,15 @@ static const struct pb_view *grad_of(struct pb_grad_sink *base, int id, const st
 	return &sink->grads[id];
 }
 
-static const struct pb_view *cleared(struct pb_grad_sink *base, int id, const struct pbk_table **ret_kernels)
-{
-	double beta;
-	const struct pb_view *grad = grad_of(base, id, ret_kernels, &beta);
-	if (beta == 0.0)
-		pb_view_fill(((struct pb_dense_sink *)base)->device, grad, 0.0);
-	return grad;
-}
-
-/* Ends every contribution. Most parameters get one, so that this reads a gradient once. */
+/* Ends every contribution. Most parameters get one, so that this reads a gradient once, while it is in cache. Another
+ * device takes all together, when all are there. */
 static int arrived(struct pb_grad_sink *base, int id)
 {
 	struct pb_dense_sink *sink = (struct pb_dense_sink *)base;
 	const struct pb_view *grad = &sink->grads[id];
-	if (sink->squares)
-		pb_kernels(sink->device, grad->dtype)
-			->sum_squares(sink->device->context, pb_view_count(grad), grad->data, &sink->squares[id]);
+	const struct pbk_vector all = {grad->data, pb_view_count(grad)};
+	if (sink->squares && !sink->device->backend)
+		pb_kernels(sink->device, grad->dtype)->sum_squares(sink->device->context, 1, &all, &sink->squares[id]);
 	return 0;
 }
 
@@ -51,23 +45,28 @@ static int dense_outer(struct pb_grad_sink *base, int id, const struct pb_view *
 static int dense_sum(struct pb_grad_sink *base, int id, const struct pb_view *dy)
 {
 	const struct pbk_table *k;
-	const struct pb_view *grad = cleared(base, id, &k);
-	k->sum_rows(context(base), 1, dy->shape[0], dy->shape[1], dy->data, grad->data);
+	double beta;
+	const struct pb_view *grad = grad_of(base, id, &k, &beta);
+	k->sum_rows(context(base), beta != 0, 1, dy->shape[0], dy->shape[1], dy->data, grad->data);
 	return arrived(base, id);
 }
 
 static int dense_product(struct pb_grad_sink *base, int id, const struct pb_view *x, const struct pb_view *dy)
 {
 	const struct pbk_table *k;
-	const struct pb_view *grad = cleared(base, id, &k);
-	k->sum_rows_product(context(base), 1, dy->shape[0], dy->shape[1], x->data, dy->data, grad->data);
+	double beta;
+	const struct pb_view *grad = grad_of(base, id, &k, &beta);
+	k->sum_rows_product(context(base), beta != 0, 1, dy->shape[0], dy->shape[1], x->data, dy->data, grad->data);
 	return arrived(base, id);
 }
 
 static int dense_scatter(struct pb_grad_sink *base, int id, const int32_t *ids, const struct pb_view *dy)
 {
 	const struct pbk_table *k;
-	const struct pb_view *grad = cleared(base, id, &k);
+	double beta;
+	const struct pb_view *grad = grad_of(base, id, &k, &beta);
+	if (beta == 0.0)
+		pb_view_fill(((struct pb_dense_sink *)base)->device, grad, 0.0);
 	k->scatter_add_rows(context(base), dy->shape[0], dy->shape[1], grad->data, ids, dy->data);
 	return arrived(base, id);
 }
@@ -86,4 +85,20 @@ void pb_dense_sink_init(struct pb_dense_sink *sink, struct pb_device *device, in
 		.base = {&dense_ops}, .device = device, .n_params = n_params, .grads = grads, .present = present};
 	for (int i = 0; i < n_params; i++)
 		present[i] = false;
+}
+
+int pb_dense_sink_measure(struct pb_dense_sink *sink, struct pb_arena *arena)
+{
+	if (!sink->squares || !sink->device->backend)
+		return 0;
+	uint32_t dtype = PB_F32;
+	struct pbk_vector *list = pb_arena_array(arena, (size_t)sink->n_params, sizeof *list);
+	if (!list)
+		return -PB_E_NOMEM;
+	for (int i = 0; i < sink->n_params; i++) {
+		list[i] = (struct pbk_vector){sink->grads[i].data, sink->present[i] ? pb_view_count(&sink->grads[i]) : 0};
+		dtype = sink->present[i] ? sink->grads[i].dtype : dtype;
+	}
+	pb_kernels(sink->device, dtype)->sum_squares(sink->device->context, sink->n_params, list, sink->squares);
+	return 0;
 }

@@ -6,6 +6,7 @@
 #ifndef PB_TAPE_SINK_H
 #define PB_TAPE_SINK_H
 
+#include "base/arena.h"
 #include "tensor/tensor.h"
 
 struct pb_grad_sink;
@@ -34,12 +35,14 @@ struct pb_dense_sink {
 	int n_params;
 	const struct pb_view *grads; /* [n_params], contiguous, each shaped as its parameter; memory is the caller's */
 	bool *present;               /* [n_params]: a gradient arrived. Absent is not zero: the optimizer skips it */
-	double *squares;             /* [n_params] on the device, of those present, taken while they are in cache; NULL:
-				      * not wanted */
+	double *squares;             /* [n_params] on the device, sums of those present, there after
+				      * pb_dense_sink_measure; NULL: not wanted */
 };
 
 /* Clears `present`; a gradient is cleared, or written over, when its first contribution arrives. */
 void pb_dense_sink_init(struct pb_dense_sink *sink, struct pb_device *device, int n_params, const struct pb_view *grads,
 			bool *present);
+/* After the backward pass. The arena keeps what the device is told. */
+int pb_dense_sink_measure(struct pb_dense_sink *sink, struct pb_arena *arena);
 
 #endif

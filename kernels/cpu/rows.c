@@ -43,7 +43,7 @@ static double squares_range(int64_t n, const real *restrict x)
 }
 
 /* By a fixed number of parts, so that the number of threads does not change the sum. */
-static void sum_squares(pbk_context *context, int64_t n, const void *x, double *sum)
+static double squares_of(pbk_context *context, int64_t n, const void *x)
 {
 	enum { PARTS = 64 };
 	double part[PARTS], total = 0;
@@ -54,7 +54,13 @@ static void sum_squares(pbk_context *context, int64_t n, const void *x, double *
 		});
 	for (int i = 0; i < PARTS; i++)
 		total += part[i];
-	*sum = total;
+	return total;
+}
+
+static void sum_squares(pbk_context *context, int64_t count, const struct pbk_vector *list, double *sums)
+{
+	for (int64_t i = 0; i < count; i++)
+		sums[i] = squares_of(context, list[i].n, list[i].x);
 }
 
 static void bias_add(pbk_context *context, int64_t rows, int64_t n, void *y, const void *bias)
@@ -79,8 +85,10 @@ static void sum_columns_product(int64_t rows, int64_t n, int64_t begin, int64_t 
 }
 
 /* Columns [begin, end) of all blocks' columns in a row; y NULL: plain sums. */
-static void sum_blocks(int64_t rows, int64_t n, int64_t begin, int64_t end, const real *x, const real *y, real *out)
+static void sum_blocks(bool add, int64_t rows, int64_t n, int64_t begin, int64_t end, const real *x, const real *y, real *out)
 {
+	if (!add)
+		memset(out + begin, 0, (size_t)(end - begin) * sizeof *out);
 	for (int64_t at = begin, next; at < end; at = next) {
 		const int64_t block = at / n, j = at % n;
 		next = (block + 1) * n < end ? (block + 1) * n : end;
@@ -92,15 +100,15 @@ static void sum_blocks(int64_t rows, int64_t n, int64_t begin, int64_t end, cons
 	}
 }
 
-static void sum_rows(pbk_context *context, int64_t count, int64_t rows, int64_t n, const void *x, void *out)
+static void sum_rows(pbk_context *context, bool add, int64_t count, int64_t rows, int64_t n, const void *x, void *out)
 {
-	PBK_PARALLEL(context, count * n, count * rows * n, sum_blocks(rows, n, begin, end, x, NULL, out));
+	PBK_PARALLEL(context, count * n, count * rows * n, sum_blocks(add, rows, n, begin, end, x, NULL, out));
 }
 
-static void sum_rows_product(pbk_context *context, int64_t count, int64_t rows, int64_t n, const void *x, const void *y,
-			     void *out)
+static void sum_rows_product(pbk_context *context, bool add, int64_t count, int64_t rows, int64_t n, const void *x,
+			     const void *y, void *out)
 {
-	PBK_PARALLEL(context, count * n, count * rows * n, sum_blocks(rows, n, begin, end, x, y, out));
+	PBK_PARALLEL(context, count * n, count * rows * n, sum_blocks(add, rows, n, begin, end, x, y, out));
 }
 
 static bool is_zero(int64_t n, const real *x)

@@ -6,8 +6,8 @@
 #include "cuda.h"
 #include "sort.h"
 
-static const int64_t MOST_PARTS = 1024; /* of a sum, one per block */
-static const int64_t SHARE = 256;       /* rows of a part, or more where that makes too many */
+static const int64_t MOST_PARTS = 1024; /* of a sum of rows, one per block */
+static const int64_t SHARE = 256;       /* rows of a part; twice as many are still one, which needs no second launch */
 static const int64_t MOST_Y = 65535;    /* of a grid */
 
 template <class real> static __global__ void add_kernel(int64_t n, real *y, const real *a, const real *b)
@@ -34,34 +34,75 @@ template <class real> static void axpy(pbk_context *context, int64_t n, double a
 	pbk_launch(context, axpy_kernel<real>, pbk_grid(n), BLOCK, n, a, x, y);
 }
 
-template <class real> static __global__ void squares_kernel(int64_t n, const real *x, double *part)
+/* A vector, and the number of its first piece among all. */
+struct squared {
+	const void *x;
+	int64_t n, first;
+};
+
+static const int64_t PIECE = 4096; /* elements that a block squares */
+
+/* The last vector that begins with this piece or before: those without elements have no pieces. */
+static __device__ __forceinline__ struct squared vector_of(int64_t count, const struct squared *list, int64_t piece)
 {
+	int64_t low = 0, high = count;
+	while (high - low > 1) {
+		const int64_t middle = (low + high) / 2;
+		if (list[middle].first <= piece)
+			low = middle;
+		else
+			high = middle;
+	}
+	return list[low];
+}
+
+template <class real> static __global__ void squares_kernel(int64_t count, const struct squared *list, double *part)
+{
+	const struct squared vector = vector_of(count, list, blockIdx.x);
+	const int64_t begin = (blockIdx.x - vector.first) * PIECE, end = begin + PIECE < vector.n ? begin + PIECE : vector.n;
+	const real *x = (const real *)vector.x;
 	double total = 0;
-	for (int64_t i = element(); i < n; i += (int64_t)gridDim.x * blockDim.x)
+	for (int64_t i = begin + threadIdx.x; i < end; i += blockDim.x)
 		total += (double)x[i] * (double)x[i];
 	total = block_sum(total);
 	if (!threadIdx.x)
 		part[blockIdx.x] = total;
 }
 
-static __global__ void add_parts_kernel(int64_t n, const double *part, double *sum)
+static int64_t __host__ __device__ pieces_of(int64_t n)
 {
-	double total = 0;
-	for (int64_t i = threadIdx.x; i < n; i += blockDim.x)
-		total += part[i];
-	total = block_sum(total);
-	if (!threadIdx.x)
-		*sum = total;
+	return (n + PIECE - 1) / PIECE;
 }
 
-template <class real> static void sum_squares(pbk_context *context, int64_t n, const void *x, double *sum)
+static __global__ void add_parts_kernel(const struct squared *list, const double *part, double *sums)
 {
-	const int64_t blocks = n ? (n + BLOCK - 1) / BLOCK : 1, parts = blocks < MOST_PARTS ? blocks : MOST_PARTS;
-	double *part = (double *)pbk_cuda_workspace(context, (size_t)MOST_PARTS * sizeof *part);
-	if (!part)
+	const struct squared vector = list[blockIdx.x];
+	double total = 0;
+	for (int64_t i = threadIdx.x; i < pieces_of(vector.n); i += blockDim.x)
+		total += part[vector.first + i];
+	total = block_sum(total);
+	if (!threadIdx.x)
+		sums[blockIdx.x] = total;
+}
+
+template <class real>
+static void sum_squares(pbk_context *context, int64_t count, const struct pbk_vector *host_list, double *sums)
+{
+	struct squared *list = (struct squared *)malloc((size_t)(count + !count) * sizeof *list);
+	int64_t pieces = 0;
+	if (!list) {
+		pbk_note(context, cudaErrorMemoryAllocation);
 		return;
-	pbk_launch(context, squares_kernel<real>, dim3((unsigned)parts), BLOCK, n, x, part);
-	pbk_launch(context, add_parts_kernel, dim3(1), BLOCK, parts, part, sum);
+	}
+	for (int64_t i = 0; i < count; pieces += pieces_of(host_list[i++].n))
+		list[i] = {host_list[i].x, host_list[i].n, pieces};
+	double *part = (double *)pbk_cuda_workspace(context, (size_t)(pieces + 1) * sizeof *part);
+	const struct squared *staged = (const struct squared *)pbk_stage(context, list, (size_t)count * sizeof *list);
+	free(list);
+	if (!part || !staged)
+		return;
+	pbk_launch(context, squares_kernel<real>, dim3((unsigned)pieces), BLOCK, count, staged, part);
+	pbk_launch(context, add_parts_kernel, dim3((unsigned)count), BLOCK, staged, part, sums);
 }
 
 /* Blocks of one row each, and several where it is long. */
@@ -166,9 +207,9 @@ static void scatter_add_rows(pbk_context *context, int64_t rows, int64_t n, void
 }
 
 /* Part blockIdx.y of the sums of 32 columns of block blockIdx.z: each warp takes every eighth of its rows, then the
- * warps' sums are added in order. A single part is added to `out`, several are its rows. */
+ * warps' sums are added in order. Parts are the rows of `out`; `add`: there is one, which is added to it. */
 template <class real, bool product>
-static __global__ void sum_kernel(int64_t rows, int64_t n, int64_t share, const real *x, const real *y, real *out)
+static __global__ void sum_kernel(bool add, int64_t rows, int64_t n, int64_t share, const real *x, const real *y, real *out)
 {
 	__shared__ real part[BLOCK];
 	const int64_t column = (int64_t)blockIdx.x * WARP + threadIdx.x % WARP, first = blockIdx.z * rows * n;
@@ -186,45 +227,49 @@ static __global__ void sum_kernel(int64_t rows, int64_t n, int64_t share, const 
 	for (int warp = 1; warp < BLOCK / WARP; warp++)
 		total += part[warp * WARP + threadIdx.x];
 	out += ((int64_t)blockIdx.z * gridDim.y + blockIdx.y) * n + column;
-	*out = gridDim.y == 1 ? *out + total : total;
+	*out = add ? *out + total : total;
 }
 
 template <class real, bool product>
-static void sum_blocks(pbk_context *context, int64_t count, int64_t rows, int64_t n, const real *x, const real *y, real *out)
+static void sum_blocks(pbk_context *context, bool add, int64_t count, int64_t rows, int64_t n, const real *x, const real *y,
+		       real *out)
 {
-	const int64_t share = rows <= SHARE * MOST_PARTS ? SHARE : (rows + MOST_PARTS - 1) / MOST_PARTS;
-	const int64_t parts = (rows + share - 1) / share;
+	const int64_t even = (rows + MOST_PARTS - 1) / MOST_PARTS, share = even > SHARE ? even : SHARE;
+	const int64_t parts = rows <= 2 * SHARE ? 1 : (rows + share - 1) / share;
 	const unsigned blocks = pbk_grid(n, WARP).x, z = (unsigned)count;
 	real *sums = out;
 	if (parts > 1 && !(sums = (real *)pbk_cuda_workspace(context, (size_t)(count * parts * n) * sizeof(real))))
 		return;
-	pbk_launch(context, sum_kernel<real, product>, dim3(blocks, (unsigned)parts, z), BLOCK, rows, n, share, x, y, sums);
+	pbk_launch(context, sum_kernel<real, product>, dim3(blocks, (unsigned)parts, z), BLOCK, add && parts == 1, rows, n,
+		   parts == 1 ? rows : share, x, y, sums);
 	if (parts > 1)
-		pbk_launch(context, sum_kernel<real, false>, dim3(blocks, 1, z), BLOCK, parts, n, parts, sums, nullptr, out);
+		pbk_launch(context, sum_kernel<real, false>, dim3(blocks, 1, z), BLOCK, add, parts, n, parts, sums, nullptr,
+			   out);
 }
 
 /* A launch has a bounded number of blocks in z. */
 template <class real, bool product>
-static void sum_all(pbk_context *context, int64_t count, int64_t rows, int64_t n, const void *x, const void *y, void *out)
+static void sum_all(pbk_context *context, bool add, int64_t count, int64_t rows, int64_t n, const void *x, const void *y,
+		    void *out)
 {
 	constexpr int64_t MOST = 32768;
 	for (int64_t c = 0; c < count; c += MOST)
-		sum_blocks<real, product>(context, count - c < MOST ? count - c : MOST, rows, n,
+		sum_blocks<real, product>(context, add, count - c < MOST ? count - c : MOST, rows, n,
 					  (const real *)x + c * rows * n, product ? (const real *)y + c * rows * n : nullptr,
 					  (real *)out + c * n);
 }
 
 template <class real>
-static void sum_rows(pbk_context *context, int64_t count, int64_t rows, int64_t n, const void *x, void *out)
+static void sum_rows(pbk_context *context, bool add, int64_t count, int64_t rows, int64_t n, const void *x, void *out)
 {
-	sum_all<real, false>(context, count, rows, n, x, nullptr, out);
+	sum_all<real, false>(context, add, count, rows, n, x, nullptr, out);
 }
 
 template <class real>
-static void sum_rows_product(pbk_context *context, int64_t count, int64_t rows, int64_t n, const void *x, const void *y,
-			     void *out)
+static void sum_rows_product(pbk_context *context, bool add, int64_t count, int64_t rows, int64_t n, const void *x,
+			     const void *y, void *out)
 {
-	sum_all<real, true>(context, count, rows, n, x, y, out);
+	sum_all<real, true>(context, add, count, rows, n, x, y, out);
 }
 
 /* A warp per row; most find at once that theirs is used. */

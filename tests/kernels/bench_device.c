@@ -260,7 +260,8 @@ static void call_add(void *argument)
 static void call_sum_squares(void *argument)
 {
 	const struct timed_rows *r = argument;
-	r->table->sum_squares(test_context, r->rows * r->n, r->x, r->sum);
+	const struct pbk_vector all = {r->x, r->rows * r->n};
+	r->table->sum_squares(test_context, 1, &all, r->sum);
 }
 
 static void call_adam(void *argument)

@@ -66,7 +66,8 @@ KERNEL(axpy, t->axpy(ctx, rows *n, 0.7, c->x[0], c->x[1]))
 FORMULA(axpy, EACH(i) D(1)[i] += 0.7 * D(0)[i])
 static void k_sum_squares(struct call *c)
 {
-	c->table->sum_squares(c->context, c->rows * c->n, c->x[0], c->sum);
+	const struct pbk_vector all = {c->x[0], c->rows * c->n};
+	c->table->sum_squares(c->context, 1, &all, c->sum);
 	c->table->download(c->context, &c->result, c->sum, sizeof c->result);
 }
 FORMULA(sum_squares, EACH(i) c->result += D(0)[i] * D(0)[i])
@@ -74,11 +75,11 @@ FORMULA(sum_squares, EACH(i) c->result += D(0)[i] * D(0)[i])
 /* Rows. */
 KERNEL(bias_add, t->bias_add(ctx, rows, n, c->x[0], c->x[1]))
 FORMULA(bias_add, EACH(i) D(0)[i] += D(1)[i % n])
-KERNEL(sum_rows, t->sum_rows(ctx, 1, rows, n, c->x[0], c->x[1]))
+KERNEL(sum_rows, t->sum_rows(ctx, true, 1, rows, n, c->x[0], c->x[1]))
 FORMULA(sum_rows, EACH(i) D(1)[i % n] += D(0)[i])
-KERNEL(sum_blocks, t->sum_rows(ctx, rows, 1, n, c->x[0], c->x[1]))
+KERNEL(sum_blocks, t->sum_rows(ctx, true, rows, 1, n, c->x[0], c->x[1]))
 FORMULA(sum_blocks, EACH(i) D(1)[i] += D(0)[i])
-KERNEL(sum_rows_product, t->sum_rows_product(ctx, 1, rows, n, c->x[0], c->x[1], c->x[2]))
+KERNEL(sum_rows_product, t->sum_rows_product(ctx, true, 1, rows, n, c->x[0], c->x[1], c->x[2]))
 FORMULA(sum_rows_product, EACH(i) D(2)[i % n] += D(0)[i] * D(1)[i])
 KERNEL(gather_rows, t->gather_rows(ctx, rows, n, c->x[0], c->ids, c->x[1]))
 FORMULA(gather_rows, EACH(i) D(1)[i] = D(0)[c->ids[i / n] * n + i % n])

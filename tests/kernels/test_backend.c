@@ -175,7 +175,7 @@ START_TEST(lost_device_is_remembered)
 		table->zero(context, a, sizeof ones);
 		table->copy(context, a, b, sizeof ones);
 		table->upload(context, a, ones, sizeof ones);
-		table->sum_squares(context, 4, a, a);
+		table->sum_squares(context, 1, &(struct pbk_vector){a, 4}, a);
 		ck_assert_int_eq(table->sync(context), PBK_E_DEVICE);
 		ck_assert_str_eq(table->why(context), "unspecified launch failure");
 	}

@@ -42,40 +42,44 @@ static void expect_same(const struct pbk_table *t, const char *what, const struc
 }
 
 /* `count` blocks from block `first` on. */
-static void sum_blocks(const struct pbk_table *t, bool product, int64_t count, int64_t rows, int64_t n,
+static void sum_blocks(const struct pbk_table *t, bool product, bool add, int64_t count, int64_t rows, int64_t n,
 		       const struct guarded *x, const struct guarded *y, int64_t first, const struct guarded *out)
 {
 	const size_t at = (size_t)(first * rows * n) * t->real_size;
 	void *to = (char *)out->data + (size_t)(first * n) * t->real_size;
 	if (product)
-		t->sum_rows_product(test_context, count, rows, n, (char *)x->data + at, (char *)y->data + at, to);
+		t->sum_rows_product(test_context, add, count, rows, n, (char *)x->data + at, (char *)y->data + at, to);
 	else
-		t->sum_rows(test_context, count, rows, n, (char *)x->data + at, to);
+		t->sum_rows(test_context, add, count, rows, n, (char *)x->data + at, to);
 }
 
 /* Blocks of rows, and each alone: the same bits. */
 START_TEST(blocks_of_rows_are_summed)
 {
 	const struct pbk_table *t = test_table(_i % n_tables());
-	static const int64_t sizes[][3] = {{3, 1, 5}, {7, 40, 33}, {5, 300, 1}, {0, 4, 4}, {3, 0, 9}, {33, 97, 300}};
+	static const int64_t sizes[][3] = {{3, 1, 5}, {7, 40, 33}, {5, 300, 1}, {0, 4, 4}, {3, 0, 9}, {33, 97, 300},
+					   {1, 512, 40}, {2, 513, 40}};
 	const int64_t count = sizes[_i / n_tables()][0], rows = sizes[_i / n_tables()][1],
 		      n = sizes[_i / n_tables()][2];
 	random_seed((uint64_t)_i);
 	struct guarded x = random_buffer(t->real_size, count * rows * n),
 		       y = random_buffer(t->real_size, count * rows * n);
-	for (int product = 0; product < 2; product++) {
+	for (int v = 0; v < 4; v++) {
+		const bool product = v & 1, add = v & 2;
 		struct guarded out[2] = {random_buffer(t->real_size, count * n),
 					 random_buffer(t->real_size, count * n)};
 		struct guarded want = copy_of(&out[0]);
 		memcpy(out[1].data, out[0].data, (size_t)(count * n) * t->real_size);
+		for (int64_t i = 0; !add && i < count * n; i++)
+			guarded_set(&want, i, 0);
 		for (int64_t i = 0; i < count * rows * n; i++) {
 			const int64_t at = i / (rows * n) * n + i % n;
 			guarded_set(&want, at,
 				    guarded_get(&want, at) + guarded_get(&x, i) * (product ? guarded_get(&y, i) : 1));
 		}
-		sum_blocks(t, product, count, rows, n, &x, &y, 0, &out[0]);
+		sum_blocks(t, product, add, count, rows, n, &x, &y, 0, &out[0]);
 		for (int64_t block = 0; block < count; block++)
-			sum_blocks(t, product, 1, rows, n, &x, &y, block, &out[1]);
+			sum_blocks(t, product, add, 1, rows, n, &x, &y, block, &out[1]);
 		wait_for(test_context);
 		expect_same(t, "sum", &out[0], &want, tolerance_of(t->real_size) * (4 + (double)rows / 4));
 		EXPECT(guarded_same(&out[0], &out[1]), "%s, %d of %d x %d: a block depends on others", t->name,
@@ -85,6 +89,36 @@ START_TEST(blocks_of_rows_are_summed)
 	}
 	guarded_free(&x);
 	guarded_free(&y);
+}
+END_TEST
+
+/* Of many at once, some without elements; and each alone: the same bits. */
+START_TEST(vectors_are_squared)
+{
+	const struct pbk_table *t = test_table(_i);
+	static const int64_t sizes[] = {0, 5, 4096, 0, 0, 4097, 10000, 1, 0};
+	enum { N = sizeof sizes / sizeof *sizes };
+	struct guarded x[N];
+	struct pbk_vector list[N];
+	double *sums = t->alloc(test_context, (N + 1) * sizeof *sums), got[N + 1];
+	random_seed(7);
+	for (int i = 0; i < N; i++) {
+		x[i] = random_buffer(t->real_size, sizes[i]);
+		list[i] = (struct pbk_vector){x[i].data, sizes[i]};
+	}
+	t->sum_squares(test_context, N, list, sums);
+	t->sum_squares(test_context, 1, &list[6], sums + N);
+	t->download(test_context, got, sums, sizeof got);
+	ck_assert_mem_eq(&got[6], &got[N], sizeof *got);
+	for (int i = 0; i < N; i++) {
+		double want = 0;
+		for (int64_t k = 0; k < sizes[i]; k++)
+			want += guarded_get(&x[i], k) * guarded_get(&x[i], k);
+		EXPECT(nearly(got[i], want, 1e-12), "%s: vector %d of %d elements: %.17g, expected %.17g", t->name, i,
+		       (int)sizes[i], got[i], want);
+	}
+	t->free(test_context, sums);
+	free_all(x, N);
 }
 END_TEST
 
@@ -384,7 +418,8 @@ TCase *backward_tests(void)
 {
 	TCase *tcase = tcase_create("backward");
 	tcase_add_checked_fixture(tcase, open_context, close_context);
-	tcase_add_loop_test(tcase, blocks_of_rows_are_summed, 0, 6 * n_tables());
+	tcase_add_loop_test(tcase, blocks_of_rows_are_summed, 0, 8 * n_tables());
+	tcase_add_loop_test(tcase, vectors_are_squared, 0, n_tables());
 	tcase_add_loop_test(tcase, rows_are_used_up_to_the_last_that_is_not_zero, 0, 4 * n_tables());
 	tcase_add_loop_test(tcase, cross_entropy_of_rows_and_its_slope, 0, 4 * n_tables());
 	tcase_add_loop_test(tcase, layer_norm_backward_is_the_slope, 0, 4 * n_tables());

@@ -180,6 +180,7 @@ void rig_backward(struct rig *rig, const struct trial *t, const char *letters, s
 {
 	struct pb_view seed = rig_tensor(rig, &rig->pool, t, letters, t->seed);
 	ck_assert_ok(pb_tape_backward(&rig->tape, y, &seed));
+	ck_assert_ok(pb_dense_sink_measure(&rig->sink, &rig->tape.arena));
 }
 
 static void read_outcome(struct rig *rig, const struct subject *s, const struct pb_var *y, struct pb_var *const in[3],
