@@ -6,10 +6,10 @@
 #include "cuda.h"
 
 enum {
-	MOST_LAUNCHES = 512, /* of a list */
+	MOST_LAUNCHES = 128, /* of a list: the device begins while the host goes on with the next one */
 	FEW = 8,             /* launches that are sent one by one: a graph would gain nothing */
-	GRAPHS = 32,
-	SEEN = 64, /* lists that are remembered by a number, to know them when they come again */
+	GRAPHS = 64,
+	SEEN = 256, /* lists that are remembered by a number, to know them when they come again */
 };
 
 /* A list that has come at least twice. */
