@@ -2,39 +2,83 @@
 #include "blas.h"
 
 #include <cublas_v2.h>
+#include <dlfcn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-static bool note_blas(pbk_context *context, cublasStatus_t status)
+/* Loaded for a context that asks for its products: it is large, and the others do without. */
+struct pbk_blas {
+	cublasHandle_t handle;
+	decltype(&cublasCreate) create;
+	decltype(&cublasDestroy) destroy;
+	decltype(&cublasSetStream) set_stream;
+	decltype(&cublasGetStatusString) status_string;
+	/* cublasGemmStridedBatchedEx, of which there are two */
+	cublasStatus_t (*multiply)(cublasHandle_t, cublasOperation_t, cublasOperation_t, int, int, int, const void *, const void *,
+				   cudaDataType_t, int, long long, const void *, cudaDataType_t, int, long long, const void *,
+				   void *, cudaDataType_t, int, long long, int, cublasComputeType_t, cublasGemmAlgo_t);
+};
+
+#ifdef CUBLAS_VER_MAJOR
+template <class F> static bool find(void *library, const char *name, F *ret)
 {
-	if (status == CUBLAS_STATUS_SUCCESS)
-		return true;
-	if (!context->failure) {
-		context->failure = status == CUBLAS_STATUS_ALLOC_FAILED ? PBK_E_NOMEM : PBK_E_DEVICE;
-		snprintf(context->why, sizeof context->why, "cuBLAS: %s", cublasGetStatusString(status));
-	}
-	return false;
+	*ret = reinterpret_cast<F>(dlsym(library, name));
+	return *ret != NULL;
 }
 
-static cublasHandle_t handle_of(pbk_context *context)
+/* Not unloaded: CUDA's libraries leave work for the end of the program. */
+static bool load(struct pbk_blas *blas)
 {
-	cublasHandle_t handle = (cublasHandle_t)context->blas;
-	pbk_queue_send(context); /* what cuBLAS is called for comes behind it */
-	if (context->failure)
-		return NULL;
-	if (handle)
-		return handle;
-	if (!note_blas(context, cublasCreate(&handle)))
-		return NULL;
-	context->blas = handle;
-	return note_blas(context, cublasSetStream(handle, context->stream)) ? handle : NULL;
+	char name[32];
+	snprintf(name, sizeof name, "libcublas.so.%d", CUBLAS_VER_MAJOR);
+	void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+	return library && find(library, "cublasCreate_v2", &blas->create) && find(library, "cublasDestroy_v2", &blas->destroy) &&
+	       find(library, "cublasSetStream_v2", &blas->set_stream) &&
+	       find(library, "cublasGetStatusString", &blas->status_string) &&
+	       find(library, "cublasGemmStridedBatchedEx", &blas->multiply);
+}
+#else
+static bool load(struct pbk_blas *blas)
+{
+	*blas = {NULL, cublasCreate, cublasDestroy, cublasSetStream, cublasGetStatusString, cublasGemmStridedBatchedEx};
+	return true;
+}
+#endif
+
+bool pbk_blas_open(pbk_context *context, char *why, size_t size)
+{
+	struct pbk_blas *blas = context->blas = (struct pbk_blas *)calloc(1, sizeof *blas);
+	if (!blas) {
+		snprintf(why, size, "out of memory");
+		return false;
+	}
+	if (!load(blas)) {
+		snprintf(why, size, "cuBLAS, which products by tf32 and bf16x3 need, cannot be loaded: %s", dlerror());
+		return false;
+	}
+	cublasStatus_t status = blas->create(&blas->handle);
+	if (status == CUBLAS_STATUS_SUCCESS)
+		status = blas->set_stream(blas->handle, context->stream);
+	if (status != CUBLAS_STATUS_SUCCESS)
+		snprintf(why, size, "cuBLAS cannot be used: %s", blas->status_string(status));
+	return status == CUBLAS_STATUS_SUCCESS;
 }
 
 void pbk_blas_close(pbk_context *context)
 {
-	if (context->blas)
-		cublasDestroy((cublasHandle_t)context->blas);
+	if (context->blas && context->blas->handle)
+		context->blas->destroy(context->blas->handle);
+	free(context->blas);
 	context->blas = NULL;
+}
+
+static void note_blas(pbk_context *context, cublasStatus_t status)
+{
+	if (status == CUBLAS_STATUS_SUCCESS || context->failure)
+		return;
+	context->failure = status == CUBLAS_STATUS_ALLOC_FAILED ? PBK_E_NOMEM : PBK_E_DEVICE;
+	snprintf(context->why, sizeof context->why, "cuBLAS: %s", context->blas->status_string(status));
 }
 
 /* cuBLAS reads by columns: the transpose of C is that of B times that of A. */
@@ -42,14 +86,15 @@ static void multiply(pbk_context *context, const struct pbk_blas_product *p, con
 		     cudaDataType_t type, cublasComputeType_t compute, float beta)
 {
 	const float alpha = (float)p->alpha;
-	cublasHandle_t handle = handle_of(context);
-	if (handle)
-		note_blas(context,
-			  cublasGemmStridedBatchedEx(handle, p->tb ? CUBLAS_OP_T : CUBLAS_OP_N,
-						     p->ta ? CUBLAS_OP_T : CUBLAS_OP_N, (int)p->n, (int)p->m, (int)p->k,
-						     &alpha, b, type, (int)p->ldb, p->stride_b, a, type, (int)p->lda,
-						     p->stride_a, &beta, p->c, CUDA_R_32F, (int)p->ldc, p->stride_c,
-						     (int)p->count, compute, CUBLAS_GEMM_DEFAULT));
+	pbk_queue_send(context); /* this comes behind what waits */
+	if (context->failure)
+		return;
+	note_blas(context,
+		  context->blas->multiply(context->blas->handle, p->tb ? CUBLAS_OP_T : CUBLAS_OP_N,
+					  p->ta ? CUBLAS_OP_T : CUBLAS_OP_N, (int)p->n, (int)p->m, (int)p->k, &alpha, b,
+					  type, (int)p->ldb, p->stride_b, a, type, (int)p->lda, p->stride_a, &beta, p->c,
+					  CUDA_R_32F, (int)p->ldc, p->stride_c, (int)p->count, compute,
+					  CUBLAS_GEMM_DEFAULT));
 }
 
 /* Rounded to bfloat16's 8 bits, to even on a tie; a NaN stays one. */

@@ -14,6 +14,8 @@ struct pbk_blas_product {
 	float *c;
 };
 
+/* For a context with a stream. Returns whether cuBLAS can be used; why not, in `why` [size]. */
+bool pbk_blas_open(pbk_context *context, char *why, size_t size);
 /* By the context's matmul, which is not PBK_MATMUL_F32. */
 void pbk_blas_multiply(pbk_context *context, const struct pbk_blas_product *product);
 void pbk_blas_close(pbk_context *context);

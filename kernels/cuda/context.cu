@@ -71,6 +71,10 @@ pbk_context *pbk_cuda_open(int device, enum pbk_matmul matmul, char *why, size_t
 	}
 	if ((error = cudaStreamCreateWithFlags(&context->stream, cudaStreamNonBlocking)) != cudaSuccess)
 		return refuse(context, why, size, "the CUDA device cannot be used", error);
+	if (matmul != PBK_MATMUL_F32 && !pbk_blas_open(context, why, size)) {
+		pbk_cuda_close(context);
+		return NULL;
+	}
 	return context;
 }
 

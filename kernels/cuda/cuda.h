@@ -21,7 +21,7 @@ struct pbk_context {
 	cudaStream_t stream;
 	int device, multiprocessors;
 	enum pbk_matmul matmul;
-	void *blas; /* cublasHandle_t, made when first needed */
+	struct pbk_blas *blas; /* for products that are not PBK_MATMUL_F32 */
 	int failure; /* enum pbk_error since the last sync */
 	char why[256];
 	struct pbk_queue *queue; /* of launches; made when first needed */

@@ -42,12 +42,15 @@ static void *uploaded(const void *host, size_t size)
 static const struct {
 	const char *fails;
 	int device;
+	enum pbk_matmul matmul;
 	const char *says;
 } refusals[] = {
-	{"driver", 0, "the NVIDIA driver is too old: it supports CUDA 12.8, and CUDA 13 is needed"},
-	{"device", 0, "no CUDA-capable device is detected"},
-	{"", 1, "there is no CUDA device 1: this machine has 1"},
-	{"", -1, "there is no CUDA device -1: this machine has 1"},
+	{"driver", 0, PBK_MATMUL_F32, "the NVIDIA driver is too old: it supports CUDA 12.8, and CUDA 13 is needed"},
+	{"device", 0, PBK_MATMUL_F32, "no CUDA-capable device is detected"},
+	{"", 1, PBK_MATMUL_F32, "there is no CUDA device 1: this machine has 1"},
+	{"", -1, PBK_MATMUL_F32, "there is no CUDA device -1: this machine has 1"},
+	{"blas", 0, PBK_MATMUL_TF32, "cuBLAS cannot be used: the library was not initialized"},
+	{"blas", 0, PBK_MATMUL_BF16X3, "cuBLAS cannot be used: the library was not initialized"},
 };
 enum { N_REFUSALS = sizeof refusals / sizeof *refusals };
 
@@ -56,7 +59,7 @@ START_TEST(open_says_what_is_wrong)
 	char why[256] = "", little[16];
 	const struct pbk_backend *backend = test_backend();
 	setenv("PBK_EMULATION_FAIL", refusals[_i].fails, 1);
-	ck_assert_ptr_null(backend->open(refusals[_i].device, PBK_MATMUL_F32, why, sizeof why));
+	ck_assert_ptr_null(backend->open(refusals[_i].device, refusals[_i].matmul, why, sizeof why));
 	ck_assert_msg(strstr(why, refusals[_i].says) != NULL, "\"%s\"", why);
 	memset(little, '#', sizeof little);
 	ck_assert_ptr_null(backend->open(7, PBK_MATMUL_F32, little, 8));

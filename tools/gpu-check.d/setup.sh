@@ -67,7 +67,8 @@ elif [ -d "$BUILD/packages" ]; then
 	PACKAGES=$BUILD/packages
 fi
 
-# cuBLAS: the toolkit's, or the one that PyTorch brings along, which has no name to link by.
+# cuBLAS, which is loaded where `matmul` asks for it: the toolkit's, or the one that PyTorch brings along, whose headers nvcc
+# does not know.
 find_cublas() {
 	for folder in /usr/local/cuda/lib64 /usr/local/cuda/targets/*/lib \
 		"$(dirname "$(dirname "$(readlink -f "$(command -v nvcc)")")")/lib64" \
@@ -81,11 +82,9 @@ find_cublas() {
 
 if [ -z "$EMULATE" ] && library=$(find_cublas); then
 	folder=$(dirname "$library")
-	flags="-L$folder -Xlinker -rpath=$folder"
-	if [ ! -e "$folder/libcublas.so" ]; then
+	flags="-Xlinker -rpath=$folder"
+	if ! echo '#include <cublas_v2.h>' | nvcc -E -x cu - >/dev/null 2>&1; then
 		mkdir -p "$root/cublas"
-		ln -sf "$library" "$root/cublas/libcublas.so"
-		flags="$flags -L$root/cublas"
 		for header in "$folder"/../include/cublas*.h; do
 			[ -e "$header" ] && ln -sf "$(readlink -f "$header")" "$root/cublas/"
 		done

@@ -1,5 +1,8 @@
 /* blas.cpp: products by plain loops, their operands rounded as cuBLAS would. */
 #include "cublas_v2.h"
+
+#include <stdlib.h>
+
 #include "device.h"
 
 namespace
@@ -58,6 +61,9 @@ int64_t size_of(cudaDataType_t type)
 cublasStatus_t cublasCreate(cublasHandle_t *ret_handle)
 {
 	static int handle;
+	const char *fail = getenv("PBK_EMULATION_FAIL");
+	if (fail && !strcmp(fail, "blas"))
+		return CUBLAS_STATUS_NOT_INITIALIZED;
 	*ret_handle = reinterpret_cast<cublasHandle_t>(&handle);
 	return CUBLAS_STATUS_SUCCESS;
 }
@@ -74,7 +80,11 @@ cublasStatus_t cublasSetStream(cublasHandle_t, cudaStream_t)
 
 const char *cublasGetStatusString(cublasStatus_t status)
 {
-	return status == CUBLAS_STATUS_SUCCESS ? "success" : "the GPU program failed to execute";
+	switch (status) {
+	case CUBLAS_STATUS_SUCCESS: return "success";
+	case CUBLAS_STATUS_NOT_INITIALIZED: return "the library was not initialized";
+	default: return "the GPU program failed to execute";
+	}
 }
 
 cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t, cublasOperation_t ta, cublasOperation_t tb, int m, int n, int k,

@@ -10,7 +10,7 @@
  *   PBK_EMULATION_COUNT=1         at the end of the program: how often the device was asked for something
  *   PBK_EMULATION_SKIP=1          no kernel runs, memory is zeros: what is left is the time that the host itself takes
  *   PBK_EMULATION_SIZE=N          multiprocessors, 4 by default
- *   PBK_EMULATION_FAIL=WHAT[:N]   driver, device, and at the Nth call malloc, launch (a lost device)
+ *   PBK_EMULATION_FAIL=WHAT[:N]   driver, device, blas, and at the Nth call malloc, launch (a lost device)
  */
 #ifndef PBK_EMULATION_CUDA_RUNTIME_H
 #define PBK_EMULATION_CUDA_RUNTIME_H
