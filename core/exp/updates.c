@@ -2,6 +2,7 @@
 #include "exp/updates.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/status.h"
 #include "exp/adjoint.h"
@@ -27,7 +28,8 @@ struct work {
 	struct pb_pool pool;                /* of a piece */
 	struct pb_view change[2], gradient; /* room for a piece */
 	int32_t *ids, *grads;               /* [rows of a piece] */
-	double *sums;                       /* [N_SUMS] on the device */
+	double *sums;                       /* [pieces of all parameters, N_SUMS] on the device, read when all are there */
+	int64_t n_pieces;                   /* measured so far */
 };
 
 /* Rows [first, first + rows) of a parameter as a table of rows, n wide; all of one head. */
@@ -93,14 +95,14 @@ static int make_change(struct work *w, int run, const struct piece *p)
 	return 0;
 }
 
-/* Adds the piece's sums of squares. */
-static int measure(struct work *w, const struct piece *p, double *totals)
+/* The piece's sums of squares, behind those of the pieces before. */
+static int measure(struct work *w, const struct piece *p)
 {
 	pbk_context *context = w->plan->device->context;
+	double *sums = w->sums + N_SUMS * w->n_pieces++;
 	const int64_t count = p->rows * p->n;
 	const struct pb_view clean = pb_view_over(w->change[0].data, w->weights->dtype, 1, &count);
 	const struct pb_view corrupted = pb_view_over(w->change[1].data, w->weights->dtype, 1, &count);
-	double sums[N_SUMS];
 	int rc = make_change(w, 0, p);
 	if (!rc)
 		rc = make_change(w, 1, p);
@@ -109,15 +111,11 @@ static int measure(struct work *w, const struct piece *p, double *totals)
 	const struct pbk_vector list[] = {{pb_view_at(&w->weights->views[p->id], p->first * p->n), count},
 					  {clean.data, count},
 					  {corrupted.data, count}};
-	w->k->sum_squares(context, OF_DIFFERENCE, list, w->sums);
+	w->k->sum_squares(context, OF_DIFFERENCE, list, sums);
 	rc = pb_view_axpy(w->plan->device, &clean, -1.0, &corrupted);
-	if (rc)
-		return rc;
-	w->k->sum_squares(context, 1, &list[OF_CLEAN], w->sums + OF_DIFFERENCE);
-	w->k->download(context, sums, w->sums, sizeof sums);
-	for (int i = 0; i < N_SUMS; i++)
-		totals[i] += sums[i];
-	return 0;
+	if (!rc)
+		w->k->sum_squares(context, 1, &list[OF_CLEAN], sums + OF_DIFFERENCE);
+	return rc;
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -135,21 +133,32 @@ static int64_t width(const struct pb_param_info *info)
 	return info->shape[info->rank - 1];
 }
 
+static int64_t rows_of_head(const struct pb_param_info *info)
+{
+	return info->rank == 3 ? info->shape[1] : info->count / width(info);
+}
+
 /* Of one head; a row at least. */
 static int64_t rows_of_piece(const struct work *w, const struct pb_param_info *info)
 {
 	const int64_t n = width(info), most = n < piece_size(w) ? piece_size(w) / n : 1;
-	return least(most, info->rank == 3 ? info->shape[1] : info->count / n);
+	return least(most, rows_of_head(info));
 }
 
-static int measure_param(struct work *w, int id, double *totals)
+static int64_t pieces_of(const struct work *w, const struct pb_param_info *info)
+{
+	const int64_t rows = rows_of_head(info), each = rows_of_piece(w, info);
+	return info->count / width(info) / rows * ((rows + each - 1) / each);
+}
+
+static int measure_param(struct work *w, int id)
 {
 	const struct pb_param_info *info = &w->plan->model.table.items[id];
-	const int64_t n = width(info), rows = info->count / n, per_head = info->rank == 3 ? info->shape[1] : rows;
+	const int64_t n = width(info), rows = info->count / n, per_head = rows_of_head(info);
 	int rc = 0;
 	for (int64_t first = 0, taken; !rc && first < rows; first += taken) {
 		taken = least(rows_of_piece(w, info), per_head - first % per_head);
-		rc = measure(w, &(struct piece){id, n, first, taken}, totals);
+		rc = measure(w, &(struct piece){id, n, first, taken});
 	}
 	return rc;
 }
@@ -174,15 +183,16 @@ static int clip(struct work *w, int run, struct pb_arena *lists)
 /* For the largest piece of all parameters. */
 static int make_room(struct work *w, struct pb_arena *lists)
 {
-	int64_t most = 1, rows = 1;
+	int64_t most = 1, rows = 1, pieces = 0;
 	for (int i = 0; i < w->plan->model.table.n; i++) {
 		const struct pb_param_info *info = &w->plan->model.table.items[i];
+		pieces += pieces_of(w, info);
 		const int64_t own = rows_of_piece(w, info);
 		rows = own > rows ? own : rows;
 		most = own * width(info) > most ? own * width(info) : most;
 	}
 	struct pb_view sums, *const rooms[] = {&w->change[0], &w->change[1], &w->gradient};
-	int rc = pb_tensor_new(&w->pool, PB_F64, 1, (int64_t[]){N_SUMS}, &sums);
+	int rc = pb_tensor_new(&w->pool, PB_F64, 1, (int64_t[]){pieces * N_SUMS}, &sums);
 	for (size_t i = 0; !rc && i < sizeof rooms / sizeof *rooms; i++)
 		rc = pb_tensor_new(&w->pool, w->weights->dtype, 1, &most, rooms[i]);
 	w->sums = rc ? NULL : sums.data;
@@ -193,14 +203,25 @@ static int make_room(struct work *w, struct pb_arena *lists)
 
 static int measure_all(struct work *w, double *const lists[N_SUMS])
 {
+	const struct pb_param_table *table = &w->plan->model.table;
 	int rc = 0;
-	for (int id = 0; !rc && id < w->plan->model.table.n; id++) {
+	for (int id = 0; !rc && id < table->n; id++)
+		rc = measure_param(w, id);
+	double *sums = rc ? NULL : malloc((size_t)w->n_pieces * N_SUMS * sizeof *sums);
+	if (!sums)
+		return rc ? rc : -PB_E_NOMEM;
+	w->k->download(w->plan->device->context, sums, w->sums, (size_t)w->n_pieces * N_SUMS * sizeof *sums);
+	const double *at = sums;
+	for (int id = 0; id < table->n; id++) {
 		double totals[N_SUMS] = {0};
-		rc = measure_param(w, id, totals);
+		for (int64_t piece = 0; piece < pieces_of(w, &table->items[id]); piece++, at += N_SUMS)
+			for (int i = 0; i < N_SUMS; i++)
+				totals[i] += at[i];
 		for (int i = 0; i < N_SUMS; i++)
 			lists[i][id] = sqrt(totals[i]);
 	}
-	return rc ? rc : pb_device_status(w->plan->device);
+	free(sums);
+	return pb_device_status(w->plan->device);
 }
 
 static int make(const struct pb_plan *plan, const struct pb_params *weights, const struct pb_probe_data *probe,
