@@ -5,6 +5,7 @@
 
 #include "blas.h"
 #include "context.h"
+#include "windows.h"
 
 enum { RING_SIZE = 8 << 20, RING_UNIT = 256 };
 
@@ -84,6 +85,7 @@ void pbk_cuda_close(pbk_context *context)
 		return;
 	if (context->stream)
 		cudaStreamSynchronize(context->stream);
+	pbk_windows_close(context);
 	pbk_queue_close(context);
 	pbk_blas_close(context);
 	cudaFreeHost(context->ring_host);

@@ -25,6 +25,7 @@ struct pbk_context {
 	int failure; /* enum pbk_error since the last sync */
 	char why[256];
 	struct pbk_queue *queue; /* of launches; made when first needed */
+	struct pbk_windows *windows; /* small operations before they are launches; made when first needed */
 	char *ring_host, *ring_device; /* of lists on their way to the device */
 	size_t ring_size, ring_at, ring_sent; /* those before ring_sent are on it */
 	void *workspace;

@@ -2,8 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "cuda.h"
-#include "window.h"
+#include "windows.h"
 
 /* Elements on their way to and from the host at a time. */
 static const int64_t READ_PIECE = 4 << 20, WRITE_PIECE = 256 << 10;
@@ -87,26 +86,30 @@ static void each(pbk_context *context, const pbk_window &w, int64_t begin, int64
 template <class real> static void nd_copy(pbk_context *context, const struct pbk_nd *nd, void *dst, const void *src)
 {
 	const pbk_window w = pbk_window_over(nd, true);
-	each(context, w, 0, w.count, copy_element<real>{(real *)dst, (const real *)src});
+	if (!pbk_windows_take(context, PBK_WINDOW_COPY, sizeof(real), &w, dst, src, 0, NULL))
+		each(context, w, 0, w.count, copy_element<real>{(real *)dst, (const real *)src});
 }
 
 template <class real>
 static void nd_axpy(pbk_context *context, const struct pbk_nd *nd, void *dst, double a, const void *src)
 {
 	const pbk_window w = pbk_window_over(nd, true);
-	each(context, w, 0, w.count, axpy_element<real>{(real *)dst, (real)a, (const real *)src});
+	if (!pbk_windows_take(context, PBK_WINDOW_AXPY, sizeof(real), &w, dst, src, a, NULL))
+		each(context, w, 0, w.count, axpy_element<real>{(real *)dst, (real)a, (const real *)src});
 }
 
 template <class real> static void nd_scale(pbk_context *context, const struct pbk_nd *nd, void *dst, double a)
 {
 	const pbk_window w = pbk_window_over(nd, false);
-	each(context, w, 0, w.count, scale_element<real>{(real *)dst, (real)a});
+	if (!pbk_windows_take(context, PBK_WINDOW_SCALE, sizeof(real), &w, dst, NULL, a, NULL))
+		each(context, w, 0, w.count, scale_element<real>{(real *)dst, (real)a});
 }
 
 template <class real> static void nd_fill(pbk_context *context, const struct pbk_nd *nd, void *dst, double a)
 {
 	const pbk_window w = pbk_window_over(nd, false);
-	each(context, w, 0, w.count, fill_element<real>{(real *)dst, (real)a});
+	if (!pbk_windows_take(context, PBK_WINDOW_FILL, sizeof(real), &w, dst, NULL, a, NULL))
+		each(context, w, 0, w.count, fill_element<real>{(real *)dst, (real)a});
 }
 
 /* Zeros after a failure: nobody must read what was never written. */
@@ -138,17 +141,8 @@ static void nd_write(pbk_context *context, const struct pbk_nd *nd, void *dst, c
 	}
 }
 
-static __device__ __forceinline__ double difference(double a, double b)
-{
-	const double apart = a == b ? 0 : fabs(a - b);
-	if (apart == apart)
-		return apart;
-	return a != a && b != b ? 0 : (double)INFINITY;
-}
-
-/* A maximum has no order. What is not negative has the order of its bits. */
 template <class real, class index>
-static __global__ void difference_kernel(pbk_window w, const real *dst, const real *src, unsigned long long *largest)
+static __global__ void difference_kernel(pbk_window w, const real *dst, const real *src, double *largest)
 {
 	double mine = 0;
 	for (int64_t i = element(); i < w.count; i += (int64_t)gridDim.x * blockDim.x) {
@@ -156,9 +150,7 @@ static __global__ void difference_kernel(pbk_window w, const real *dst, const re
 		const double apart = difference((double)dst[at.dst], (double)src[at.src]);
 		mine = apart > mine ? apart : mine;
 	}
-	mine = block_max(mine, 0.0);
-	if (!threadIdx.x)
-		atomicMax(largest, (unsigned long long)__double_as_longlong(mine));
+	raise(largest, mine);
 }
 
 template <class real>
@@ -167,8 +159,10 @@ static void nd_raise_difference(pbk_context *context, const struct pbk_nd *nd, c
 {
 	const pbk_window w = pbk_window_over(nd, true);
 	const int64_t blocks = (w.count + BLOCK - 1) / BLOCK, most = 8 * context->multiprocessors;
+	if (pbk_windows_take(context, PBK_WINDOW_RAISE, sizeof(real), &w, (void *)dst, src, 0, largest))
+		return;
 	pbk_launch(context, is_short(w) ? difference_kernel<real, uint32_t> : difference_kernel<real, uint64_t>,
-		   dim3((unsigned)(blocks < most ? blocks : most)), BLOCK, w, dst, src, (void *)largest);
+		   dim3((unsigned)(blocks < most ? blocks : most)), BLOCK, w, dst, src, largest);
 }
 
 template <class real>

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "cuda.h"
+#include "windows.h"
 
 enum {
 	MOST_LAUNCHES = 128, /* of a list: the device begins while the host goes on with the next one */
@@ -39,6 +39,7 @@ static struct pbk_queue *queue_of(pbk_context *context)
 
 struct pbk_launch_record *pbk_queue_add(pbk_context *context, size_t size)
 {
+	pbk_windows_send(context);
 	struct pbk_queue *q = context->failure ? NULL : queue_of(context);
 	if (!q)
 		return NULL;
@@ -195,6 +196,7 @@ static struct graph *capture(pbk_context *context)
 
 void pbk_queue_send(pbk_context *context)
 {
+	pbk_windows_send(context);
 	struct pbk_queue *q = context->queue;
 	if (!q || !q->launches)
 		return;

@@ -71,6 +71,7 @@ double tolerance_of(size_t real_size); /* for short sums of numbers of the size 
 TCase *gemm_tests(void);
 TCase *gemm_row_tests(void);
 TCase *nd_tests(void);
+TCase *window_tests(void);
 TCase *grad_tests(void);
 TCase *step_tests(void);
 TCase *sweep_tests(void);

@@ -172,6 +172,7 @@ int main(void)
 	suite_add_tcase(suite, gemm_tests());
 	suite_add_tcase(suite, gemm_row_tests());
 	suite_add_tcase(suite, nd_tests());
+	suite_add_tcase(suite, window_tests());
 	suite_add_tcase(suite, grad_tests());
 	suite_add_tcase(suite, step_tests());
 	suite_add_tcase(suite, sweep_tests());

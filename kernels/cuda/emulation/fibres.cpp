@@ -261,10 +261,14 @@ static void emulate(dim3 grid, unsigned block, const std::function<void()> &thre
 	body = &thread;
 	for (unsigned t = 0; t < block; t++)
 		fibres[t].round = 0;
-	for (blockIdx.z = 0; blockIdx.z < grid.z; blockIdx.z++)
-		for (blockIdx.y = 0; blockIdx.y < grid.y; blockIdx.y++)
-			for (blockIdx.x = 0; blockIdx.x < grid.x; blockIdx.x++)
-				run_block(block, reversed);
+	const uint64_t blocks = static_cast<uint64_t>(grid.x) * grid.y * grid.z;
+	for (uint64_t i = 0; i < blocks; i++) {
+		const uint64_t at = reversed ? blocks - 1 - i : i;
+		blockIdx.x = static_cast<unsigned>(at % grid.x);
+		blockIdx.y = static_cast<unsigned>(at / grid.x % grid.y);
+		blockIdx.z = static_cast<unsigned>(at / grid.x / grid.y);
+		run_block(block, reversed);
+	}
 	pbk_emulated_launch_ends();
 }
 
