@@ -127,7 +127,8 @@ struct pbk_table {
 	void (*upload)(pbk_context *, void *dst, const void *src, size_t size);   /* host to device; waits */
 	void (*download)(pbk_context *, void *dst, const void *src, size_t size); /* device to host; waits */
 	void (*submit)(pbk_context *);      /* what was called so far begins, while the host goes on */
-	int (*sync)(pbk_context *);         /* enum pbk_error since the last sync */
+	int (*sync)(pbk_context *);         /* waits; enum pbk_error since the last sync or failed */
+	int (*failed)(pbk_context *);       /* the same, as far as it is known by now; does not wait */
 	const char *(*why)(pbk_context *); /* what the last failure was, as the device says it */
 
 	/* C[m,n] = alpha * op(A)[m,k] * op(B)[k,n] + beta * C. beta 0: C is not read. A row of C has the same bits in a

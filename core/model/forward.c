@@ -367,7 +367,7 @@ int pb_model_forward(const struct pb_model *model, const struct pb_forward *pass
 		return pb_error_status() ? pb_error_status() : pb_fail(PB_E_INTERNAL, "the forward pass failed");
 	rc = pb_bus_check_reached(pass->bus);
 	if (!rc)
-		rc = pb_device_status(pass->tape->device);
+		rc = pb_device_status_so_far(pass->tape->device);
 	if (!rc)
 		*ret_logits = logits;
 	return rc;

@@ -402,5 +402,5 @@ int pb_stepped_forward(const struct pb_model *model, const struct pb_params *wei
 	if (!p.rc)
 		unembed(&p);
 	pb_arena_finish(&p.arena);
-	return p.rc ? p.rc : pb_device_status(weights->device);
+	return p.rc ? p.rc : pb_device_status_so_far(weights->device);
 }

@@ -196,5 +196,5 @@ int pb_tape_backward(struct pb_tape *tape, struct pb_var *y, const struct pb_vie
 			rc = pb_tape_spare(tape, &tape->current->grad);
 	}
 	tape->current = NULL;
-	return rc ? rc : pb_device_status(tape->device);
+	return rc ? rc : pb_device_status_so_far(tape->device);
 }

@@ -88,12 +88,23 @@ size_t pb_device_memory_free(struct pb_device *device)
 	return pages > 0 && size > 0 ? (size_t)pages * (size_t)size : 0;
 }
 
-int pb_device_status(struct pb_device *device)
+static int status_of(struct pb_device *device, int error)
 {
-	const struct pbk_table *k = device->tables[PB_F32];
-	switch (k->sync(device->context)) {
+	switch (error) {
 	case PBK_OK: return 0;
 	case PBK_E_NOMEM: return pb_fail(PB_E_NOMEM, "out of memory on device %s", device->name);
-	default: return pb_fail(PB_E_DEVICE, "device %s failed: %s", device->name, k->why(device->context));
+	default:
+		return pb_fail(PB_E_DEVICE, "device %s failed: %s", device->name,
+			       device->tables[PB_F32]->why(device->context));
 	}
+}
+
+int pb_device_status(struct pb_device *device)
+{
+	return status_of(device, device->tables[PB_F32]->sync(device->context));
+}
+
+int pb_device_status_so_far(struct pb_device *device)
+{
+	return status_of(device, device->tables[PB_F32]->failed(device->context));
 }

@@ -33,8 +33,10 @@ void pb_device_close(struct pb_device *device);
 size_t pb_device_memory_free(struct pb_device *device);
 /* The largest error of an element of a float32 product of 512 normal terms, as a share of those elements' rms. */
 int pb_device_matmul_error(struct pb_device *device, double *ret_error);
-/* 0, or the device's first failure since the last call (launch, memory, gemm), as an error. */
+/* Waits. 0, or the device's first failure since the last call of these two (launch, memory, gemm), as an error. */
 int pb_device_status(struct pb_device *device);
+/* As far as it is known by now, without waiting: for work whose results are read later, by what waits. */
+int pb_device_status_so_far(struct pb_device *device);
 static inline const struct pbk_table *pb_kernels(const struct pb_device *device, uint32_t dtype)
 {
 	return device->tables[dtype];

@@ -205,7 +205,7 @@ int pb_view_write(struct pb_device *device, const struct pb_view *dst, const dou
 		return rc;
 	struct pbk_nd nd = nd_of(dst, NULL);
 	pb_kernels(device, dst->dtype)->nd_write(device->context, &nd, dst->data, src);
-	return pb_device_status(device);
+	return pb_device_status_so_far(device);
 }
 
 int pb_view_max_difference(struct pb_device *device, const struct pb_view *a, const struct pb_view *b,

@@ -64,5 +64,6 @@ void pbk_fill_memory(struct pbk_table *table)
 	table->download = device_copy;
 	table->submit = device_submit;
 	table->sync = device_sync;
+	table->failed = device_sync;
 	table->why = device_why;
 }

@@ -60,12 +60,17 @@ static void device_download(pbk_context *context, void *dst, const void *src, si
 		memset(dst, 0, size); /* nobody must read what was never written, even if sync comes later */
 }
 
-static int device_sync(pbk_context *context)
+static int device_failed(pbk_context *context)
 {
-	pbk_wait(context);
 	const int failure = context->failure;
 	context->failure = PBK_OK;
 	return failure;
+}
+
+static int device_sync(pbk_context *context)
+{
+	pbk_wait(context);
+	return device_failed(context);
 }
 
 static const char *device_why(pbk_context *context)
@@ -83,5 +88,6 @@ void pbk_cuda_fill_memory(struct pbk_table *table)
 	table->download = device_download;
 	table->submit = pbk_queue_send;
 	table->sync = device_sync;
+	table->failed = device_failed;
 	table->why = device_why;
 }
