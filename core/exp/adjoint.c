@@ -27,12 +27,13 @@ static int run_slice(const struct pass *p, const struct pb_slice *s)
 	const double *reference = p->reference ? p->reference + s->first_scored * logits->value.shape[1] : NULL;
 	rc = pb_tensor_new(&tape->pool, tape->dtype, 2, logits->value.shape, &seed);
 	if (!rc)
-		rc = pb_scorer_seed(p->scorer, &logits->value, p->examples->scored + s->first_scored, reference, &seed,
-				    &loss);
+		rc = pb_scorer_seed(p->scorer, &logits->value, p->examples->scored + s->first_scored, reference, &seed);
 	if (!rc && share < 1.0)
 		rc = pb_view_scale(p->plan->device, &seed, share);
 	if (!rc)
 		rc = pb_tape_backward(tape, logits, &seed);
+	if (!rc)
+		rc = pb_scorer_loss(p->scorer, &loss);
 	p->adjoint->loss += loss * share;
 	return rc;
 }

@@ -63,9 +63,11 @@ static int pass(struct pb_attribution *a, const struct pb_params *weights, const
 	if (!rc)
 		rc = pb_tensor_new(&a->tape.pool, a->tape.dtype, 2, logits->value.shape, &seed);
 	if (!rc)
-		rc = pb_scorer_seed(a->plan->metric, &logits->value, x->scored, reference, &seed, &loss);
+		rc = pb_scorer_seed(a->plan->metric, &logits->value, x->scored, reference, &seed);
 	if (!rc)
 		rc = pb_tape_backward(&a->tape, logits, &seed);
+	if (!rc)
+		rc = pb_scorer_loss(a->plan->metric, &loss);
 	a->metric = a->sign * loss;
 	pb_tape_reset(&a->tape, NULL);
 	return rc;

@@ -108,7 +108,9 @@ static int pass(const struct pb_model *model, struct pb_tape *tape, struct pb_bu
 	if (!rc)
 		rc = pb_tensor_new(&tape->pool, tape->dtype, 2, logits->value.shape, &seed);
 	if (!rc)
-		rc = pb_scorer_seed(loss, &logits->value, batch->scored, NULL, &seed, &value);
+		rc = pb_scorer_seed(loss, &logits->value, batch->scored, NULL, &seed);
+	if (!rc)
+		rc = pb_scorer_loss(loss, &value);
 	if (!rc)
 		rc = look_at(f, "the gradient of", "the logits", &seed);
 	return rc ? rc : pb_tape_backward(tape, logits, &seed);

@@ -30,9 +30,11 @@ static int pass(struct pb_reference *e, const struct pb_examples *x, bool backwa
 	struct pb_var *logits = *ret_logits;
 	rc = pb_tensor_new(&e->tape.pool, e->tape.dtype, 2, logits->value.shape, &seed);
 	if (!rc)
-		rc = pb_scorer_seed(e->plan->loss, &logits->value, x->scored, NULL, &seed, ret_loss);
+		rc = pb_scorer_seed(e->plan->loss, &logits->value, x->scored, NULL, &seed);
 	if (!rc)
 		rc = pb_tape_backward(&e->tape, logits, &seed);
+	if (!rc)
+		rc = pb_scorer_loss(e->plan->loss, ret_loss);
 	/* The sink lives on this stack. */
 	e->tape.sink = NULL;
 	return rc;

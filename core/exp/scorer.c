@@ -215,12 +215,11 @@ static bool is_on_device(const struct pb_scorer *s)
 	return s->device->backend && s->ops->flags & PB_METRIC_CROSS_ENTROPY;
 }
 
-/* ret_seed gets `weight` times the gradient; data NULL: nobody wants it. */
+/* Scores, which stay on the device, and `weight` times their gradient in ret_seed; data NULL: nobody wants it. */
 static int score_on_device(struct pb_scorer *s, const struct pb_view *logits, const struct pb_scored *scored, double weight,
-			   const struct pb_view *ret_seed, double *ret_rows, double *ret_mean)
+			   const struct pb_view *ret_seed)
 {
 	const int64_t rows = logits->shape[0], vocab = logits->shape[1];
-	struct pb_view scores;
 	int rc = make_room(s, (size_t)rows, 1);
 	for (int64_t i = 0; !rc && i < rows; i++) {
 		s->answer[i] = scored[i].answer;
@@ -230,14 +229,18 @@ static int score_on_device(struct pb_scorer *s, const struct pb_view *logits, co
 	}
 	pb_pool_reset(&s->pool);
 	if (!rc)
-		rc = pb_tensor_new(&s->pool, PB_F64, 1, (int64_t[]){rows}, &scores);
-	if (rc)
-		return rc;
-	pb_kernels(s->device, logits->dtype)
-		->cross_entropy(s->device->context, rows, vocab, logits->data, s->answer, weight, scores.data,
-				ret_seed->data);
-	rc = pb_view_read(s->device, &scores, s->scores);
-	return rc ? rc : finish(s, rows, ret_rows, ret_mean);
+		rc = pb_tensor_new(&s->pool, PB_F64, 1, (int64_t[]){rows}, &s->on_device);
+	if (!rc)
+		pb_kernels(s->device, logits->dtype)
+			->cross_entropy(s->device->context, rows, vocab, logits->data, s->answer, weight,
+					s->on_device.data, ret_seed->data);
+	return rc;
+}
+
+static int read_scores(struct pb_scorer *s, double *ret_rows, double *ret_mean)
+{
+	int rc = pb_view_read(s->device, &s->on_device, s->scores);
+	return rc ? rc : finish(s, s->on_device.shape[0], ret_rows, ret_mean);
 }
 
 int pb_scorer_score(struct pb_scorer *scorer, const struct pb_view *logits, const struct pb_scored *scored,
@@ -245,26 +248,35 @@ int pb_scorer_score(struct pb_scorer *scorer, const struct pb_view *logits, cons
 {
 	const struct pb_view none = {0};
 	struct pb_logits host;
-	if (is_on_device(scorer))
-		return score_on_device(scorer, logits, scored, 0.0, &none, ret_rows, ret_mean);
+	if (is_on_device(scorer)) {
+		int rc = score_on_device(scorer, logits, scored, 0.0, &none);
+		return rc ? rc : read_scores(scorer, ret_rows, ret_mean);
+	}
 	int rc = fetch(scorer, logits, &host);
 	return rc ? rc : pb_scorer_score_host(scorer, &host, scored, reference, ret_rows, ret_mean);
 }
 
 int pb_scorer_seed(struct pb_scorer *scorer, const struct pb_view *logits, const struct pb_scored *scored,
-		   const double *reference, const struct pb_view *ret_seed, double *ret_loss)
+		   const double *reference, const struct pb_view *ret_seed)
 {
-	const double sign = pb_scorer_loss_sign(scorer);
 	struct pb_logits host;
-	double mean = NAN;
-	int rc;
-	if (is_on_device(scorer)) {
-		rc = score_on_device(scorer, logits, scored, sign / (double)logits->shape[0], ret_seed, NULL, &mean);
-		*ret_loss = rc ? NAN : sign * mean;
-		return rc;
-	}
-	rc = fetch(scorer, logits, &host);
+	if (is_on_device(scorer))
+		return score_on_device(scorer, logits, scored, pb_scorer_loss_sign(scorer) / (double)logits->shape[0],
+				       ret_seed);
+	int rc = fetch(scorer, logits, &host);
 	if (!rc)
-		rc = pb_scorer_seed_host(scorer, &host, scored, reference, scorer->seed, ret_loss);
+		rc = pb_scorer_seed_host(scorer, &host, scored, reference, scorer->seed, &scorer->loss);
 	return rc ? rc : pb_view_write(scorer->device, ret_seed, scorer->seed);
+}
+
+int pb_scorer_loss(struct pb_scorer *scorer, double *ret_loss)
+{
+	double mean = NAN;
+	int rc = 0;
+	if (is_on_device(scorer)) {
+		rc = read_scores(scorer, NULL, &mean);
+		scorer->loss = rc ? NAN : pb_scorer_loss_sign(scorer) * mean;
+	}
+	*ret_loss = scorer->loss;
+	return rc;
 }

@@ -13,7 +13,9 @@ struct pb_scorer {
 	double *logits, *scores, *weights, *seed;
 	int32_t *answer, *distractor;
 	size_t room_rows, room_logits;
-	struct pb_pool pool; /* of scores that the device computes */
+	struct pb_pool pool;      /* of scores that the device computes */
+	struct pb_view on_device; /* the last of them, [rows] */
+	double loss;              /* of the last seed, where the host computes it */
 };
 
 /* Takes over the instance, also on failure. */
@@ -44,7 +46,10 @@ int pb_scorer_score(struct pb_scorer *scorer, const struct pb_view *logits, cons
 /* The metric as a loss, which is what is made small: the mean where lower is better, else minus the mean. d(loss)/dlogits
  * goes into `ret_seed` [n_rows, d_vocab] on the device. */
 int pb_scorer_seed(struct pb_scorer *scorer, const struct pb_view *logits, const struct pb_scored *scored,
-		   const double *reference, const struct pb_view *ret_seed, double *ret_loss);
+		   const double *reference, const struct pb_view *ret_seed);
+/* The loss of the last seed. Apart from it, because this waits for the device: there is work that may be asked for before.
+ * A score that is not finite is told here, or by the seed. */
+int pb_scorer_loss(struct pb_scorer *scorer, double *ret_loss);
 /* The same of logits that the host has; ret_seed [n_rows, d_vocab] is the host's too. */
 int pb_scorer_score_host(struct pb_scorer *scorer, const struct pb_logits *logits, const struct pb_scored *scored,
 			 const double *reference, double *ret_rows, double *ret_mean);

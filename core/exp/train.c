@@ -196,12 +196,14 @@ static int step(struct pb_trainer *t, const struct pb_plan_stage *stage, const s
 	if (!rc)
 		rc = pb_tensor_new(&t->tape.pool, t->tape.dtype, 2, logits->value.shape, &seed);
 	if (!rc)
-		rc = pb_scorer_seed(stage->loss, &logits->value, t->scored, NULL, &seed, ret_loss);
+		rc = pb_scorer_seed(stage->loss, &logits->value, t->scored, NULL, &seed);
 	if (!rc)
 		rc = pb_tape_backward(&t->tape, logits, &seed);
 	t->tape.sink = NULL;
 	if (!rc)
 		rc = pb_dense_sink_measure(&sink, &t->tape.arena);
+	if (!rc)
+		rc = pb_scorer_loss(stage->loss, ret_loss);
 	if (!rc && sink.squares)
 		rc = read_norm(t, &norm);
 	if (!rc && !isfinite(norm) && !(t->optim.config.max_grad_norm > 0)) /* else the optimizer says it */

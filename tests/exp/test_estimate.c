@@ -99,7 +99,8 @@ static double *metric_gradient(struct lab *l)
 				  .n_rows = x->n_scored};
 	ck_assert_ok(pb_model_forward(&l->plan.model, &pass, &logits));
 	ck_assert_ok(pb_tensor_new(&tape.pool, PB_F64, 2, logits->value.shape, &seed));
-	ck_assert_ok(pb_scorer_seed(l->plan.metric, &logits->value, x->scored, NULL, &seed, &loss));
+	ck_assert_ok(pb_scorer_seed(l->plan.metric, &logits->value, x->scored, NULL, &seed));
+	ck_assert_ok(pb_scorer_loss(l->plan.metric, &loss));
 	ck_assert_ok(pb_tape_backward(&tape, logits, &seed));
 	double *all = read_all(&grads);
 	for (int i = 0; i < l->plan.model.table.n; i++)
