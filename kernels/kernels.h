@@ -139,6 +139,10 @@ struct pbk_table {
 	void (*gemm_batch)(pbk_context *, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha,
 			   const void *a, int64_t lda, int64_t stride_a, const void *b, int64_t ldb, int64_t stride_b,
 			   double beta, void *c, int64_t ldc, int64_t stride_c, int64_t count);
+	/* y [rows, groups * n] = x [rows, k] W + bias [groups * n]: group g's columns by W_g [k, n], which follow each other.
+	 * torch.nn.functional.linear, of W transposed. */
+	void (*linear)(pbk_context *, int64_t groups, int64_t rows, int64_t k, int64_t n, const void *x, const void *w,
+		       const void *bias, void *y);
 	/* C = alpha * (op(A_0) op(B_0) + op(A_1) op(B_1) + ..) + beta * C, `count` products, at least one. */
 	void (*gemm_sum)(pbk_context *, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
 			 int64_t lda, int64_t stride_a, const void *b, int64_t ldb, int64_t stride_b, double beta,

@@ -44,8 +44,6 @@ struct pb_var *pb_op_heads(struct pb_tape *tape, struct pb_var *x, const struct 
 	y->saved = saved;
 	const struct pbk_table *t = pb_kernels(tape->device, tape->dtype);
 	const int64_t rows = pb_tape_active(tape, &y->value).shape[0] * p;
-	t->gemm_batch(tape->device->context, false, false, rows, e, d, 1.0, x->value.data, d, 0, w->value.data, e,
-		      d * e, 0.0, y->value.data, h * e, e, h);
-	t->bias_add(tape->device->context, rows, h * e, y->value.data, bias->value.data);
+	t->linear(tape->device->context, h, rows, d, e, x->value.data, w->value.data, bias->value.data, y->value.data);
 	return y;
 }

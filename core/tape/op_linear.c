@@ -45,9 +45,10 @@ struct pb_var *pb_op_linear(struct pb_tape *tape, struct pb_var *x, const struct
 	const struct pbk_table *t = pb_kernels(tape->device, tape->dtype);
 	const struct pb_view part = pb_tape_active(tape, &y->value);
 	const int64_t rows = pb_view_count(&part) / n;
-	t->gemm(tape->device->context, false, false, rows, n, k, 1.0, xv->data, k, w->value.data, n, 0.0, y->value.data,
-		n);
 	if (bias)
-		t->bias_add(tape->device->context, rows, n, y->value.data, bias->value.data);
+		t->linear(tape->device->context, 1, rows, k, n, xv->data, w->value.data, bias->value.data, y->value.data);
+	else
+		t->gemm(tape->device->context, false, false, rows, n, k, 1.0, xv->data, k, w->value.data, n, 0.0,
+			y->value.data, n);
 	return y;
 }

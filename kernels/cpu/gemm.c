@@ -36,9 +36,17 @@ static void gemm_sum(pbk_context *context, bool ta, bool tb, int64_t m, int64_t 
 		     ldb, i ? 1 : beta, c, ldc);
 }
 
+static void linear(pbk_context *context, int64_t groups, int64_t rows, int64_t k, int64_t n, const void *x, const void *w,
+		   const void *bias, void *y)
+{
+	gemm_batch(context, false, false, rows, n, k, 1, x, k, 0, w, n, k * n, 0, y, groups * n, n, groups);
+	PBK_NAME(pbk_bias_add)(context, rows, groups * n, y, bias);
+}
+
 void PBK_NAME(pbk_fill_gemm)(struct pbk_table *table)
 {
 	table->gemm = gemm;
 	table->gemm_batch = gemm_batch;
+	table->linear = linear;
 	table->gemm_sum = gemm_sum;
 }

@@ -52,4 +52,7 @@ static inline real dot(int64_t n, const real *x, const real *y)
 	return sum_lanes(lane);
 }
 
+/* The table's, for those that compute something else first (rows.c). */
+void PBK_NAME(pbk_bias_add)(pbk_context *context, int64_t rows, int64_t n, void *y, const void *bias);
+
 #endif

@@ -63,7 +63,7 @@ static void sum_squares(pbk_context *context, int64_t count, const struct pbk_ve
 		sums[i] = squares_of(context, list[i].n, list[i].x);
 }
 
-static void bias_add(pbk_context *context, int64_t rows, int64_t n, void *y, const void *bias)
+void PBK_NAME(pbk_bias_add)(pbk_context *context, int64_t rows, int64_t n, void *y, const void *bias)
 {
 	PBK_PARALLEL(context, rows, rows * n,
 		     for (int64_t r = begin; r < end; r++) axpy_range(n, 1, bias, (real *)y + r * n));
@@ -159,7 +159,7 @@ void PBK_NAME(pbk_fill_rows)(struct pbk_table *table)
 	table->add = add;
 	table->axpy = axpy;
 	table->sum_squares = sum_squares;
-	table->bias_add = bias_add;
+	table->bias_add = PBK_NAME(pbk_bias_add);
 	table->sum_rows = sum_rows;
 	table->sum_rows_product = sum_rows_product;
 	table->rows_used = rows_used;

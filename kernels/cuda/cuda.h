@@ -107,6 +107,9 @@ template <class T> static __device__ __forceinline__ T block_max(T x, T least)
 	return warp_max(lane < warps ? part[lane] : least);
 }
 
+/* The table's, for those that compute something else first (rows.cu). */
+template <class real> void pbk_cuda_bias_add(pbk_context *context, int64_t rows, int64_t n, void *y, const void *bias);
+
 /* Each file writes its entries into a table. */
 template <class real> void pbk_cuda_fill_nd(struct pbk_table *table);
 template <class real> void pbk_cuda_fill_noise(struct pbk_table *table);

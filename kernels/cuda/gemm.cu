@@ -16,13 +16,14 @@ template <class real> struct product {
 	real alpha, beta;
 	const real *a, *b;
 	real *c;
-	real *parts;      /* [count, splits, m, n]: what each chunk gives, where chunks are shared by thread blocks; else NULL */
-	unsigned *tickets; /* of the blocks that share a tile: the last to come adds the parts */
-	int64_t chunk;
-	int terms;  /* products that are added up, or 1 */
-	int chunks; /* of each of them */
-	int splits; /* terms * chunks where there are parts, else 1 */
-	int unused;
+	const real *bias = NULL; /* [count, n], added to alpha times the product */
+	real *parts = NULL; /* [count, splits, m, n]: what each chunk gives, where chunks are shared by thread blocks */
+	unsigned *tickets = NULL; /* of the blocks that share a tile: the last to come adds the parts */
+	int64_t chunk = 0;
+	int terms = 1;  /* products that are added up */
+	int chunks = 1; /* of each of them */
+	int splits = 1; /* terms * chunks where there are parts */
+	int unused = 0;
 };
 
 /* The length of a chunk: of k alone, so that no other size matters. */
@@ -33,8 +34,11 @@ static int64_t chunk_of(int64_t k)
 }
 
 /* What C becomes; each rounding is written out, so that it is the same wherever this stands. */
-template <class real> static __device__ __forceinline__ real scaled(const product<real> &p, real total, const real *c)
+template <class real>
+static __device__ __forceinline__ real scaled(const product<real> &p, real total, const real *c, const real *bias)
 {
+	if (bias)
+		return fma(p.alpha, total, *bias);
 	return p.beta == 0 ? p.alpha * total : fma(p.alpha, total, p.beta * *c);
 }
 
@@ -248,7 +252,8 @@ static __global__ void __launch_bounds__(THREADS) gemm_kernel(const product<real
 		for (int s = 0; s < TN; s++) {
 			const int64_t i = i0 + place::row(r), j = j0 + place::column(s / 4) + s % 4;
 			if (i < p.m && j < p.n)
-				c[i * p.ldc + j] = scaled(p, total[r][s], c + i * p.ldc + j);
+				c[i * p.ldc + j] =
+					scaled(p, total[r][s], c + i * p.ldc + j, p.bias ? p.bias + batch * p.n + j : p.bias);
 		}
 }
 
@@ -289,12 +294,24 @@ template <class real> static void multiply(pbk_context *context, product<real> p
 		launch_tiles<real, 64, 64, 4, 4>(context, p, count);
 }
 
+/* In as many launches as a grid's z makes necessary. */
+template <class real> static void multiply_all(pbk_context *context, product<real> p, int64_t count)
+{
+	constexpr int64_t most = 65535 / MOST_PARTS;
+	for (int64_t first = 0; first < count; first += most) {
+		multiply(context, p, count - first < most ? count - first : most);
+		p.a += most * p.stride_a;
+		p.b += most * p.stride_b;
+		p.c += most * p.stride_c;
+		p.bias = p.bias ? p.bias + most * p.n : p.bias;
+	}
+}
+
 template <class real>
 static void gemm_batch(pbk_context *context, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
 		       int64_t lda, int64_t stride_a, const void *b, int64_t ldb, int64_t stride_b, double beta, void *c,
 		       int64_t ldc, int64_t stride_c, int64_t count)
 {
-	constexpr int64_t MOST = 65535; /* of a grid's z */
 	if (!m || !n || !count)
 		return;
 	if (context->matmul != PBK_MATMUL_F32 && sizeof(real) == sizeof(float) && k) {
@@ -303,15 +320,24 @@ static void gemm_batch(pbk_context *context, bool ta, bool tb, int64_t m, int64_
 		pbk_blas_multiply(context, &p);
 		return;
 	}
-	product<real> p = {m,  n,  k,           lda,        ldb,          ldc,          stride_a,  stride_b, stride_c,
-			   ta, tb, real(alpha), real(beta), (const real *)a, (const real *)b, (real *)c, NULL, NULL, 0, 1, 1, 1, 0};
-	constexpr int64_t most = MOST / MOST_PARTS;
-	for (int64_t first = 0; first < count; first += most) {
-		multiply(context, p, count - first < most ? count - first : most);
-		p.a += most * stride_a;
-		p.b += most * stride_b;
-		p.c += most * stride_c;
+	const product<real> p = {m, n, k, lda, ldb, ldc, stride_a, stride_b, stride_c, ta, tb, real(alpha), real(beta),
+				 (const real *)a, (const real *)b, (real *)c};
+	multiply_all(context, p, count);
+}
+
+template <class real>
+static void linear(pbk_context *context, int64_t groups, int64_t rows, int64_t k, int64_t n, const void *x, const void *w,
+		   const void *bias, void *y)
+{
+	if (context->matmul != PBK_MATMUL_F32 && sizeof(real) == sizeof(float) && k) {
+		gemm_batch<real>(context, false, false, rows, n, k, 1, x, k, 0, w, n, k * n, 0, y, groups * n, n, groups);
+		pbk_cuda_bias_add<real>(context, rows, groups * n, y, bias);
+		return;
 	}
+	const product<real> p = {rows, n, k, k, n, groups * n, 0, k * n, n, false, false, 1, 0, (const real *)x, (const real *)w,
+				 (real *)y, (const real *)bias};
+	if (rows && n)
+		multiply_all(context, p, groups);
 }
 
 template <class real>
@@ -338,7 +364,7 @@ static void gemm_sum(pbk_context *context, bool ta, bool tb, int64_t m, int64_t 
 	for (int64_t first = 0; first < count; first += most) {
 		product<real> p = {m, n, k, lda, ldb, ldc, stride_a, stride_b, 0, ta, tb, real(alpha),
 				   real(first ? 1 : beta), (const real *)a + first * stride_a,
-				   (const real *)b + first * stride_b, (real *)c, NULL, NULL, 0, 1, 1, 1, 0};
+				   (const real *)b + first * stride_b, (real *)c};
 		p.terms = (int)(count - first < most ? count - first : most);
 		multiply(context, p, 1);
 	}
@@ -349,6 +375,7 @@ template <class real> void pbk_cuda_fill_gemm(struct pbk_table *table)
 	table->gemm_sum = gemm_sum<real>;
 	table->gemm = gemm<real>;
 	table->gemm_batch = gemm_batch<real>;
+	table->linear = linear<real>;
 }
 
 template void pbk_cuda_fill_gemm<float>(struct pbk_table *table);

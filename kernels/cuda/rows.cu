@@ -143,7 +143,7 @@ template <class real> static __global__ void gather_kernel(int64_t n, const real
 		y[j] = table[j];
 }
 
-template <class real> static void bias_add(pbk_context *context, int64_t rows, int64_t n, void *y, const void *bias)
+template <class real> void pbk_cuda_bias_add(pbk_context *context, int64_t rows, int64_t n, void *y, const void *bias)
 {
 	pbk_launch(context, bias_add_kernel<real>, row_grid(rows, n), row_block(n), n, y, bias);
 }
@@ -302,7 +302,7 @@ template <class real> void pbk_cuda_fill_rows(struct pbk_table *table)
 	table->add = add<real>;
 	table->axpy = axpy<real>;
 	table->sum_squares = sum_squares<real>;
-	table->bias_add = bias_add<real>;
+	table->bias_add = pbk_cuda_bias_add<real>;
 	table->sum_rows = sum_rows<real>;
 	table->sum_rows_product = sum_rows_product<real>;
 	table->rows_used = rows_used<real>;

@@ -194,6 +194,32 @@ START_TEST(sum_of_products)
 }
 END_TEST
 
+/* The same bits as the product and the bias one after the other. */
+START_TEST(linear_is_product_and_bias)
+{
+	static const int64_t sizes[][4] = {{1, 17, 40, 70}, {3, 70, 600, 64}, {4, 48, 1024, 128}, {2, 1, 3, 5}, {2, 0, 4, 4},
+					   {1, 9, 0, 7}};
+	const int64_t groups = sizes[_i][0], rows = sizes[_i][1], k = sizes[_i][2], n = sizes[_i][3], all = groups * n;
+	for (int i = 0; i < n_tables(); i++) {
+		const struct pbk_table *t = test_table(i);
+		random_seed((uint64_t)_i);
+		struct guarded x = random_matrix(t->real_size, rows * k, 0), w = random_matrix(t->real_size, all * k, 0),
+			       bias = random_matrix(t->real_size, all, 1), y = random_matrix(t->real_size, rows * all, 0),
+			       want = guarded_new(t->real_size, rows * all, 0);
+		t->gemm_batch(test_context, false, false, rows, n, k, 1, x.data, k + !k, 0, w.data, n, k * n, 0, want.data, all, n,
+			      groups);
+		t->bias_add(test_context, rows, all, want.data, bias.data);
+		t->linear(test_context, groups, rows, k, n, x.data, w.data, bias.data, y.data);
+		wait_for(test_context);
+		EXPECT(guarded_intact(&y) && guarded_same(&y, &want), "%s: %d x %d x %d x %d is not so", t->name, (int)groups,
+		       (int)rows, (int)k, (int)n);
+		struct guarded used[] = {x, w, bias, y, want};
+		for (int g = 0; g < 5; g++)
+			guarded_free(&used[g]);
+	}
+}
+END_TEST
+
 /* A backend's float32 products in other kinds; those in float64 stay as they are. */
 START_TEST(coarse_products_are_near)
 {
@@ -235,6 +261,7 @@ TCase *gemm_tests(void)
 	tcase_add_loop_test(tcase, product_is_the_sum_of_products, 0, N_SHAPES);
 	tcase_add_loop_test(tcase, batch_is_many_products, 0, N_SHAPES);
 	tcase_add_test(tcase, batch_over_interleaved_heads);
+	tcase_add_loop_test(tcase, linear_is_product_and_bias, 0, 6);
 	tcase_add_loop_test(tcase, sum_of_products, 0, 5);
 	if (test_backend())
 		tcase_add_loop_test(tcase, coarse_products_are_near, 0, N_SHAPES);
