@@ -66,15 +66,7 @@ static __global__ void attend_kernel(int64_t heads, int64_t e, int64_t count, co
 	const int64_t at = warp_of_grid(), query = at / heads, head = at % heads;
 	if (query >= queries)
 		return;
-	int64_t low = 0, high = count;
-	while (high - low > 1) {
-		const int64_t middle = (low + high) / 2;
-		if (items[middle].first <= query)
-			low = middle;
-		else
-			high = middle;
-	}
-	const struct item item = items[low];
+	const struct item item = item_with(count, items, query);
 	const int64_t mine = query - item.first, row = (mine * heads + head) * e;
 	const int32_t first = item.list[mine] - item.list[0], n = item.list[mine + 1] - item.list[mine];
 	for (int64_t from = 0; from < e; from += LANES_OF_Z * WARP)

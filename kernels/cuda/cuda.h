@@ -65,6 +65,20 @@ static __device__ __forceinline__ int64_t element()
 	return (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
 }
 
+/* The last of the list's items that begins with `number` or before; their `first` never falls, the first one's is 0. */
+template <class T> static __device__ __forceinline__ const T &item_with(int64_t count, const T *list, int64_t number)
+{
+	int64_t low = 0, high = count;
+	while (high - low > 1) {
+		const int64_t middle = (low + high) / 2;
+		if (list[middle].first <= number)
+			low = middle;
+		else
+			high = middle;
+	}
+	return list[low];
+}
+
 template <class T> static __device__ __forceinline__ T warp_sum(T x)
 {
 	for (int distance = WARP / 2; distance; distance /= 2)

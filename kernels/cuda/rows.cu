@@ -42,23 +42,9 @@ struct squared {
 
 static const int64_t PIECE = 4096; /* elements that a block squares */
 
-/* The last vector that begins with this piece or before: those without elements have no pieces. */
-static __device__ __forceinline__ struct squared vector_of(int64_t count, const struct squared *list, int64_t piece)
-{
-	int64_t low = 0, high = count;
-	while (high - low > 1) {
-		const int64_t middle = (low + high) / 2;
-		if (list[middle].first <= piece)
-			low = middle;
-		else
-			high = middle;
-	}
-	return list[low];
-}
-
 template <class real> static __global__ void squares_kernel(int64_t count, const struct squared *list, double *part)
 {
-	const struct squared vector = vector_of(count, list, blockIdx.x);
+	const struct squared vector = item_with(count, list, blockIdx.x); /* not one without elements: the next begins there too */
 	const int64_t begin = (blockIdx.x - vector.first) * PIECE, end = begin + PIECE < vector.n ? begin + PIECE : vector.n;
 	const real *x = (const real *)vector.x;
 	double total = 0;
