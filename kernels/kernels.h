@@ -107,6 +107,13 @@ struct pbk_vector {
 	int64_t n;
 };
 
+/* Blocks x_i [rows, n] to look at: block i is at x + i*stride, its rows are ld apart. */
+struct pbk_blocks {
+	const void *x;
+	int64_t count, rows, n, ld, stride;
+	int64_t *used; /* [count], on the device, 0 before */
+};
+
 /* The inner product of two gradients of one matrix. */
 struct pbk_gradient_pair {
 	int64_t k, n;
@@ -176,10 +183,8 @@ struct pbk_table {
 	void (*sum_rows)(pbk_context *, bool add, int64_t count, int64_t rows, int64_t n, const void *x, void *out);
 	void (*sum_rows_product)(pbk_context *, bool add, int64_t count, int64_t rows, int64_t n, const void *x,
 				 const void *y, void *out);
-	/* used[i], on the device and 0 before, = rows of x_i [rows, n] up to its last one with an element that is not 0; x_i is at x +
-	 * i*stride, its rows ld apart. */
-	void (*rows_used)(pbk_context *, int64_t count, int64_t rows, int64_t n, const void *x, int64_t ld,
-			  int64_t stride, int64_t *used);
+	/* Of each list's blocks, used[i]: how many rows there are up to the last one with an element that is not 0. */
+	void (*rows_used)(pbk_context *, int64_t count, const struct pbk_blocks *host_list);
 	void (*gather_rows)(pbk_context *, int64_t rows, int64_t n, const void *table, const int32_t *host_ids,
 			    void *y); /* y[r] = table[ids[r]] */
 	void (*scatter_add_rows)(pbk_context *, int64_t rows, int64_t n, void *table, const int32_t *host_ids,

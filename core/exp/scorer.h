@@ -15,7 +15,7 @@ struct pb_scorer {
 	size_t room_rows, room_logits;
 	struct pb_pool pool;      /* of scores that the device computes */
 	struct pb_view on_device; /* the last of them, [rows] */
-	double loss;              /* of the last seed, where the host computes it */
+	double loss;              /* of the last seed, as far as it is known */
 };
 
 /* Takes over the instance, also on failure. */
@@ -50,7 +50,7 @@ int pb_scorer_seed(struct pb_scorer *scorer, const struct pb_view *logits, const
 /* The loss of the last seed. Apart from it, because this waits for the device: there is work that may be asked for before.
  * A score that is not finite is told here, or by the seed. */
 int pb_scorer_loss(struct pb_scorer *scorer, double *ret_loss);
-/* The same of logits that the host has; ret_seed [n_rows, d_vocab] is the host's too. */
+/* pb_scorer_score and pb_scorer_seed of logits that the host has; ret_seed [n_rows, d_vocab] is the host's too. */
 int pb_scorer_score_host(struct pb_scorer *scorer, const struct pb_logits *logits, const struct pb_scored *scored,
 			 const double *reference, double *ret_rows, double *ret_mean);
 int pb_scorer_seed_host(struct pb_scorer *scorer, const struct pb_logits *logits, const struct pb_scored *scored,

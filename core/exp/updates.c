@@ -207,10 +207,11 @@ static int measure_all(struct work *w, double *const lists[N_SUMS])
 	int rc = 0;
 	for (int id = 0; !rc && id < table->n; id++)
 		rc = measure_param(w, id);
-	double *sums = rc ? NULL : malloc((size_t)w->n_pieces * N_SUMS * sizeof *sums);
+	const size_t size = (size_t)w->n_pieces * N_SUMS * sizeof(double);
+	double *sums = rc ? NULL : malloc(size);
 	if (!sums)
-		return rc ? rc : -PB_E_NOMEM;
-	w->k->download(w->plan->device->context, sums, w->sums, (size_t)w->n_pieces * N_SUMS * sizeof *sums);
+		return rc ? rc : pb_fail_nomem(size, "sums of squares");
+	w->k->download(w->plan->device->context, sums, w->sums, size);
 	const double *at = sums;
 	for (int id = 0; id < table->n; id++) {
 		double totals[N_SUMS] = {0};

@@ -27,12 +27,19 @@ static const struct pbk_table *kernels(const struct pb_factors *f)
 	return pb_kernels(f->tape->device, f->tape->dtype);
 }
 
-/* Has the device count the rows of each cell's dy up to the last that is not zero: later positions than the last scored
- * one have none. The groups of a parameter lie side by side in a row. */
+/* The rows of each cell's dy are counted up to the last that is not zero: later positions than the last scored one have
+ * none. The groups of a parameter lie side by side in a row. */
 static void count_rows(struct pb_factors *f, int id, const struct pb_view *dy, int64_t rows)
 {
-	kernels(f)->rows_used(f->tape->device->context, f->n_cells, rows, dy->shape[0] * dy->shape[2], dy->data,
-			      dy->stride[1], rows * dy->stride[1], f->used + (int64_t)id * f->n_cells);
+	f->to_count[f->n_to_count++] = (struct pbk_blocks){
+		.x = dy->data,
+		.count = f->n_cells,
+		.rows = rows,
+		.n = dy->shape[0] * dy->shape[2],
+		.ld = dy->stride[1],
+		.stride = rows * dy->stride[1],
+		.used = f->used + (int64_t)id * f->n_cells,
+	};
 }
 
 static int multiply_out(const struct pb_factors *f, struct pb_cell_gradient *g)
@@ -82,6 +89,7 @@ int pb_factors_settle(struct pb_factors *f)
 	int64_t *used = pb_arena_array(&f->tape->arena, count, sizeof *used);
 	if (!used)
 		return -PB_E_NOMEM;
+	kernels(f)->rows_used(f->tape->device->context, f->n_to_count, f->to_count);
 	kernels(f)->download(f->tape->device->context, used, f->used, count * sizeof *used);
 	int rc = pb_device_status(f->tape->device);
 	for (size_t i = 0; !rc && i < count; i++) {
@@ -202,8 +210,11 @@ int pb_factors_begin(struct pb_factors *factors, struct pb_tape *tape, int n_par
 		.base = {&factor_ops}, .tape = tape, .n_params = n_params, .n_cells = n_cells, .examples = examples};
 	pb_tape_reset(tape, &factors->base);
 	factors->items = pb_arena_array(&tape->arena, count, sizeof *factors->items);
+	factors->to_count = pb_arena_array(&tape->arena, (size_t)n_params, sizeof *factors->to_count);
 	struct pb_view used; /* whole numbers, which are as wide */
-	int rc = factors->items ? pb_tensor_zeros(&tape->pool, PB_F64, 1, (int64_t[]){(int64_t)count}, &used) : -PB_E_NOMEM;
+	int rc = factors->items && factors->to_count ? 0 : -PB_E_NOMEM;
+	if (!rc)
+		rc = pb_tensor_zeros(&tape->pool, PB_F64, 1, (int64_t[]){(int64_t)count}, &used);
 	factors->used = rc ? NULL : used.data;
 	return rc;
 }

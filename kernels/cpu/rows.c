@@ -127,14 +127,14 @@ static bool is_zero(int64_t n, const real *x)
 	return true;
 }
 
-static void rows_used(pbk_context *context, int64_t count, int64_t rows, int64_t n, const void *x, int64_t ld,
-		      int64_t stride, int64_t *used)
+static void rows_used(pbk_context *context, int64_t count, const struct pbk_blocks *list)
 {
-	PBK_PARALLEL(context, count, count * rows * n, for (int64_t i = begin; i < end; i++) {
-		used[i] = rows;
-		while (used[i] && is_zero(n, (const real *)x + i * stride + (used[i] - 1) * ld))
-			used[i]--;
-	});
+	for (const struct pbk_blocks *l = list; l < list + count; l++)
+		PBK_PARALLEL(context, l->count, l->count * l->rows * l->n, for (int64_t i = begin; i < end; i++) {
+			l->used[i] = l->rows;
+			while (l->used[i] && is_zero(l->n, (const real *)l->x + i * l->stride + (l->used[i] - 1) * l->ld))
+				l->used[i]--;
+		});
 }
 
 static void gather_rows(pbk_context *context, int64_t rows, int64_t n, const void *table, const int32_t *host_ids,

@@ -237,9 +237,10 @@ static __global__ void __launch_bounds__(THREADS) gemm_kernel(const product<real
 #pragma unroll
 		for (int r = 0; r < TM; r++)
 #pragma unroll
-			for (int q = 0; q < TN / 4; q++) {
-				const int64_t i = i0 + place::row(r), j = j0 + place::column(q);
-				store_quad(part + i * p.n + j, &total[r][q * 4], p.n % 4 == 0, i < p.m ? p.n - j : 0);
+			for (int s = 0; s < TN; s++) {
+				const int64_t i = i0 + place::row(r), j = j0 + place::column(s / 4) + s % 4;
+				if (i < p.m && j < p.n)
+					part[i * p.n + j] = total[r][s];
 			}
 		if (!comes_last(p.tickets + (batch * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x, p.splits))
 			return;
@@ -297,7 +298,7 @@ template <class real> static void multiply(pbk_context *context, product<real> p
 /* In as many launches as a grid's z makes necessary. */
 template <class real> static void multiply_all(pbk_context *context, product<real> p, int64_t count)
 {
-	constexpr int64_t most = 65535 / MOST_PARTS;
+	const int64_t chunks = (p.k + chunk_of(p.k) - 1) / chunk_of(p.k), most = 65535 / (chunks > 1 ? chunks : 1);
 	for (int64_t first = 0; first < count; first += most) {
 		multiply(context, p, count - first < most ? count - first : most);
 		p.a += most * p.stride_a;

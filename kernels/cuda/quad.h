@@ -49,15 +49,4 @@ static __device__ __forceinline__ quad<double> fetch_quad(const double *x, bool,
 	return q;
 }
 
-template <class real>
-static __device__ __forceinline__ void store_quad(real *x, const real v[4], bool aligned, int64_t there)
-{
-	if (aligned && there >= 4)
-		*reinterpret_cast<quad<real> *>(x) = {v[0], v[1], v[2], v[3]};
-	else
-		for (int e = 0; e < 4; e++)
-			if (e < there)
-				x[e] = v[e];
-}
-
 #endif

@@ -1,4 +1,5 @@
-/* queue.h: launches wait in a list until somebody needs a result; a list that comes again is replayed as a CUDA graph.
+/* queue.h: launches wait in a list until somebody needs a result or there are many; a list that comes again is replayed as
+ * a CUDA graph.
  *
  * Lists that kernels read (pbk_stage) go to the device in one transfer before. Memory that a launch uses must stay until it
  * has been sent: whoever frees, moves or fills memory by other means sends first.

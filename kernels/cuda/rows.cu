@@ -258,29 +258,44 @@ static void sum_rows_product(pbk_context *context, bool add, int64_t count, int6
 	sum_all<real, true>(context, add, count, rows, n, x, y, out);
 }
 
+/* Blocks, and the number of their first row among all. */
+struct counted {
+	struct pbk_blocks blocks;
+	int64_t first;
+};
+
 /* A warp per row; most find at once that theirs is used. */
-template <class real>
-static __global__ void used_kernel(int64_t count, int64_t rows, int64_t n, const real *x, int64_t ld, int64_t stride,
-				   unsigned long long *used)
+template <class real> static __global__ void used_kernel(int64_t count, const struct counted *list, int64_t rows)
 {
-	const int64_t warp = element() / WARP, i = warp / rows, row = warp % rows;
+	const int64_t number = element() / WARP;
 	const int lane = threadIdx.x % WARP;
 	int found = 0;
-	if (i >= count)
+	if (number >= rows)
 		return;
-	x += i * stride + row * ld;
-	for (int64_t j = lane; j < n && !found; j += WARP)
+	const struct counted mine = item_with(count, list, number);
+	const struct pbk_blocks b = mine.blocks;
+	const int64_t i = (number - mine.first) / b.rows, row = (number - mine.first) % b.rows;
+	const real *x = (const real *)b.x + i * b.stride + row * b.ld;
+	for (int64_t j = lane; j < b.n && !found; j += WARP)
 		found = x[j] != 0;
 	if (warp_max(found) && !lane)
-		atomicMax(used + i, (unsigned long long)row + 1);
+		atomicMax((unsigned long long *)b.used + i, (unsigned long long)row + 1);
 }
 
-template <class real>
-static void rows_used(pbk_context *context, int64_t count, int64_t rows, int64_t n, const void *x, int64_t ld,
-		      int64_t stride, int64_t *used)
+template <class real> static void rows_used(pbk_context *context, int64_t count, const struct pbk_blocks *host_list)
 {
-	pbk_launch(context, used_kernel<real>, pbk_grid(count * rows * WARP), BLOCK, count, rows, n, x, ld, stride,
-		   (unsigned long long *)used);
+	struct counted *list = (struct counted *)calloc((size_t)(count + !count), sizeof *list);
+	int64_t rows = 0;
+	if (!list) {
+		pbk_note(context, cudaErrorMemoryAllocation);
+		return;
+	}
+	for (int64_t i = 0; i < count; rows += host_list[i].count * host_list[i].rows, i++)
+		list[i] = {host_list[i], rows};
+	const struct counted *staged = (const struct counted *)pbk_stage(context, list, (size_t)count * sizeof *list);
+	free(list);
+	if (staged)
+		pbk_launch(context, used_kernel<real>, pbk_grid(rows * WARP), BLOCK, count, staged, rows);
 }
 
 template <class real> void pbk_cuda_fill_rows(struct pbk_table *table)

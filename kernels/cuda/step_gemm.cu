@@ -161,7 +161,7 @@ static __device__ __forceinline__ void multiply(const stepping<real> &p, const s
 template <class real> static __device__ __forceinline__ bool is_whole(const stepping<real> &p, const struct pbk_stepped &item)
 {
 	const struct pbk_gradient &g = item.gradient;
-	return ((int64_t)blockIdx.x + 1) * COLUMNS <= p.n && p.k % DEPTH == 0 && !g.dense && g.rank <= RANKS &&
+	return ((int64_t)blockIdx.x + 1) * COLUMNS <= p.n && p.k && p.k % DEPTH == 0 && !g.dense && g.rank <= RANKS &&
 	       holds_quads((const real *)item.a, item.lda) && holds_quads((const real *)item.w, p.ldw) &&
 	       holds_quads((const real *)g.dy, g.lddy);
 }

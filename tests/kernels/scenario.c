@@ -155,7 +155,7 @@ static void run_rows_used(void)
 	t->zero(context, x, 30 * sizeof *x);
 	t->zero(context, x + 45, 15 * sizeof *x);
 	t->zero(context, counted, sizeof used);
-	t->rows_used(context, 4, 6, 5, x, 5, 30, counted);
+	t->rows_used(context, 1, &(struct pbk_blocks){x, 4, 6, 5, 5, 30, counted});
 	t->download(context, used, counted, sizeof used);
 	for (int i = 0; i < 4; i++) {
 		ck_assert(used[i] >= 0 && used[i] <= 6);

@@ -185,7 +185,11 @@ START_TEST(rows_are_used_up_to_the_last_that_is_not_zero)
 				    i % 4 ? (i % 4 == 1 ? 1e-30 : -2) : NAN);
 	}
 	memset(used, 0, (size_t)count * sizeof *used);
-	t->rows_used(test_context, count, rows, n, x.data, ld, stride, used);
+	const struct pbk_blocks list[] = {{x.data, 10, rows, n, ld, stride, used},
+					  {x.data, 0, rows, n, ld, stride, used},
+					  {(char *)x.data + (size_t)(10 * stride) * t->real_size, count - 10, rows, n, ld, stride,
+					   used + 10}};
+	t->rows_used(test_context, 3, list);
 	wait_for(test_context);
 	for (int64_t i = 0; i < count; i++)
 		EXPECT(used[i] == want[i], "%s, n %d: item %d has %d rows, expected %d", t->name, (int)n, (int)i,
