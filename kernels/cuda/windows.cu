@@ -5,10 +5,11 @@
 
 enum {
 	MOST_WAITING = 512,
-	MOST_ELEMENTS = 1 << 16,
+	MOST_ELEMENTS = 1 << 20,
 	AXES = 3,
 	FEW = 4, /* a launch takes its windows along: few where that is enough */
 	MANY = 48,
+	MOST_BLOCKS = 8192, /* of several windows, each of which gets as many as the largest */
 };
 
 /* One operation, in numbers that are half as long. */
@@ -199,14 +200,18 @@ void pbk_windows_send(pbk_context *context)
 	for (int level = 0; level < levels; level++) {
 		struct small list[MANY];
 		int n = 0;
+		int64_t blocks = 0;
 		for (int i = 0; i < count; i++) {
+			const struct small *next = &all->list[i].small;
 			if (all->list[i].level != level)
 				continue;
-			list[n++] = all->list[i].small;
-			if (n == MANY) {
+			const int64_t own = pbk_grid(next->count).x, most = own > blocks ? own : blocks;
+			if (n == MANY || (n + 1) * most > MOST_BLOCKS) {
 				launch_any(context, all->real_size, n, list);
 				n = 0;
 			}
+			blocks = n ? most : own;
+			list[n++] = *next;
 		}
 		launch_any(context, all->real_size, n, list);
 	}

@@ -1,4 +1,5 @@
-/* windows.h: operations on small strided windows wait, and share launches with those that they do not depend on.
+/* windows.h: operations on strided windows, unless they are large, wait, and share launches with those that they do not
+ * depend on.
  *
  * A sweep's setters work on a cell at a time: what they ask for is a few elements each, and many in a row. An operation
  * comes behind those that wait and touch what it touches, as if each had been launched by itself.

@@ -258,10 +258,10 @@ START_TEST(largest_difference_is_found)
 }
 END_TEST
 
-/* Large enough for two threads, whose border falls inside a row. */
+/* Large enough for two threads, whose border falls inside a row, and for a launch of its own. */
 START_TEST(large_windows_are_shared_by_threads)
 {
-	const int64_t shape[2] = {601, 701}, count = 601 * 701;
+	const int64_t shape[2] = {1201, 901}, count = 1201 * 901;
 	const int order[2] = {1, 0};
 	const struct pbk_nd nd = window(2, shape, order, 0);
 	for (int t = 0; t < n_tables(); t++) {
@@ -273,7 +273,7 @@ START_TEST(large_windows_are_shared_by_threads)
 		table->nd_copy(test_context, &nd, dst.data, src.data);
 		wait_for(test_context);
 		for (int64_t i = 0; i < count; i++)
-			EXPECT(guarded_get(&dst, i) == (double)(i % 701 * 601 + i / 701), "element %d", (int)i);
+			EXPECT(guarded_get(&dst, i) == (double)(i % 901 * 1201 + i / 901), "element %d", (int)i);
 		guarded_set(&dst, count - 1, guarded_get(&dst, count - 1) + 5);
 		ck_assert_double_eq(table->nd_max_difference(test_context, &nd, dst.data, src.data), 5);
 		ck_assert(guarded_intact(&dst));
