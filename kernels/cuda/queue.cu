@@ -8,14 +8,15 @@
 enum {
 	MOST_LAUNCHES = 128, /* of a list: the device begins while the host goes on with the next one */
 	FEW = 8,             /* launches that are sent one by one: a graph would gain nothing */
-	GRAPHS = 64,
-	SEEN = 256, /* lists that are remembered by a number, to know them when they come again */
+	GRAPHS = 256,        /* batches of training differ in their rows: there are some tens of numbers of rows */
+	SEEN = 4096,         /* lists that are remembered by a number, to know them when they come again */
 };
 
 /* A list that has come at least twice. */
 struct graph {
 	char *bytes;
 	size_t size;
+	uint64_t number; /* of the bytes, to find it by */
 	cudaGraphExec_t exec; /* NULL: this place is free */
 	uint64_t used;        /* when, for the first to go */
 };
@@ -114,14 +115,12 @@ static uint64_t number_of(const char *bytes, size_t size)
 }
 
 /* Has the list come before? Remembers it. */
-static bool is_known(struct pbk_queue *q)
+static bool is_known(struct pbk_queue *q, uint64_t number)
 {
-	const uint64_t number = number_of(q->bytes, q->size);
-	for (int i = 0; i < SEEN; i++)
-		if (q->seen[i] == number)
-			return true;
-	q->seen[q->clock % SEEN] = number;
-	return false;
+	uint64_t *place = &q->seen[number % SEEN];
+	const bool known = *place == number;
+	*place = number;
+	return known;
 }
 
 static cudaError_t run_each(pbk_context *context)
@@ -143,11 +142,11 @@ static void forget(struct graph *g)
 	*g = {};
 }
 
-static struct graph *find(struct pbk_queue *q)
+static struct graph *find(struct pbk_queue *q, uint64_t number)
 {
 	for (int i = 0; i < GRAPHS; i++) {
 		struct graph *g = &q->graphs[i];
-		if (g->exec && g->size == q->size && !memcmp(g->bytes, q->bytes, q->size))
+		if (g->exec && g->number == number && g->size == q->size && !memcmp(g->bytes, q->bytes, q->size))
 			return g;
 	}
 	return NULL;
@@ -165,7 +164,7 @@ static struct graph *place(struct pbk_queue *q)
 }
 
 /* The waiting list as a graph. NULL where that cannot be: then it is sent launch by launch, which is no failure. */
-static struct graph *capture(pbk_context *context)
+static struct graph *capture(pbk_context *context, uint64_t number)
 {
 	struct pbk_queue *q = context->queue;
 	struct graph *g = place(q);
@@ -190,7 +189,7 @@ static struct graph *capture(pbk_context *context)
 		return NULL;
 	}
 	memcpy(bytes, q->bytes, q->size);
-	*g = {bytes, q->size, exec, 0};
+	*g = {bytes, q->size, number, exec, 0};
 	return g;
 }
 
@@ -203,9 +202,10 @@ void pbk_queue_send(pbk_context *context)
 	q->clock++;
 	struct graph *g = NULL;
 	if (!context->failure && pbk_stage_send(context)) {
-		g = q->launches < FEW ? NULL : find(q);
-		if (!g && q->launches >= FEW && is_known(q))
-			g = capture(context);
+		const uint64_t number = q->launches < FEW ? 0 : number_of(q->bytes, q->size);
+		g = number ? find(q, number) : NULL;
+		if (!g && number && is_known(q, number))
+			g = capture(context, number);
 		if (g) {
 			g->used = q->clock;
 			pbk_note(context, cudaGraphLaunch(g->exec, context->stream));

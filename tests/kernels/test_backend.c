@@ -256,6 +256,32 @@ START_TEST(one_list_may_be_longer_than_what_is_kept)
 }
 END_TEST
 
+/* Lists that come again are replayed; of more of them than are kept, the oldest are made anew. List n adds 1 to the first n
+ * elements as often as it has launches. */
+START_TEST(lists_come_again)
+{
+	enum { LAUNCHES = 9, ROUNDS = 4, MOST = 300 };
+	const int lists = _i ? MOST : 20;
+	double y[MOST], ones[MOST];
+	open_with(NULL, NULL);
+	for (int i = 0; i < MOST; i++)
+		y[i] = 0, ones[i] = 1;
+	double *device_y = uploaded(y, sizeof y), *device_ones = uploaded(ones, sizeof ones);
+	for (int round = 0; round < ROUNDS; round++)
+		for (int n = 1; n <= lists; n++) {
+			for (int i = 0; i < LAUNCHES; i++)
+				table->add(context, n, device_y, device_y, device_ones);
+			ck_assert_int_eq(table->sync(context), PBK_OK);
+		}
+	table->download(context, y, device_y, sizeof y);
+	for (int i = 0; i < MOST; i++)
+		EXPECT(y[i] == (i < lists ? LAUNCHES * ROUNDS * (lists - i) : 0), "element %d is %g", i, y[i]);
+	table->free(context, device_y);
+	table->free(context, device_ones);
+	close_all();
+}
+END_TEST
+
 /* Every kind of kernel on memory that the host cannot touch, against the CPU. */
 START_TEST(kernels_leave_device_memory_to_the_device)
 {
@@ -331,6 +357,7 @@ int main(void)
 	tcase_add_test(tcase, lost_device_is_remembered);
 	tcase_add_test(tcase, lists_of_every_length_arrive);
 	tcase_add_test(tcase, one_list_may_be_longer_than_what_is_kept);
+	tcase_add_loop_test(tcase, lists_come_again, 0, 2);
 	tcase_add_test(tcase, kernels_leave_device_memory_to_the_device);
 	tcase_add_loop_test(tcase, any_allocation_may_fail, 0, MOST_ALLOCATIONS);
 	tcase_add_loop_test(tcase, device_may_be_lost_anywhere, 0, MOST_LAUNCHES);

@@ -23,14 +23,14 @@ cudaError_t last = cudaSuccess; /* of a call that failed */
 
 /* What a run asked of the device, told at the end. */
 struct tally {
-	long launches, graphs, copies, waits, allocations;
+	long launches, graphs, made, copies, waits, allocations;
 
 	~tally()
 	{
 		const char *count = getenv("PBK_EMULATION_COUNT");
 		if (count && *count == '1')
-			fprintf(stderr, "emulated device: %ld launches, %ld graphs, %ld copies, %ld waits, %ld allocations\n",
-				launches, graphs, copies, waits, allocations);
+			fprintf(stderr, "emulated device: %ld launches, %ld graphs, %ld made, %ld copies, %ld waits, %ld allocations\n",
+				launches, graphs, made, copies, waits, allocations);
 	}
 } tally;
 
@@ -167,6 +167,11 @@ static cudaError_t work(const std::function<void()> &what)
 void pbk_emulated_count_graph()
 {
 	tally.graphs++;
+}
+
+void pbk_emulated_count_made()
+{
+	tally.made++;
 }
 
 cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t size, cudaMemcpyKind, cudaStream_t)

@@ -10,5 +10,6 @@ void pbk_emulated_launch_ends();
 /* Takes the work into the graph that is being captured, or does nothing and returns false. */
 bool pbk_emulated_capture(const std::function<void()> &node);
 void pbk_emulated_count_graph();
+void pbk_emulated_count_made();
 
 #endif

@@ -31,6 +31,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t *ret_graph)
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *ret_exec, cudaGraph_t graph, unsigned long long)
 {
+	pbk_emulated_count_made();
 	*ret_exec = new pbk_emulated_graph(*graph);
 	return cudaGetLastError();
 }
