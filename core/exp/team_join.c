@@ -142,8 +142,8 @@ static int make_folder(struct pb_team *team, const char *dir, size_t journal, ch
 	void *data = NULL;
 	size_t size;
 	int rc = path && from && to ? pb_file_remove_tree(path) : -PB_E_NOMEM;
-	if (!rc)
-		rc = pb_file_make_dir(path);
+	if (!rc && mkdir(path, 0777) < 0) /* in DIR/ranks, which is gone if all is done by now */
+		rc = pb_fail(PB_E_IO, "cannot make the folder %s: %s", path, strerror(errno));
 	if (!rc)
 		rc = pb_file_read_from(from, 0, (size_t)1 << 40, &data, &size);
 	if (!rc)
@@ -294,9 +294,11 @@ void pb_team_leave(struct pb_team *team, bool complete)
 {
 	if (team->claims >= 0)
 		close(team->claims);
-	/* A rank that is still ending does not mind. */
-	if (complete && team->path && pb_file_remove_tree(team->path))
+	/* A rank that is still ending, or comes late, does not mind; what it writes meanwhile may be in the way once. */
+	for (int tries = 0; complete && team->path && tries < 10 && pb_file_remove_tree(team->path); tries++) {
 		pb_error_clear();
+		rest(0);
+	}
 	free(team->path);
 	free(team->read);
 	team->path = NULL;
