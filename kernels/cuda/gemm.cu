@@ -137,6 +137,20 @@ template <int BM, int BN, int TM, int TN> struct mine {
 	{
 		return ((int)threadIdx.x % ACROSS + q * ACROSS) * 4;
 	}
+
+	/* f(i, j, r, s) for those within the matrix [m, n], where the tile begins at (i0, j0). */
+	template <class F>
+	static __device__ __forceinline__ void each(int64_t i0, int64_t j0, int64_t m, int64_t n, const F &f)
+	{
+#pragma unroll
+		for (int r = 0; r < TM; r++)
+#pragma unroll
+			for (int s = 0; s < TN; s++) {
+				const int64_t i = i0 + row(r), j = j0 + column(s / 4) + s % 4;
+				if (i < m && j < n)
+					f(i, j, r, s);
+			}
+	}
 };
 
 /* sum = lines [l0, end) of the tile's product; the tiles of A and B are loaded one ahead. */
@@ -234,28 +248,16 @@ static __global__ void __launch_bounds__(THREADS) gemm_kernel(const product<real
 	}
 	if (p.parts) {
 		real *part = p.parts + (int64_t)blockIdx.z * p.m * p.n;
-#pragma unroll
-		for (int r = 0; r < TM; r++)
-#pragma unroll
-			for (int s = 0; s < TN; s++) {
-				const int64_t i = i0 + place::row(r), j = j0 + place::column(s / 4) + s % 4;
-				if (i < p.m && j < p.n)
-					part[i * p.n + j] = total[r][s];
-			}
+		place::each(i0, j0, p.m, p.n,
+			    [&](int64_t i, int64_t j, int r, int s) { part[i * p.n + j] = total[r][s]; });
 		if (!comes_last(p.tickets + (batch * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x, p.splits))
 			return;
 		add_parts<real, BM, BN, TM, TN>(p, batch, i0, j0, total);
 	}
-	real *c = p.c + batch * p.stride_c;
-#pragma unroll
-	for (int r = 0; r < TM; r++)
-#pragma unroll
-		for (int s = 0; s < TN; s++) {
-			const int64_t i = i0 + place::row(r), j = j0 + place::column(s / 4) + s % 4;
-			if (i < p.m && j < p.n)
-				c[i * p.ldc + j] =
-					scaled(p, total[r][s], c + i * p.ldc + j, p.bias ? p.bias + batch * p.n + j : p.bias);
-		}
+	place::each(i0, j0, p.m, p.n, [&](int64_t i, int64_t j, int r, int s) {
+		real *c = p.c + batch * p.stride_c + i * p.ldc + j;
+		*c = scaled(p, total[r][s], c, p.bias ? p.bias + batch * p.n + j : p.bias);
+	});
 }
 
 template <class real, int BM, int BN, int TM, int TN>

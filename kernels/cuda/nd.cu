@@ -33,26 +33,12 @@ static bool is_short(const pbk_window &w)
 }
 
 /* What is done to one element: its place in both windows, and its number, counted from the first of the launch. */
-template <class real> struct copy_element {
+template <class real> struct changed_element {
 	real *dst;
 	const real *src;
-	__device__ void operator()(place at, int64_t) const { dst[at.dst] = src[at.src]; }
-};
-
-template <class real> struct axpy_element {
-	real *dst, a;
-	const real *src;
-	__device__ void operator()(place at, int64_t) const { dst[at.dst] += a * src[at.src]; }
-};
-
-template <class real> struct scale_element {
-	real *dst, a;
-	__device__ void operator()(place at, int64_t) const { dst[at.dst] *= a; }
-};
-
-template <class real> struct fill_element {
-	real *dst, a;
-	__device__ void operator()(place at, int64_t) const { dst[at.dst] = a; }
+	double a;
+	int64_t kind; /* as long as the others: no bytes between them */
+	__device__ void operator()(place at, int64_t) const { change((int)kind, dst + at.dst, src + at.src, (real)a); }
 };
 
 template <class real> struct read_element {
@@ -83,33 +69,35 @@ static void each(pbk_context *context, const pbk_window &w, int64_t begin, int64
 		   pbk_grid(count), BLOCK, w.nd, begin, count, operation);
 }
 
+/* Waits among others of its size, or is large and launched at once. `src` NULL: there is none. */
+template <class real>
+static void change_window(pbk_context *context, enum pbk_window_kind kind, const struct pbk_nd *nd, void *dst, const void *src,
+			  double a)
+{
+	const pbk_window w = pbk_window_over(nd, src != NULL);
+	if (!pbk_windows_take(context, kind, sizeof(real), &w, dst, src, a, NULL))
+		each(context, w, 0, w.count, changed_element<real>{(real *)dst, (const real *)src, a, kind});
+}
+
 template <class real> static void nd_copy(pbk_context *context, const struct pbk_nd *nd, void *dst, const void *src)
 {
-	const pbk_window w = pbk_window_over(nd, true);
-	if (!pbk_windows_take(context, PBK_WINDOW_COPY, sizeof(real), &w, dst, src, 0, NULL))
-		each(context, w, 0, w.count, copy_element<real>{(real *)dst, (const real *)src});
+	change_window<real>(context, PBK_WINDOW_COPY, nd, dst, src, 0);
 }
 
 template <class real>
 static void nd_axpy(pbk_context *context, const struct pbk_nd *nd, void *dst, double a, const void *src)
 {
-	const pbk_window w = pbk_window_over(nd, true);
-	if (!pbk_windows_take(context, PBK_WINDOW_AXPY, sizeof(real), &w, dst, src, a, NULL))
-		each(context, w, 0, w.count, axpy_element<real>{(real *)dst, (real)a, (const real *)src});
+	change_window<real>(context, PBK_WINDOW_AXPY, nd, dst, src, a);
 }
 
 template <class real> static void nd_scale(pbk_context *context, const struct pbk_nd *nd, void *dst, double a)
 {
-	const pbk_window w = pbk_window_over(nd, false);
-	if (!pbk_windows_take(context, PBK_WINDOW_SCALE, sizeof(real), &w, dst, NULL, a, NULL))
-		each(context, w, 0, w.count, scale_element<real>{(real *)dst, (real)a});
+	change_window<real>(context, PBK_WINDOW_SCALE, nd, dst, NULL, a);
 }
 
 template <class real> static void nd_fill(pbk_context *context, const struct pbk_nd *nd, void *dst, double a)
 {
-	const pbk_window w = pbk_window_over(nd, false);
-	if (!pbk_windows_take(context, PBK_WINDOW_FILL, sizeof(real), &w, dst, NULL, a, NULL))
-		each(context, w, 0, w.count, fill_element<real>{(real *)dst, (real)a});
+	change_window<real>(context, PBK_WINDOW_FILL, nd, dst, NULL, a);
 }
 
 /* Zeros after a failure: nobody must read what was never written. */

@@ -144,27 +144,11 @@ template <class real, int ROOM> static __global__ void windows_kernel(const stru
 	const bool mine = i < w.count;
 	if (mine)
 		locate(w, (int32_t)i, &to, &from);
-	switch (w.kind) {
-	case PBK_WINDOW_COPY:
+	if (w.kind != PBK_WINDOW_RAISE) {
 		if (mine)
-			dst[to] = src[from];
-		break;
-	case PBK_WINDOW_AXPY:
-		if (mine)
-			dst[to] += (real)w.a * src[from];
-		break;
-	case PBK_WINDOW_SCALE:
-		if (mine)
-			dst[to] *= (real)w.a;
-		break;
-	case PBK_WINDOW_FILL:
-		if (mine)
-			dst[to] = (real)w.a;
-		break;
-	case PBK_WINDOW_RAISE:
-		if ((int64_t)blockIdx.x * blockDim.x < w.count)
-			raise(w.largest, mine ? difference((double)dst[to], (double)src[from]) : 0);
-		break;
+			change(w.kind, dst + to, src + from, (real)w.a);
+	} else if ((int64_t)blockIdx.x * blockDim.x < w.count) {
+		raise(w.largest, mine ? difference((double)dst[to], (double)src[from]) : 0);
 	}
 }
 

@@ -26,6 +26,18 @@ bool pbk_windows_take(pbk_context *context, enum pbk_window_kind kind, size_t re
 void pbk_windows_send(pbk_context *context);
 void pbk_windows_close(pbk_context *context);
 
+/* What is done to one element, but for PBK_WINDOW_RAISE, which is done to all of them. */
+template <class real>
+static __device__ __forceinline__ void change(int kind, real *dst, const real *src, real a)
+{
+	switch (kind) {
+	case PBK_WINDOW_COPY: *dst = *src; break;
+	case PBK_WINDOW_AXPY: *dst += a * *src; break;
+	case PBK_WINDOW_SCALE: *dst *= a; break;
+	default: *dst = a; break;
+	}
+}
+
 static __device__ __forceinline__ double difference(double a, double b)
 {
 	const double apart = a == b ? 0 : fabs(a - b);
