@@ -19,6 +19,7 @@ START_TEST(interrupted_training)
 		SMALL_MODEL "train:\n  - {name: short, split: X2, steps: 1, save: early}\n"
 			    "  - {name: endless, split: X1, epochs: 100000000, evaluate: {accuracy: Dt3}, save: late}\n"
 			    "sweeps:\n" SWEEP_OF_Z "probe: {unit: 7}\n");
+	signal(SIGHUP, SIG_DFL); /* under nohup it is ignored, by patchbay too */
 	pid_t pid = command_start(NULL, NULL, (const char *const[]){"run", file, "--out", scratch("long"), NULL});
 	wait_for(in_run("long", "checkpoints/early.safetensors"));
 	sleep(1);
