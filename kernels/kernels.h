@@ -101,6 +101,37 @@ struct pbk_paths {
 	void *z;
 };
 
+/* torch.nn.functional.linear, of W transposed: y [rows, groups * n] = x [rows, k] W + bias [groups * n]: group g's columns by
+ * W_g [k, n], which follow each other. */
+struct pbk_linear {
+	int64_t groups, rows, k, n;
+	const void *x, *w, *bias;
+	void *y;
+};
+
+/* Part of the gradient by x: dy [rows, groups * n] times W transposed. */
+struct pbk_linear_input {
+	const void *dy, *w;
+};
+
+/* The gradient by W: dw [groups, k, n] = (or +=) x_g^T dy_g, where x_g [rows, k] is at x + g*stride_x, dy_g [rows, n] at dy +
+ * g*stride_dy. */
+struct pbk_linear_weight {
+	bool add;
+	int64_t groups, rows, k, n, ldx, lddy, stride_x, stride_dy;
+	const void *x, *dy;
+	void *dw;
+};
+
+/* out[c] = (or +=) the sum of x[c]'s rows, or of their products with y[c]'s where there is y: x, y [count, rows, n], out
+ * [count, n]. */
+struct pbk_row_sum {
+	bool add;
+	int64_t count, rows, n;
+	const void *x, *y;
+	void *out;
+};
+
 /* A vector to read. */
 struct pbk_vector {
 	const void *x;
@@ -146,14 +177,12 @@ struct pbk_table {
 	void (*gemm_batch)(pbk_context *, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha,
 			   const void *a, int64_t lda, int64_t stride_a, const void *b, int64_t ldb, int64_t stride_b,
 			   double beta, void *c, int64_t ldc, int64_t stride_c, int64_t count);
-	/* y [rows, groups * n] = x [rows, k] W + bias [groups * n]: group g's columns by W_g [k, n], which follow each other.
-	 * torch.nn.functional.linear, of W transposed. */
-	void (*linear)(pbk_context *, int64_t groups, int64_t rows, int64_t k, int64_t n, const void *x, const void *w,
-		       const void *bias, void *y);
-	/* C = alpha * (op(A_0) op(B_0) + op(A_1) op(B_1) + ..) + beta * C, `count` products, at least one. */
-	void (*gemm_sum)(pbk_context *, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
-			 int64_t lda, int64_t stride_a, const void *b, int64_t ldb, int64_t stride_b, double beta,
-			 void *c, int64_t ldc, int64_t count);
+	/* A layer, and its gradients. Those of a list do not depend on each other. */
+	void (*linear)(pbk_context *, int64_t count, const struct pbk_linear *host_list);
+	/* dx [rows, k] = (or +=) the sum of the parts, at least one. */
+	void (*linear_inputs)(pbk_context *, bool add, int64_t groups, int64_t rows, int64_t k, int64_t n, void *dx,
+			      int64_t count, const struct pbk_linear_input *host_parts);
+	void (*linear_weights)(pbk_context *, int64_t count, const struct pbk_linear_weight *host_list);
 
 	/* Strided windows; dst and src may be the same window. */
 	void (*nd_copy)(pbk_context *, const struct pbk_nd *, void *dst, const void *src);
@@ -179,10 +208,7 @@ struct pbk_table {
 
 	/* Rows: x [rows, n]. */
 	void (*bias_add)(pbk_context *, int64_t rows, int64_t n, void *y, const void *bias);     /* y += bias */
-	/* out[c] = (or +=) the sum of x[c]'s rows, or of its products with y[c]'s: x, y [count, rows, n], out [count, n]. */
-	void (*sum_rows)(pbk_context *, bool add, int64_t count, int64_t rows, int64_t n, const void *x, void *out);
-	void (*sum_rows_product)(pbk_context *, bool add, int64_t count, int64_t rows, int64_t n, const void *x,
-				 const void *y, void *out);
+	void (*sum_rows)(pbk_context *, int64_t count, const struct pbk_row_sum *host_list);
 	/* Of each list's blocks, used[i]: how many rows there are up to the last one with an element that is not 0. */
 	void (*rows_used)(pbk_context *, int64_t count, const struct pbk_blocks *host_list);
 	void (*gather_rows)(pbk_context *, int64_t rows, int64_t n, const void *table, const int32_t *host_ids,
@@ -207,7 +233,8 @@ struct pbk_table {
 
 	/* Elementwise, attention. */
 	void (*act)(pbk_context *, enum pbk_act, int64_t n, const void *x, void *y);
-	void (*act_backward)(pbk_context *, enum pbk_act, int64_t n, const void *x, const void *dy, void *dx); /* adds */
+	/* dx = (or +=) */
+	void (*act_backward)(pbk_context *, enum pbk_act, bool add, int64_t n, const void *x, const void *dy, void *dx);
 	/* scores [count, p, p]: -inf where key > query, in place. */
 	void (*causal_mask)(pbk_context *, int64_t count, int64_t p, void *scores);
 	/* scores' gradient: 0 where key > query, in place. */
@@ -250,9 +277,10 @@ struct pbk_table {
 	void (*layer_norm_backward)(pbk_context *, int64_t rows, int64_t n, double eps, const void *x, const void *w,
 				    const void *dy, void *dx, void *normalized);
 	void (*attend)(pbk_context *, int64_t heads, int64_t e, int64_t count, const struct pbk_paths *items);
-	/* After attend has written z: dq, dk and dv += the gradients of sum(dz * z). The three must differ. */
-	void (*attend_backward)(pbk_context *, int64_t heads, int64_t e, const struct pbk_paths *, const void *dz,
-				void *dq, void *dk, void *dv);
+	/* After attend has written z: dq [queries, heads, e], dk and dv [rows, heads, e] = (or +=) the gradients of sum(dz * z).
+	 * The three must differ; no path has a row beyond `rows`. */
+	void (*attend_backward)(pbk_context *, bool add, int64_t heads, int64_t e, const struct pbk_paths *, const void *dz,
+				int64_t rows, void *dq, void *dk, void *dv);
 };
 
 pbk_context *pbk_cpu_open(int threads); /* 0: all cores; NULL: out of memory */

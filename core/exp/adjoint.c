@@ -96,7 +96,7 @@ static int make_dense(const struct pass *p)
 	bool *present = pb_arena_array(&lists, (size_t)table->n, sizeof *present);
 	int rc = present ? pb_params_init(&a->dense, table, p->plan->device, p->plan->config->dtype) : -PB_E_NOMEM;
 	if (!rc)
-		pb_dense_sink_init(&sink, p->plan->device, table->n, a->dense.views, present);
+		pb_dense_sink_init(&sink, p->plan->device, &a->tape.arena, table->n, a->dense.views, present);
 	while (!rc && pb_slice_next(&s)) {
 		pb_tape_reset(&a->tape, &sink.base);
 		rc = s.n_scored ? run_slice(p, &s) : 0;

@@ -7,7 +7,7 @@
 #include "exp/evaluate.h"
 #include "exp/wants.h"
 
-static int drop_pair(struct pb_grad_sink *sink, int id, const struct pb_view *x, const struct pb_view *dy)
+static int drop_outer(struct pb_grad_sink *sink, int id, const struct pb_view *x, const struct pb_view *dy)
 {
 	(void)sink, (void)id, (void)x, (void)dy;
 	return 0;
@@ -19,6 +19,12 @@ static int drop_sum(struct pb_grad_sink *sink, int id, const struct pb_view *dy)
 	return 0;
 }
 
+static int drop_affine(struct pb_grad_sink *sink, int w_id, int b_id, const struct pb_view *x, const struct pb_view *dy)
+{
+	(void)sink, (void)w_id, (void)b_id, (void)x, (void)dy;
+	return 0;
+}
+
 static int drop_rows(struct pb_grad_sink *sink, int id, const int32_t *ids, const struct pb_view *dy)
 {
 	(void)sink, (void)id, (void)ids, (void)dy;
@@ -26,7 +32,7 @@ static int drop_rows(struct pb_grad_sink *sink, int id, const int32_t *ids, cons
 }
 
 /* Only activations' gradients are wanted. */
-static const struct pb_grad_sink_ops no_params = {drop_pair, drop_sum, drop_pair, drop_rows};
+static const struct pb_grad_sink_ops no_params = {drop_outer, drop_sum, drop_affine, drop_rows, NULL};
 
 static int want_points(struct pb_attribution *a, enum pb_patch_from base)
 {

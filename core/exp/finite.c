@@ -134,7 +134,7 @@ static int look_everywhere(const struct pb_model *model, struct pb_tape *tape, c
 	if (!rc && !*f->text)
 		rc = add_hooks(&bus, f);
 	if (!rc && !*f->text) {
-		pb_dense_sink_init(&sink, tape->device, model->table.n, grads.views, present);
+		pb_dense_sink_init(&sink, tape->device, &tape->arena, model->table.n, grads.views, present);
 		pb_tape_reset(tape, &sink.base);
 		rc = pass(model, tape, &bus, params, loss, batch, f);
 		tape->sink = NULL;

@@ -16,7 +16,7 @@ static int pass(struct pb_reference *e, const struct pb_examples *x, bool backwa
 	struct pb_dense_sink sink;
 	struct pb_view seed;
 	if (backward)
-		pb_dense_sink_init(&sink, e->plan->device, e->plan->model.table.n, e->grads.views, e->present);
+		pb_dense_sink_init(&sink, e->plan->device, &e->tape.arena, e->plan->model.table.n, e->grads.views, e->present);
 	pb_tape_reset(&e->tape, backward ? &sink.base : NULL);
 	int32_t *rows = pb_examples_rows(x, 0, &e->tape.arena);
 	if (!rows)

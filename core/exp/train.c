@@ -189,7 +189,7 @@ static int step(struct pb_trainer *t, const struct pb_plan_stage *stage, const s
 	struct pb_view seed;
 	int64_t rows;
 	double norm = 0.0;
-	pb_dense_sink_init(&sink, t->plan->device, t->plan->model.table.n, t->grads.views, t->present);
+	pb_dense_sink_init(&sink, t->plan->device, &t->tape.arena, t->plan->model.table.n, t->grads.views, t->present);
 	sink.squares = t->optim.config.max_grad_norm > 0 || t->check_finite ? t->squares.data : NULL;
 	pb_tape_reset(&t->tape, &sink.base);
 	int rc = pb_slice_forward(&t->plan->model, &t->tape, &t->params->weights, &all, &logits, &rows);
@@ -200,8 +200,6 @@ static int step(struct pb_trainer *t, const struct pb_plan_stage *stage, const s
 	if (!rc)
 		rc = pb_tape_backward(&t->tape, logits, &seed);
 	t->tape.sink = NULL;
-	if (!rc)
-		rc = pb_dense_sink_measure(&sink, &t->tape.arena);
 	if (!rc)
 		rc = pb_scorer_loss(stage->loss, ret_loss);
 	if (!rc && sink.squares)

@@ -99,12 +99,6 @@ static struct pb_var *linear(const struct walk *w, struct pb_var *x, const char 
 	return x && wt.value.data && b.value.data ? pb_op_linear(w->pass->tape, x, &wt, &b) : NULL;
 }
 
-static struct pb_var *heads(const struct walk *w, struct pb_var *x, const char *name, const char *bias)
-{
-	struct pb_weight wt = weight(w, name), b = weight(w, bias);
-	return x && wt.value.data && b.value.data ? pb_op_heads(w->pass->tape, x, &wt, &b) : NULL;
-}
-
 /* Layer norm where nobody asks for its two points. */
 static struct pb_var *norm_at_once(const struct walk *w, struct pb_var *x, const char *gain, const char *bias)
 {
@@ -195,11 +189,28 @@ static struct pb_var *mix(const struct walk *w, struct pb_var *q, struct pb_var 
 	return pattern ? pb_op_attn_mix(tape, pattern, v) : NULL;
 }
 
+/* Their values before anybody looks at them: none depends on another. False where a step has failed. */
+static bool heads(const struct walk *w, struct pb_var *x, struct pb_heads qkv[3])
+{
+	static const char *const names[3][2] = {
+		{"attn.W_Q", "attn.b_Q"}, {"attn.W_K", "attn.b_K"}, {"attn.W_V", "attn.b_V"}};
+	struct pb_var *asking = ends(w, x);
+	bool fine = x && asking;
+	for (int i = 0; i < 3; i++) {
+		qkv[i] = (struct pb_heads){i ? x : asking, weight(w, names[i][0]), weight(w, names[i][1]), NULL};
+		fine = fine && qkv[i].w.value.data && qkv[i].bias.value.data;
+	}
+	return fine && !pb_op_heads(w->pass->tape, qkv, 3);
+}
+
 static struct pb_var *attention(const struct walk *w, struct pb_var *x)
 {
-	struct pb_var *q = site(w, PB_SITE_Q, heads(w, ends(w, x), "attn.W_Q", "attn.b_Q"));
-	struct pb_var *k = q ? site(w, PB_SITE_K, heads(w, x, "attn.W_K", "attn.b_K")) : NULL;
-	struct pb_var *v = k ? site(w, PB_SITE_V, heads(w, x, "attn.W_V", "attn.b_V")) : NULL;
+	struct pb_heads qkv[3];
+	if (!heads(w, x, qkv))
+		return NULL;
+	struct pb_var *q = site(w, PB_SITE_Q, qkv[0].y);
+	struct pb_var *k = q ? site(w, PB_SITE_K, qkv[1].y) : NULL;
+	struct pb_var *v = k ? site(w, PB_SITE_V, qkv[2].y) : NULL;
 	struct pb_var *z = site(w, PB_SITE_Z, mix(w, q, k, v));
 	return site(w, PB_SITE_ATTN_OUT, attn_out(w, z));
 }

@@ -82,13 +82,14 @@ static int keep_outer(struct pb_grad_sink *base, int id, const struct pb_view *x
 	return rc;
 }
 
-/* What waited for the device: ranks, and which gradients are smaller multiplied out. */
+/* What waited for the device: biases, ranks, and which gradients are smaller multiplied out. */
 int pb_factors_settle(struct pb_factors *f)
 {
 	const size_t count = (size_t)f->n_cells * (size_t)f->n_params;
 	int64_t *used = pb_arena_array(&f->tape->arena, count, sizeof *used);
 	if (!used)
 		return -PB_E_NOMEM;
+	kernels(f)->sum_rows(f->tape->device->context, f->n_to_sum, f->to_sum);
 	kernels(f)->rows_used(f->tape->device->context, f->n_to_count, f->to_count);
 	kernels(f)->download(f->tape->device->context, used, f->used, count * sizeof *used);
 	int rc = pb_device_status(f->tape->device);
@@ -103,8 +104,9 @@ int pb_factors_settle(struct pb_factors *f)
 	return rc;
 }
 
-/* A vector's gradient is formed at once, since it is as small as one row: by `product` with x, or the plain sum. */
-static int form_vectors(struct pb_factors *f, int id, const struct pb_view *x, const struct pb_view *dy)
+/* A vector's gradient is as small as one row of its factors: the sum of dy's rows, or of their products with x's. */
+static int form_vectors(struct pb_factors *f, int id, const struct pb_view *x, const struct pb_view *dy,
+			struct pbk_row_sum *ret_sum)
 {
 	int64_t rows = dy->shape[0] / f->n_cells, n = dy->shape[1];
 	struct pb_view all;
@@ -119,22 +121,30 @@ static int form_vectors(struct pb_factors *f, int id, const struct pb_view *x, c
 		g->dy = all;
 		g->dy.data = pb_view_at(&all, c * n);
 	}
-	if (!rc && x)
-		kernels(f)->sum_rows_product(f->tape->device->context, false, f->n_cells, rows, n, x->data, dy->data,
-					     all.data);
-	else if (!rc)
-		kernels(f)->sum_rows(f->tape->device->context, false, f->n_cells, rows, n, dy->data, all.data);
+	if (!rc)
+		*ret_sum = (struct pbk_row_sum){
+			false, f->n_cells, rows, n, x ? x->data : dy->data, x ? dy->data : NULL, all.data};
 	return rc;
 }
 
 static int keep_sum(struct pb_grad_sink *base, int id, const struct pb_view *dy)
 {
-	return form_vectors((struct pb_factors *)base, id, NULL, dy);
+	struct pb_factors *f = (struct pb_factors *)base;
+	int rc = form_vectors(f, id, NULL, dy, &f->to_sum[f->n_to_sum]);
+	f->n_to_sum += !rc;
+	return rc;
 }
 
-static int keep_product(struct pb_grad_sink *base, int id, const struct pb_view *x, const struct pb_view *dy)
+static int keep_affine(struct pb_grad_sink *base, int w_id, int b_id, const struct pb_view *x, const struct pb_view *dy)
 {
-	return form_vectors((struct pb_factors *)base, id, x, dy);
+	struct pb_factors *f = (struct pb_factors *)base;
+	struct pbk_row_sum sums[2];
+	int rc = form_vectors(f, w_id, x, dy, &sums[0]);
+	if (!rc)
+		rc = form_vectors(f, b_id, NULL, dy, &sums[1]);
+	if (!rc)
+		kernels(f)->sum_rows(f->tape->device->context, 2, sums);
+	return rc;
 }
 
 /* Which distinct ids there are, and which of them each row has. */
@@ -199,7 +209,7 @@ static int keep_scatter(struct pb_grad_sink *base, int id, const int32_t *ids, c
 static const struct pb_grad_sink_ops factor_ops = {
 	.outer = keep_outer,
 	.sum = keep_sum,
-	.product = keep_product,
+	.affine = keep_affine,
 	.scatter = keep_scatter,
 };
 
@@ -211,8 +221,9 @@ int pb_factors_begin(struct pb_factors *factors, struct pb_tape *tape, int n_par
 	pb_tape_reset(tape, &factors->base);
 	factors->items = pb_arena_array(&tape->arena, count, sizeof *factors->items);
 	factors->to_count = pb_arena_array(&tape->arena, (size_t)n_params, sizeof *factors->to_count);
+	factors->to_sum = pb_arena_array(&tape->arena, (size_t)n_params, sizeof *factors->to_sum);
 	struct pb_view used; /* whole numbers, which are as wide */
-	int rc = factors->items && factors->to_count ? 0 : -PB_E_NOMEM;
+	int rc = factors->items && factors->to_count && factors->to_sum ? 0 : -PB_E_NOMEM;
 	if (!rc)
 		rc = pb_tensor_zeros(&tape->pool, PB_F64, 1, (int64_t[]){(int64_t)count}, &used);
 	factors->used = rc ? NULL : used.data;

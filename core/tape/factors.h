@@ -35,7 +35,8 @@ struct pb_factors {
 	struct pb_cell_gradient *items; /* [n_cells, n_params], in the tape's arena */
 	int64_t *used; /* [n_params, n_cells] on the device, in the tape's pool: rows of matrices' factors that are not zero */
 	struct pbk_blocks *to_count; /* [n_to_count] matrices' factors whose rows are counted when all are there */
-	int64_t n_to_count;
+	struct pbk_row_sum *to_sum;  /* [n_to_sum] biases', summed then too */
+	int64_t n_to_count, n_to_sum;
 };
 
 /* Resets the tape to record for these factors, which must stay until the backward pass is over; what they hold stays until

@@ -27,9 +27,14 @@ struct pb_var *pb_op_layer_norm(struct pb_tape *tape, struct pb_var *x, double e
  * x of rank 2 gives y of rank 2. */
 struct pb_var *pb_op_linear(struct pb_tape *tape, struct pb_var *x, const struct pb_weight *w,
 			    const struct pb_weight *bias);
-/* q, k or v: y[b,p,h,e] = x[b,p,d] W[h,d,e] + bias[h,e] */
-struct pb_var *pb_op_heads(struct pb_tape *tape, struct pb_var *x, const struct pb_weight *w,
-			   const struct pb_weight *bias);
+/* q, k or v: y[b,p,h,e] = x[b,p,d] W[h,d,e] + bias[h,e]. */
+struct pb_heads {
+	struct pb_var *x;
+	struct pb_weight w, bias;
+	struct pb_var *y; /* the result */
+};
+/* The three, or fewer, at once: of one h, d and e. */
+int pb_op_heads(struct pb_tape *tape, struct pb_heads *list, int count);
 /* [b,h,query,key] = q.k / sqrt(e), -inf where key > query */
 struct pb_var *pb_op_attn_scores(struct pb_tape *tape, struct pb_var *q, struct pb_var *k);
 struct pb_var *pb_op_softmax(struct pb_tape *tape, struct pb_var *x); /* over the last axis */

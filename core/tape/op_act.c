@@ -9,10 +9,11 @@ static int act_backward(struct pb_tape *tape, struct pb_var *y)
 {
 	const struct act_saved *saved = y->saved;
 	struct pb_view dx;
-	int rc = pb_var_grad(tape, y->in[0], &dx);
+	bool add;
+	int rc = pb_var_grad_add(tape, y->in[0], &dx, &add);
 	if (!rc)
 		pb_kernels(tape->device, tape->dtype)
-			->act_backward(tape->device->context, saved->act, pb_view_count(&dx), y->in[0]->value.data,
+			->act_backward(tape->device->context, saved->act, add, pb_view_count(&dx), y->in[0]->value.data,
 				       y->grad.data, dx.data);
 	return rc;
 }

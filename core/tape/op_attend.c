@@ -21,27 +21,32 @@ static struct pbk_paths paths_of(const struct pb_var *q, const struct pb_var *k,
 }
 
 /* Where an input's gradient goes: to waste if nobody wants it. */
-static int grad_of(struct pb_tape *tape, struct pb_var *x, struct pb_view *ret_grad)
+static int grad_of(struct pb_tape *tape, struct pb_var *x, struct pb_view *ret_grad, bool *ret_add)
 {
+	*ret_add = false;
 	if (pb_var_wants_grad(x))
-		return pb_var_grad(tape, x, ret_grad);
-	return pb_tensor_zeros(&tape->pool, tape->dtype, x->value.rank, x->value.shape, ret_grad);
+		return pb_var_grad_add(tape, x, ret_grad, ret_add);
+	return pb_tape_tensor(tape, x->value.rank, x->value.shape, ret_grad);
 }
 
+/* The three gradients are set, or if one has something already, added to. */
 static int attend_backward(struct pb_tape *tape, struct pb_var *y)
 {
 	const struct attend_saved *saved = y->saved;
 	const struct pbk_paths paths = paths_of(y->in[0], y->in[1], saved, y);
-	struct pb_view dq, dk, dv;
-	int rc = grad_of(tape, y->in[0], &dq);
-	if (!rc)
-		rc = grad_of(tape, y->in[1], &dk);
-	if (!rc)
-		rc = grad_of(tape, saved->v, &dv);
+	struct pb_var *const in[3] = {y->in[0], y->in[1], saved->v};
+	struct pb_view d[3];
+	bool add[3];
+	int rc = 0;
+	for (int i = 0; !rc && i < 3; i++)
+		rc = grad_of(tape, in[i], &d[i], &add[i]);
+	const bool any = !rc && (add[0] || add[1] || add[2]);
+	for (int i = 0; !rc && any && i < 3; i++)
+		rc = add[i] ? 0 : pb_view_fill(tape->device, &d[i], 0.0);
 	if (!rc)
 		pb_kernels(tape->device, tape->dtype)
-			->attend_backward(tape->device->context, dq.shape[2], dq.shape[3], &paths, y->grad.data,
-					  dq.data, dk.data, dv.data);
+			->attend_backward(tape->device->context, any, d[0].shape[2], d[0].shape[3], &paths, y->grad.data,
+					  d[1].shape[0] * d[1].shape[1], d[0].data, d[1].data, d[2].data);
 	return rc;
 }
 

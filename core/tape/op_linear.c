@@ -18,12 +18,12 @@ static int linear_backward(struct pb_tape *tape, struct pb_var *y)
 		rc = tape->sink->ops->sum(tape->sink, s->bias_id, &dy);
 	}
 	struct pb_view dx;
-	double beta;
-	if (rc || !pb_var_wants_grad(y->in[0]) || (rc = pb_var_grad_beta(tape, y->in[0], &dx, &beta)))
+	bool add;
+	if (rc || !pb_var_wants_grad(y->in[0]) || (rc = pb_var_grad_add(tape, y->in[0], &dx, &add)))
 		return rc;
+	const struct pbk_linear_input part = {y->grad.data, s->w.value.data};
 	pb_kernels(tape->device, tape->dtype)
-		->gemm(tape->device->context, false, true, s->rows, s->k, s->n, 1.0, y->grad.data, s->n,
-		       s->w.value.data, s->n, beta, dx.data, s->k);
+		->linear_inputs(tape->device->context, add, 1, s->rows, s->k, s->n, dx.data, 1, &part);
 	return 0;
 }
 
@@ -46,7 +46,8 @@ struct pb_var *pb_op_linear(struct pb_tape *tape, struct pb_var *x, const struct
 	const struct pb_view part = pb_tape_active(tape, &y->value);
 	const int64_t rows = pb_view_count(&part) / n;
 	if (bias)
-		t->linear(tape->device->context, 1, rows, k, n, xv->data, w->value.data, bias->value.data, y->value.data);
+		t->linear(tape->device->context, 1,
+			  &(struct pbk_linear){1, rows, k, n, xv->data, w->value.data, bias->value.data, y->value.data});
 	else
 		t->gemm(tape->device->context, false, false, rows, n, k, 1.0, xv->data, k, w->value.data, n, 0.0,
 			y->value.data, n);

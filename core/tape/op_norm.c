@@ -102,9 +102,7 @@ static int affine_backward(struct pb_tape *tape, struct pb_var *y)
 	int64_t rows = rows_of(&y->value), n = last(&y->value);
 	struct pb_view dy = pb_view_over(y->grad.data, tape->dtype, 2, (int64_t[]){rows, n});
 	struct pb_view x = pb_view_over(y->in[0]->value.data, tape->dtype, 2, (int64_t[]){rows, n}), dx;
-	int rc = tape->sink->ops->product(tape->sink, saved->w.id, &x, &dy);
-	if (!rc)
-		rc = tape->sink->ops->sum(tape->sink, saved->bias_id, &dy);
+	int rc = tape->sink->ops->affine(tape->sink, saved->w.id, saved->bias_id, &x, &dy);
 	if (rc || !pb_var_wants_grad(y->in[0]) || (rc = pb_var_grad(tape, y->in[0], &dx)))
 		return rc;
 	pb_kernels(tape->device, tape->dtype)
@@ -153,9 +151,7 @@ static int layer_norm_backward(struct pb_tape *tape, struct pb_var *y)
 		->layer_norm_backward(tape->device->context, rows, n, saved->eps, x->value.data,
 				      saved->affine ? saved->w.value.data : NULL, dy.data, dx.data, normalized.data);
 	if (saved->affine)
-		rc = tape->sink->ops->product(tape->sink, saved->w.id, &normalized, &dy);
-	if (!rc && saved->affine)
-		rc = tape->sink->ops->sum(tape->sink, saved->bias_id, &dy);
+		rc = tape->sink->ops->affine(tape->sink, saved->w.id, saved->bias_id, &normalized, &dy);
 	return rc ? rc : pb_tape_spare(tape, &normalized);
 }
 

@@ -16,12 +16,13 @@ static int result_backward(struct pb_tape *tape, struct pb_var *y)
 	z3.stride[1] = s->h * s->e;
 	dy3.stride[0] = s->d;
 	dy3.stride[1] = s->h * s->d;
+	bool add;
 	int rc = tape->sink->ops->outer(tape->sink, s->w.id, &z3, &dy3);
-	if (rc || !pb_var_wants_grad(y->in[0]) || (rc = pb_var_grad(tape, y->in[0], &dz)))
+	if (rc || !pb_var_wants_grad(y->in[0]) || (rc = pb_var_grad_add(tape, y->in[0], &dz, &add)))
 		return rc;
 	pb_kernels(tape->device, tape->dtype)
 		->gemm_batch(tape->device->context, false, true, s->rows, s->e, s->d, 1.0, y->grad.data, s->h * s->d,
-			     s->d, s->w.value.data, s->d, s->e * s->d, 1.0, dz.data, s->h * s->e, s->e, s->h);
+			     s->d, s->w.value.data, s->d, s->e * s->d, add, dz.data, s->h * s->e, s->e, s->h);
 	return 0;
 }
 
@@ -74,7 +75,7 @@ static int sum_heads_backward(struct pb_tape *tape, struct pb_var *y)
 	return rc;
 }
 
-static const struct pb_op sum_heads_op = {"sum_heads", sum_heads_backward, false};
+static const struct pb_op sum_heads_op = {"sum_heads", sum_heads_backward, true};
 
 struct pb_var *pb_op_sum_heads(struct pb_tape *tape, struct pb_var *result, const struct pb_weight *bias)
 {

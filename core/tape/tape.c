@@ -132,7 +132,7 @@ static int arrive(struct pb_tape *tape, struct pb_var *var, bool first)
 	return both ? 0 : -PB_E_NOMEM;
 }
 
-int pb_var_grad_beta(struct pb_tape *tape, struct pb_var *var, struct pb_view *ret_grad, double *ret_beta)
+int pb_var_grad_add(struct pb_tape *tape, struct pb_var *var, struct pb_view *ret_grad, bool *ret_add)
 {
 	bool first = !var->grad.data;
 	int rc = first ? pb_tape_tensor(tape, var->value.rank, var->value.shape, &var->grad) : 0;
@@ -141,15 +141,15 @@ int pb_var_grad_beta(struct pb_tape *tape, struct pb_var *var, struct pb_view *r
 	if (rc)
 		return rc;
 	*ret_grad = var->grad;
-	*ret_beta = first ? 0.0 : 1.0;
+	*ret_add = !first;
 	return 0;
 }
 
 int pb_var_grad(struct pb_tape *tape, struct pb_var *var, struct pb_view *ret_grad)
 {
-	double beta = 1.0;
-	int rc = pb_var_grad_beta(tape, var, ret_grad, &beta);
-	if (beta == 0.0)
+	bool add = true;
+	int rc = pb_var_grad_add(tape, var, ret_grad, &add);
+	if (!add)
 		rc = pb_view_fill(tape->device, ret_grad, 0.0);
 	return rc;
 }
@@ -157,16 +157,16 @@ int pb_var_grad(struct pb_tape *tape, struct pb_var *var, struct pb_view *ret_gr
 int pb_var_pass_grad(struct pb_tape *tape, struct pb_var *var, const struct pb_view *grad, bool give)
 {
 	struct pb_view dx;
-	double beta;
+	bool add;
 	if (give && !var->grad.data) {
 		var->grad = *grad;
 		tape->current->grad.data = NULL;
 		return arrive(tape, var, true);
 	}
-	int rc = pb_var_grad_beta(tape, var, &dx, &beta);
+	int rc = pb_var_grad_add(tape, var, &dx, &add);
 	if (rc)
 		return rc;
-	return beta == 0.0 ? pb_view_copy(tape->device, &dx, grad) : pb_view_axpy(tape->device, &dx, 1.0, grad);
+	return add ? pb_view_axpy(tape->device, &dx, 1.0, grad) : pb_view_copy(tape->device, &dx, grad);
 }
 
 int pb_tape_miss(struct pb_tape *tape, int64_t examples, const bool *missed)
@@ -196,5 +196,7 @@ int pb_tape_backward(struct pb_tape *tape, struct pb_var *y, const struct pb_vie
 			rc = pb_tape_spare(tape, &tape->current->grad);
 	}
 	tape->current = NULL;
+	if (!rc && tape->sink->ops->complete)
+		rc = tape->sink->ops->complete(tape->sink);
 	return rc ? rc : pb_device_status_so_far(tape->device);
 }

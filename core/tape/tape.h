@@ -86,8 +86,8 @@ static inline bool pb_var_wants_grad(const struct pb_var *var)
 }
 /* Where to add dLoss/dvar, contiguous, same shape as the value. */
 int pb_var_grad(struct pb_tape *tape, struct pb_var *var, struct pb_view *ret_grad);
-/* The same for a product: *ret_beta is 0 where the gradient is new and not cleared, else 1. */
-int pb_var_grad_beta(struct pb_tape *tape, struct pb_var *var, struct pb_view *ret_grad, double *ret_beta);
+/* The same for who can also set it: *ret_add is false where the gradient is new and not cleared. */
+int pb_var_grad_add(struct pb_tape *tape, struct pb_var *var, struct pb_view *ret_grad, bool *ret_add);
 /* Adds a gradient of var's shape. `give`: it is the running node's own, which nobody reads any more; its memory may become
  * that of var's. */
 int pb_var_pass_grad(struct pb_tape *tape, struct pb_var *var, const struct pb_view *grad, bool give);

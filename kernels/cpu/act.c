@@ -1,4 +1,4 @@
-/* act.c: activation functions, in PyTorch's definitions. The backward kernel adds to dx. */
+/* act.c: activation functions, in PyTorch's definitions. */
 #include "approx.h"
 
 static const real HALF = (real)0.5;
@@ -69,11 +69,15 @@ static inline real silu_slope(real x)
 		for (int64_t i = 0; i < n; i++)                                                                        \
 			y[i] = function(x[i]);                                                                         \
 	}                                                                                                              \
-	static void function##_backward_range(int64_t n, const real *restrict x, const real *restrict dy,              \
+	static void function##_backward_range(bool add, int64_t n, const real *restrict x, const real *restrict dy,    \
 					      real *restrict dx)                                                       \
 	{                                                                                                              \
-		for (int64_t i = 0; i < n; i++)                                                                        \
-			dx[i] += dy[i] * function##_slope(x[i]);                                                       \
+		if (add)                                                                                               \
+			for (int64_t i = 0; i < n; i++)                                                                \
+				dx[i] += dy[i] * function##_slope(x[i]);                                               \
+		else                                                                                                   \
+			for (int64_t i = 0; i < n; i++)                                                                \
+				dx[i] = dy[i] * function##_slope(x[i]);                                                \
 	}
 DEFINE_RANGES(relu)
 DEFINE_RANGES(gelu)
@@ -84,7 +88,7 @@ DEFINE_RANGES(silu)
 static const struct {
 	int64_t cost;
 	void (*forward)(int64_t n, const real *restrict x, real *restrict y);
-	void (*backward)(int64_t n, const real *restrict x, const real *restrict dy, real *restrict dx);
+	void (*backward)(bool add, int64_t n, const real *restrict x, const real *restrict dy, real *restrict dx);
 } functions[] = {
 	[PBK_RELU] = {1, relu_range, relu_backward_range},
 	[PBK_GELU] = {16, gelu_range, gelu_backward_range},
@@ -98,10 +102,11 @@ static void act(pbk_context *context, enum pbk_act kind, int64_t n, const void *
 		     functions[kind].forward(end - begin, (const real *)x + begin, (real *)y + begin));
 }
 
-static void act_backward(pbk_context *context, enum pbk_act kind, int64_t n, const void *x, const void *dy, void *dx)
+static void act_backward(pbk_context *context, enum pbk_act kind, bool add, int64_t n, const void *x, const void *dy,
+			 void *dx)
 {
 	PBK_PARALLEL(context, n, n * functions[kind].cost,
-		     functions[kind].backward(end - begin, (const real *)x + begin, (const real *)dy + begin,
+		     functions[kind].backward(add, end - begin, (const real *)x + begin, (const real *)dy + begin,
 					      (real *)dx + begin));
 }
 

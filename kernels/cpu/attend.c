@@ -1,5 +1,7 @@
 /* attend.c: attention of single queries over lists of rows: scores, softmax and the mean of the values at once. The
- * backward kernel forms the pattern again and adds to its outputs. */
+ * backward kernel forms the pattern again. */
+#include <string.h>
+
 #include "approx.h"
 #include "vector.h"
 
@@ -268,14 +270,31 @@ static void query_backward(int64_t heads, int64_t e, const struct pbk_paths *p, 
 		      &slopes);
 }
 
+static void clear_head(int64_t rows, int64_t ld, int64_t e, real *x)
+{
+	for (int64_t r = 0; r < rows; r++)
+		memset(x + r * ld, 0, (size_t)e * sizeof *x);
+}
+
+static void head_of_all(bool add, int64_t heads, int64_t e, const struct pbk_paths *p, int64_t head, const real *dz,
+			int64_t rows, real *dq, real *dk, real *dv)
+{
+	if (!add) {
+		clear_head(p->queries, heads * e, e, dq + head * e);
+		clear_head(rows, heads * e, e, dk + head * e);
+		clear_head(rows, heads * e, e, dv + head * e);
+	}
+	for (int64_t i = 0; i < p->queries; i++)
+		query_backward(heads, e, p, i, head, dz, dq, dk, dv);
+}
+
 /* Threads share the heads, since two queries may look at the same row. */
-static void attend_backward(pbk_context *context, int64_t heads, int64_t e, const struct pbk_paths *p, const void *dz,
-			    void *dq, void *dk, void *dv)
+static void attend_backward(pbk_context *context, bool add, int64_t heads, int64_t e, const struct pbk_paths *p,
+			    const void *dz, int64_t rows, void *dq, void *dk, void *dv)
 {
 	const int64_t pairs = p->queries ? p->host_first[p->queries] - p->host_first[0] : 0;
-	PBK_PARALLEL(
-		context, heads, pairs * heads * e * 4, for (int64_t h = begin; h < end; h++)
-			for (int64_t i = 0; i < p->queries; i++) query_backward(heads, e, p, i, h, dz, dq, dk, dv));
+	PBK_PARALLEL(context, heads, pairs * heads * e * 4, for (int64_t h = begin; h < end; h++)
+			     head_of_all(add, heads, e, p, h, dz, rows, dq, dk, dv));
 }
 
 void PBK_NAME(pbk_fill_attend)(struct pbk_table *table)

@@ -27,26 +27,11 @@ static void gemm_batch(pbk_context *context, bool ta, bool tb, int64_t m, int64_
 		     (const real *)b + i * stride_b, ldb, beta, (real *)c + i * stride_c, ldc);
 }
 
-static void gemm_sum(pbk_context *context, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
-		     int64_t lda, int64_t stride_a, const void *b, int64_t ldb, int64_t stride_b, double beta, void *c,
-		     int64_t ldc, int64_t count)
-{
-	for (int64_t i = 0; i < count; i++)
-		gemm(context, ta, tb, m, n, k, alpha, (const real *)a + i * stride_a, lda, (const real *)b + i * stride_b,
-		     ldb, i ? 1 : beta, c, ldc);
-}
-
-static void linear(pbk_context *context, int64_t groups, int64_t rows, int64_t k, int64_t n, const void *x, const void *w,
-		   const void *bias, void *y)
-{
-	gemm_batch(context, false, false, rows, n, k, 1, x, k, 0, w, n, k * n, 0, y, groups * n, n, groups);
-	PBK_NAME(pbk_bias_add)(context, rows, groups * n, y, bias);
-}
+#include "linear.h"
 
 void PBK_NAME(pbk_fill_gemm)(struct pbk_table *table)
 {
 	table->gemm = gemm;
 	table->gemm_batch = gemm_batch;
-	table->linear = linear;
-	table->gemm_sum = gemm_sum;
+	fill_linear(table);
 }

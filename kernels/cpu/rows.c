@@ -100,15 +100,11 @@ static void sum_blocks(bool add, int64_t rows, int64_t n, int64_t begin, int64_t
 	}
 }
 
-static void sum_rows(pbk_context *context, bool add, int64_t count, int64_t rows, int64_t n, const void *x, void *out)
+static void sum_rows(pbk_context *context, int64_t count, const struct pbk_row_sum *list)
 {
-	PBK_PARALLEL(context, count * n, count * rows * n, sum_blocks(add, rows, n, begin, end, x, NULL, out));
-}
-
-static void sum_rows_product(pbk_context *context, bool add, int64_t count, int64_t rows, int64_t n, const void *x,
-			     const void *y, void *out)
-{
-	PBK_PARALLEL(context, count * n, count * rows * n, sum_blocks(add, rows, n, begin, end, x, y, out));
+	for (const struct pbk_row_sum *l = list; l < list + count; l++)
+		PBK_PARALLEL(context, l->count * l->n, l->count * l->rows * l->n,
+			     sum_blocks(l->add, l->rows, l->n, begin, end, l->x, l->y, l->out));
 }
 
 static bool is_zero(int64_t n, const real *x)
@@ -161,7 +157,6 @@ void PBK_NAME(pbk_fill_rows)(struct pbk_table *table)
 	table->sum_squares = sum_squares;
 	table->bias_add = PBK_NAME(pbk_bias_add);
 	table->sum_rows = sum_rows;
-	table->sum_rows_product = sum_rows_product;
 	table->rows_used = rows_used;
 	table->gather_rows = gather_rows;
 	table->scatter_add_rows = scatter_add_rows;

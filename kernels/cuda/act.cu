@@ -58,11 +58,11 @@ template <class real, enum pbk_act kind> static __global__ void act_kernel(int64
 }
 
 template <class real, enum pbk_act kind>
-static __global__ void act_backward_kernel(int64_t n, const real *x, const real *dy, real *dx)
+static __global__ void act_backward_kernel(bool add, int64_t n, const real *x, const real *dy, real *dx)
 {
 	const int64_t i = element();
 	if (i < n)
-		dx[i] += dy[i] * slope<real, kind>(x[i]);
+		dx[i] = (add ? dx[i] : real(0)) + dy[i] * slope<real, kind>(x[i]);
 }
 
 template <class real, enum pbk_act kind> static void launch(pbk_context *context, int64_t n, const void *x, void *y)
@@ -71,9 +71,9 @@ template <class real, enum pbk_act kind> static void launch(pbk_context *context
 }
 
 template <class real, enum pbk_act kind>
-static void launch_backward(pbk_context *context, int64_t n, const void *x, const void *dy, void *dx)
+static void launch_backward(pbk_context *context, bool add, int64_t n, const void *x, const void *dy, void *dx)
 {
-	pbk_launch(context, act_backward_kernel<real, kind>, pbk_grid(n), BLOCK, n, (const real *)x, (const real *)dy,
+	pbk_launch(context, act_backward_kernel<real, kind>, pbk_grid(n), BLOCK, add, n, (const real *)x, (const real *)dy,
 		   (real *)dx);
 }
 
@@ -88,13 +88,13 @@ template <class real> static void act(pbk_context *context, enum pbk_act kind, i
 }
 
 template <class real>
-static void act_backward(pbk_context *context, enum pbk_act kind, int64_t n, const void *x, const void *dy, void *dx)
+static void act_backward(pbk_context *context, enum pbk_act kind, bool add, int64_t n, const void *x, const void *dy, void *dx)
 {
 	switch (kind) {
-	case PBK_RELU: launch_backward<real, PBK_RELU>(context, n, x, dy, dx); break;
-	case PBK_GELU: launch_backward<real, PBK_GELU>(context, n, x, dy, dx); break;
-	case PBK_GELU_NEW: launch_backward<real, PBK_GELU_NEW>(context, n, x, dy, dx); break;
-	case PBK_SILU: launch_backward<real, PBK_SILU>(context, n, x, dy, dx); break;
+	case PBK_RELU: launch_backward<real, PBK_RELU>(context, add, n, x, dy, dx); break;
+	case PBK_GELU: launch_backward<real, PBK_GELU>(context, add, n, x, dy, dx); break;
+	case PBK_GELU_NEW: launch_backward<real, PBK_GELU_NEW>(context, add, n, x, dy, dx); break;
+	case PBK_SILU: launch_backward<real, PBK_SILU>(context, add, n, x, dy, dx); break;
 	}
 }
 

@@ -138,7 +138,8 @@ static void attend(pbk_context *context, int64_t heads, int64_t e, int64_t count
 
 /* What the backward pass works on; pairs are the lists' entries, one after the other. */
 template <class real> struct slopes {
-	int64_t heads, e, queries, rows;
+	int64_t heads, e, queries, rows, asked; /* rows that may be in a list: the others have no entry in of_row */
+	bool add;
 	const real *q, *k, *v, *z, *dz;
 	real *dq, *dk, *dv;
 	real *pattern, *slope;               /* [pairs, heads] */
@@ -172,7 +173,7 @@ template <class real> static __global__ void query_kernel(const slopes<real> p)
 		const real pattern = exp(p.pattern[j * p.heads + head] - largest) / total;
 		const real slope = scale * pattern * (head_dot(p.e, p.dz + row, v + p.path[j] * ld) - mean);
 		for (int64_t i = lane; i < p.e; i += WARP)
-			p.dq[row + i] = fma(slope, k[p.path[j] * ld + i], p.dq[row + i]);
+			p.dq[row + i] = fma(slope, k[p.path[j] * ld + i], p.add || j > begin ? p.dq[row + i] : real(0));
 		__syncwarp();
 		if (!lane) {
 			p.pattern[j * p.heads + head] = pattern;
@@ -186,15 +187,17 @@ template <class real> static __global__ void row_kernel(const slopes<real> p)
 	const int64_t at = warp_of_grid(), row = at / p.heads, head = at % p.heads, ld = p.heads * p.e;
 	if (row >= p.rows)
 		return;
+	const int32_t begin = row < p.asked ? p.of_row[row] : 0, end = row < p.asked ? p.of_row[row + 1] : 0;
 	for (int64_t i = threadIdx.x % WARP; i < p.e; i += WARP) {
-		real dk = p.dk[row * ld + head * p.e + i], dv = p.dv[row * ld + head * p.e + i];
-		for (int32_t j = p.of_row[row]; j < p.of_row[row + 1]; j++) {
+		const int64_t mine = row * ld + head * p.e + i;
+		real dk = p.add ? p.dk[mine] : real(0), dv = p.add ? p.dv[mine] : real(0);
+		for (int32_t j = begin; j < end; j++) {
 			const int64_t pair = p.pair[j] * p.heads + head, query = p.asks[j] * ld + head * p.e + i;
 			dk = fma(p.slope[pair], p.q[query], dk);
 			dv = fma(p.pattern[pair], p.dz[query], dv);
 		}
-		p.dk[row * ld + head * p.e + i] = dk;
-		p.dv[row * ld + head * p.e + i] = dv;
+		p.dk[mine] = dk;
+		p.dv[mine] = dv;
 	}
 }
 
@@ -218,12 +221,16 @@ static void sort_by_row(const struct pbk_paths *p, int64_t rows, int32_t *of_row
 }
 
 template <class real>
-static void attend_backward(pbk_context *context, int64_t heads, int64_t e, const struct pbk_paths *p, const void *dz,
-			    void *dq, void *dk, void *dv)
+static void attend_backward(pbk_context *context, bool add, int64_t heads, int64_t e, const struct pbk_paths *p, const void *dz,
+			    int64_t rows, void *dq, void *dk, void *dv)
 {
 	const int64_t pairs = p->queries ? p->host_first[p->queries] - p->host_first[0] : 0;
-	const int64_t rows = pairs ? pbk_count_ids(p->host_path + p->host_first[0], pairs) : 0;
-	const size_t length = (size_t)(rows + 1 + 2 * pairs);
+	const int64_t asked = pairs ? pbk_count_ids(p->host_path + p->host_first[0], pairs) : 0;
+	const size_t length = (size_t)(asked + 1 + 2 * pairs), whole = (size_t)(rows * heads * e) * sizeof(real);
+	if (!pairs && !add) {
+		pbk_queue_zero(context, dk, whole);
+		pbk_queue_zero(context, dv, whole);
+	}
 	if (!pairs)
 		return;
 	int32_t *sorted = (int32_t *)malloc(length * sizeof *sorted);
@@ -233,15 +240,15 @@ static void attend_backward(pbk_context *context, int64_t heads, int64_t e, cons
 		pbk_note(context, cudaErrorMemoryAllocation);
 	if (sorted && pattern && pbk_stage_room(context, size_of_lists(p) + rounded(length * sizeof *sorted)) &&
 	    stage_lists(context, p, &lists)) {
-		sort_by_row(p, rows, sorted);
+		sort_by_row(p, asked, sorted);
 		const int32_t *staged = (const int32_t *)pbk_stage(context, sorted, length * sizeof *sorted);
-		const slopes<real> s = {heads, e, p->queries, rows, (const real *)p->q, (const real *)p->k,
-					(const real *)p->v, (const real *)p->z, (const real *)dz, (real *)dq, (real *)dk,
-					(real *)dv, pattern, pattern + pairs * heads, lists.list, lists.path, staged,
-					staged + rows + 1, staged + rows + 1 + pairs};
+		const slopes<real> s = {heads, e, p->queries, add ? asked : rows, asked, add, (const real *)p->q,
+					(const real *)p->k, (const real *)p->v, (const real *)p->z, (const real *)dz, (real *)dq,
+					(real *)dk, (real *)dv, pattern, pattern + pairs * heads, lists.list, lists.path, staged,
+					staged + asked + 1, staged + asked + 1 + pairs};
 		if (staged) {
 			pbk_launch(context, query_kernel<real>, pbk_grid(p->queries * heads, WARPS), BLOCK, s);
-			pbk_launch(context, row_kernel<real>, pbk_grid(rows * heads, WARPS), BLOCK, s);
+			pbk_launch(context, row_kernel<real>, pbk_grid(s.rows * heads, WARPS), BLOCK, s);
 		}
 	}
 	free(sorted);

@@ -65,20 +65,6 @@ static __device__ __forceinline__ int64_t element()
 	return (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
 }
 
-/* The last of the list's items that begins with `number` or before; their `first` never falls, the first one's is 0. */
-template <class T> static __device__ __forceinline__ const T &item_with(int64_t count, const T *list, int64_t number)
-{
-	int64_t low = 0, high = count;
-	while (high - low > 1) {
-		const int64_t middle = (low + high) / 2;
-		if (list[middle].first <= number)
-			low = middle;
-		else
-			high = middle;
-	}
-	return list[low];
-}
-
 template <class T> static __device__ __forceinline__ T warp_sum(T x)
 {
 	for (int distance = WARP / 2; distance; distance /= 2)
@@ -93,6 +79,19 @@ template <class T> static __device__ __forceinline__ T warp_max(T x)
 		x = other > x ? other : x;
 	}
 	return x;
+}
+
+/* The last of the list's items that begins with `number` or before; their `first` never falls, the first one's is 0. A warp
+ * looks for it together. */
+template <class T> static __device__ __forceinline__ const T &item_with(int64_t count, const T *list, int64_t number)
+{
+	int64_t low = 0, high = count;
+	while (high - low > 1) {
+		const int64_t step = (high - low + WARP - 1) / WARP, at = low + (int)threadIdx.x % WARP * step;
+		low = warp_max(at < high && list[at].first <= number ? at : low);
+		high = low + step < high ? low + step : high;
+	}
+	return list[low];
 }
 
 /* The sum over the block's threads, known to all of them. The block is whole warps. */
@@ -121,9 +120,6 @@ template <class T> static __device__ __forceinline__ T block_max(T x, T least)
 	return warp_max(lane < warps ? part[lane] : least);
 }
 
-/* The table's, for those that compute something else first (rows.cu). */
-template <class real> void pbk_cuda_bias_add(pbk_context *context, int64_t rows, int64_t n, void *y, const void *bias);
-
 /* Each file writes its entries into a table. */
 template <class real> void pbk_cuda_fill_nd(struct pbk_table *table);
 template <class real> void pbk_cuda_fill_noise(struct pbk_table *table);
@@ -135,6 +131,7 @@ template <class real> void pbk_cuda_fill_attention(struct pbk_table *table);
 template <class real> void pbk_cuda_fill_attend(struct pbk_table *table);
 template <class real> void pbk_cuda_fill_optim(struct pbk_table *table);
 template <class real> void pbk_cuda_fill_gemm(struct pbk_table *table);
+template <class real> void pbk_cuda_fill_linear(struct pbk_table *table);
 template <class real> void pbk_cuda_fill_gradient(struct pbk_table *table);
 template <class real> void pbk_cuda_fill_step_gemm(struct pbk_table *table);
 template <class real> void pbk_cuda_fill_step_dots(struct pbk_table *table);

@@ -1,33 +1,35 @@
 /* gemm.cu: matrix products.
  *
- * An element of C is the sum, in order, of what chunks along k give, each a chain of fused multiply-adds in the order of
- * k. No tile shape, no number of rows and no split among thread blocks changes that, so that a row has the same bits in
- * any batch, which cuBLAS does not promise. cuBLAS serves where other products are asked for (blas.cu).
+ * An element of C is the sum, in order, of what parts give, each a chain of fused multiply-adds in the order of k. No tile
+ * shape, no number of rows, no split among thread blocks and no other product of a launch changes that, so that a row has
+ * the same bits in any batch, which cuBLAS does not promise. cuBLAS serves where other products are asked for (blas.cu).
  */
-#include "cuda.h"
+#include "gemm.h"
+
+#include <stdlib.h>
+
 #include "blas.h"
-#include "quad.h"
+#include "gemm_tile.h"
 
-enum { DEPTH = 16, THREADS = 256, SHORTEST = 128, MOST_PARTS = 64 };
+enum { SHORTEST = 128, MOST_PARTS = 64 };
 
-template <class real> struct product {
-	int64_t m, n, k, lda, ldb, ldc, stride_a, stride_b, stride_c;
-	bool ta, tb;
-	real alpha, beta;
+/* k lines of a term, of the first of a batch. */
+template <class real> struct segment {
 	const real *a, *b;
-	real *c;
-	const real *bias = NULL; /* [count, n], added to alpha times the product */
-	real *parts = NULL; /* [count, splits, m, n]: what each chunk gives, where chunks are shared by thread blocks */
-	unsigned *tickets = NULL; /* of the blocks that share a tile: the last to come adds the parts */
-	int64_t chunk = 0;
-	int terms = 1;  /* products that are added up */
-	int chunks = 1; /* of each of them */
-	int splits = 1; /* terms * chunks where there are parts */
-	int unused = 0;
+	int64_t k;
 };
 
-/* The length of a chunk: of k alone, so that no other size matters. */
-static int64_t chunk_of(int64_t k)
+template <class real> struct job : product<real> {
+	int64_t first_segment, first, first_tile, first_shared; /* among all jobs' segments, blocks, tiles, shared elements */
+	int segments, per_part;                                 /* a part's segments are summed in one go */
+	unsigned parts, down, across;                           /* tiles */
+	real *shared; /* [batch, parts, m, n]: the parts, where blocks share them; else NULL */
+};
+
+static const int64_t MOST_SHARED = (int64_t)1 << 25; /* elements */
+
+/* The length of a segment: of k alone, so that no other size matters. */
+static int64_t segment_of(int64_t k)
 {
 	const int64_t even = (k + MOST_PARTS - 1) / MOST_PARTS, whole = (even + DEPTH - 1) / DEPTH * DEPTH;
 	return whole > SHORTEST ? whole : (int64_t)SHORTEST;
@@ -42,162 +44,14 @@ static __device__ __forceinline__ real scaled(const product<real> &p, real total
 	return p.beta == 0 ? p.alpha * total : fma(p.alpha, total, p.beta * *c);
 }
 
-/* One thread's share of loading tiles [DEPTH, WIDTH] of A or B, one behind the other along k. Where it may, it loads quads
- * and does not ask: a width that is beyond the matrix then repeats its end, and has no result. */
-template <class real, int WIDTH> struct loader {
-	static constexpr int QUADS = WIDTH * DEPTH / 4, EACH = (QUADS + THREADS - 1) / THREADS;
-	const bool along, fast; /* along: the tile's width is contiguous in memory, else its depth is */
-	const int64_t step;     /* to the next tile */
-	const real *at[EACH];
-	int room[EACH]; /* elements along the width that exist from there on, four at most */
-	quad<real> value[EACH];
-
-	/* Of quad s: its place in the tile. */
-	__device__ __forceinline__ int across(int s) const
-	{
-		const int number = (int)threadIdx.x + s * THREADS;
-		return along ? number % (WIDTH / 4) * 4 : number / (DEPTH / 4);
-	}
-
-	__device__ __forceinline__ int deep(int s) const
-	{
-		const int number = (int)threadIdx.x + s * THREADS;
-		return along ? number / (WIDTH / 4) : number % (DEPTH / 4) * 4;
-	}
-
-	__device__ __forceinline__ bool takes(int s) const
-	{
-		return QUADS % THREADS == 0 || (int)threadIdx.x + s * THREADS < QUADS;
-	}
-
-	/* Of x, from line l0 and from `first` of `limit` on. */
-	__device__ __forceinline__ loader(const real *x, int64_t ld, bool along, int64_t first, int64_t limit, int64_t l0)
-	    : along(along), fast(holds_quads(x, ld) && (!along || limit % 4 == 0)),
-	      step(along ? DEPTH * ld : (int64_t)DEPTH)
-	{
-#pragma unroll
-		for (int s = 0; s < EACH; s++) {
-			const int64_t end = limit - (along ? 4 : 1), wanted = first + across(s), l = l0 + deep(s);
-			const int64_t i = fast && wanted > end ? end : wanted;
-			at[s] = x + (along ? l * ld + i : i * ld + l);
-			room[s] = limit - i < 4 ? (int)(limit - i) : 4;
-		}
-	}
-
-	__device__ __forceinline__ void load(int64_t l0, int64_t end)
-	{
-		const bool whole = fast && l0 + DEPTH <= end;
-#pragma unroll
-		for (int s = 0; s < EACH; s++, at[s - 1] += step) {
-			if (!takes(s))
-				continue;
-			if (whole)
-				value[s] = load_quad<true>(at[s], 4);
-			else
-				value[s] = load_quad<false>(at[s], there(s, l0, end));
-		}
-	}
-
-	__device__ __forceinline__ int64_t there(int s, int64_t l0, int64_t end) const
-	{
-		const int64_t deeper = end - l0 - deep(s);
-		if (along)
-			return deeper > 0 ? room[s] : 0;
-		return room[s] > 0 ? deeper : 0;
-	}
-
-	__device__ __forceinline__ void store(real tile[DEPTH][WIDTH + 4]) const
-	{
-#pragma unroll
-		for (int s = 0; s < EACH; s++) {
-			if (!takes(s))
-				continue;
-			if (along)
-				*reinterpret_cast<quad<real> *>(&tile[deep(s)][across(s)]) = value[s];
-			else
-#pragma unroll
-				for (int e = 0; e < 4; e++)
-					tile[deep(s) + e][across(s)] = value[s].v[e];
-		}
-	}
-};
-
-/* What a thread makes of a tile of C [BM, BN]: TM rows, one below the other, of TN columns, in quads that the tile's
- * threads share in turn, so that they read different banks. */
-template <int BM, int BN, int TM, int TN> struct mine {
-	static constexpr int ACROSS = BN / TN;
-
-	static __device__ __forceinline__ int row(int r)
-	{
-		return (int)threadIdx.x / ACROSS * TM + r;
-	}
-
-	/* Of quad q. */
-	static __device__ __forceinline__ int column(int q)
-	{
-		return ((int)threadIdx.x % ACROSS + q * ACROSS) * 4;
-	}
-
-	/* f(i, j, r, s) for those within the matrix [m, n], where the tile begins at (i0, j0). */
-	template <class F>
-	static __device__ __forceinline__ void each(int64_t i0, int64_t j0, int64_t m, int64_t n, const F &f)
-	{
-#pragma unroll
-		for (int r = 0; r < TM; r++)
-#pragma unroll
-			for (int s = 0; s < TN; s++) {
-				const int64_t i = i0 + row(r), j = j0 + column(s / 4) + s % 4;
-				if (i < m && j < n)
-					f(i, j, r, s);
-			}
-	}
-};
-
-/* sum = lines [l0, end) of the tile's product; the tiles of A and B are loaded one ahead. */
-template <class real, int BM, int BN, int TM, int TN>
-static __device__ __forceinline__ void multiply_chunk(const product<real> &p, const real *a, const real *b, int64_t i0,
-						      int64_t j0, int64_t l0, int64_t end, real sum[TM][TN])
-{
-	using place = mine<BM, BN, TM, TN>;
-	alignas(16) __shared__ real left[2][DEPTH][BM + 4], right[2][DEPTH][BN + 4];
-	loader<real, BM> rows(a, p.lda, p.ta, i0, p.m, l0);
-	loader<real, BN> columns(b, p.ldb, !p.tb, j0, p.n, l0);
-	int now = 0;
-#pragma unroll
-	for (int r = 0; r < TM; r++)
-#pragma unroll
-		for (int s = 0; s < TN; s++)
-			sum[r][s] = 0;
-	rows.load(l0, end);
-	columns.load(l0, end);
-	__syncthreads(); /* the chunk before has been read */
-	for (int64_t l = l0; l < end; l += DEPTH, now ^= 1) {
-		rows.store(left[now]);
-		columns.store(right[now]);
-		__syncthreads();
-		if (l + DEPTH < end) {
-			rows.load(l + DEPTH, end);
-			columns.load(l + DEPTH, end);
-		}
-#pragma unroll(TM * TN > 16 ? 8 : DEPTH)
-		for (int d = 0; d < DEPTH; d++)
-#pragma unroll
-			for (int r = 0; r < TM; r++)
-#pragma unroll
-				for (int s = 0; s < TN; s++)
-					sum[r][s] = fma(left[now][d][place::row(r)],
-							right[now][d][place::column(s / 4) + s % 4], sum[r][s]);
-	}
-}
-
 /* Whether this block is the last of those that share its tile: then all the others' parts can be read. */
-static __device__ __forceinline__ bool comes_last(unsigned *ticket, int splits)
+static __device__ __forceinline__ bool comes_last(unsigned *ticket, unsigned splits)
 {
 	__shared__ bool last;
 	__threadfence();
 	__syncthreads();
 	if (!threadIdx.x) {
-		last = atomicAdd(ticket, 1u) == (unsigned)splits - 1;
+		last = atomicAdd(ticket, 1u) == splits - 1;
 		if (last)
 			*ticket = 0; /* for the next launch */
 	}
@@ -206,15 +60,15 @@ static __device__ __forceinline__ bool comes_last(unsigned *ticket, int splits)
 	return last;
 }
 
-/* total = the parts of all chunks, in their order. */
+/* total = all parts' sums, in their order. */
 template <class real, int BM, int BN, int TM, int TN>
-static __device__ __forceinline__ void add_parts(const product<real> &p, int64_t batch, int64_t i0, int64_t j0,
+static __device__ __forceinline__ void add_parts(const job<real> &p, int64_t batch, int64_t i0, int64_t j0,
 						 real total[TM][TN])
 {
 	using place = mine<BM, BN, TM, TN>;
 	const bool fast = p.n % 4 == 0;
-	for (int part = 0; part < p.splits; part++) {
-		const real *from = p.parts + (batch * p.splits + part) * p.m * p.n;
+	for (unsigned part = 0; part < p.parts; part++) {
+		const real *from = p.shared + (batch * p.parts + part) * p.m * p.n;
 #pragma unroll
 		for (int r = 0; r < TM; r++)
 #pragma unroll
@@ -228,29 +82,61 @@ static __device__ __forceinline__ void add_parts(const product<real> &p, int64_t
 	}
 }
 
+/* The block's product, where all its threads read it. */
+template <class real> static __device__ __forceinline__ void fetch(int64_t count, const job<real> *list, job<real> *p)
+{
+	constexpr unsigned WORDS = sizeof(job<real>) / sizeof(int64_t);
+	static_assert(sizeof(job<real>) % sizeof(int64_t) == 0 && WORDS <= THREADS, "a word for each thread");
+	const job<real> *mine = &item_with(count, list, blockIdx.x);
+	if (threadIdx.x < WORDS)
+		reinterpret_cast<int64_t *>(p)[threadIdx.x] = reinterpret_cast<const int64_t *>(mine)[threadIdx.x];
+	__syncthreads();
+}
+
+/* sum = a part of the tile at (i0, j0). */
 template <class real, int BM, int BN, int TM, int TN>
-static __global__ void __launch_bounds__(THREADS) gemm_kernel(const product<real> p)
+static __device__ __forceinline__ void multiply_part(const job<real> &p, const segment<real> *segments, unsigned batch,
+						     unsigned part, int64_t i0, int64_t j0, real sum[TM][TN])
+{
+	const int first = (int)part * p.per_part, end = first + p.per_part < p.segments ? first + p.per_part : p.segments;
+#pragma unroll
+	for (int r = 0; r < TM; r++)
+#pragma unroll
+		for (int s = 0; s < TN; s++)
+			sum[r][s] = 0;
+	for (int i = first; i < end; i++) {
+		const segment<real> s = segments[p.first_segment + i];
+		multiply_chunk<real, BM, BN, TM, TN>(s.a + batch * p.stride_a, p.lda, p.ta, p.m, s.b + batch * p.stride_b,
+						     p.ldb, p.tb, p.n, s.k, i0, j0, sum);
+	}
+}
+
+template <class real, int BM, int BN, int TM, int TN>
+static __global__ void __launch_bounds__(THREADS) gemm_kernel(int64_t count, const job<real> *list,
+							      const segment<real> *segments, unsigned *tickets)
 {
 	using place = mine<BM, BN, TM, TN>;
-	const int64_t batch = blockIdx.z / p.splits, i0 = (int64_t)blockIdx.y * BM, j0 = (int64_t)blockIdx.x * BN;
-	const int first = p.parts ? (int)(blockIdx.z % p.splits) : 0, last = p.parts ? first + 1 : p.terms * p.chunks;
+	__shared__ job<real> p;
+	fetch(count, list, &p);
+	const unsigned tiles = p.across * p.down, number = blockIdx.x - (unsigned)p.first, tile = number % tiles;
+	const unsigned splits = p.shared ? p.parts : 1, batch = number / tiles / splits;
+	const unsigned first = number / tiles % splits, end = p.shared ? first + 1 : p.parts;
+	const int64_t i0 = (int64_t)(tile / p.across) * BM, j0 = (int64_t)(tile % p.across) * BN;
 	real total[TM][TN] = {};
-	for (int part = first; part < last; part++) {
+	for (unsigned part = first; part < end; part++) {
 		real sum[TM][TN];
-		const int64_t at = batch + part / p.chunks, l = part % p.chunks * p.chunk;
-		multiply_chunk<real, BM, BN, TM, TN>(p, p.a + at * p.stride_a, p.b + at * p.stride_b, i0, j0, l,
-						     l + p.chunk < p.k ? l + p.chunk : p.k, sum);
+		multiply_part<real, BM, BN, TM, TN>(p, segments, batch, part, i0, j0, sum);
 #pragma unroll
 		for (int r = 0; r < TM; r++)
 #pragma unroll
 			for (int s = 0; s < TN; s++)
 				total[r][s] = part == first ? sum[r][s] : total[r][s] + sum[r][s];
 	}
-	if (p.parts) {
-		real *part = p.parts + (int64_t)blockIdx.z * p.m * p.n;
+	if (p.shared) {
+		real *part = p.shared + (int64_t)(batch * splits + first) * p.m * p.n;
 		place::each(i0, j0, p.m, p.n,
 			    [&](int64_t i, int64_t j, int r, int s) { part[i * p.n + j] = total[r][s]; });
-		if (!comes_last(p.tickets + (batch * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x, p.splits))
+		if (!comes_last(tickets + p.first_tile + batch * tiles + tile, splits))
 			return;
 		add_parts<real, BM, BN, TM, TN>(p, batch, i0, j0, total);
 	}
@@ -260,126 +146,140 @@ static __global__ void __launch_bounds__(THREADS) gemm_kernel(const product<real
 	});
 }
 
+template <class real>
+bool pbk_products_open(pbk_context *context, products<real> *p, int64_t count, int64_t terms, int64_t k)
+{
+	const int64_t segments = terms * (k / segment_of(k) + 1);
+	*p = {};
+	p->list = (job<real> *)calloc(1, (size_t)count * sizeof *p->list + (size_t)segments * sizeof *p->segments);
+	p->segments = (segment<real> *)(p->list + count);
+	if (!p->list)
+		pbk_note(context, cudaErrorMemoryAllocation);
+	return p->list;
+}
+
+template <class real> void pbk_products_add(products<real> *p, const product<real> &one)
+{
+	job<real> *added = &p->list[p->count++];
+	static_cast<product<real> &>(*added) = one;
+	added->first_segment = p->n_segments;
+}
+
+template <class real> void pbk_products_term(products<real> *p, const real *a, const real *b, int64_t k)
+{
+	job<real> *to = &p->list[p->count - 1];
+	for (int64_t l = 0; l < k; l += segment_of(k)) {
+		p->segments[p->n_segments++] = {a + (to->ta ? l * to->lda : l), b + (to->tb ? l : l * to->ldb),
+						k - l < segment_of(k) ? k - l : segment_of(k)};
+		to->segments++;
+	}
+}
+
+/* What a list is for tiles of one size. */
+struct layout {
+	int64_t tiles, blocks; /* of all products */
+	int64_t shared;        /* elements of parts, if blocks share the tiles' parts */
+};
+
+template <class real> static struct layout lay_out(products<real> *p, int64_t bm, int64_t bn, bool shares)
+{
+	struct layout all = {};
+	for (job<real> *one = p->list; one < p->list + p->count; one++) {
+		one->down = (unsigned)((one->m + bm - 1) / bm);
+		one->across = (unsigned)((one->n + bn - 1) / bn);
+		one->per_part = one->segments > MOST_PARTS ? (one->segments + MOST_PARTS - 1) / MOST_PARTS : 1;
+		one->parts = (unsigned)((one->segments + one->per_part - 1) / one->per_part);
+		one->first = all.blocks;
+		one->first_tile = all.tiles;
+		one->first_shared = shares && one->parts > 1 ? all.shared : -1;
+		const int64_t tiles = one->batch * one->down * one->across;
+		all.tiles += tiles;
+		all.blocks += one->first_shared < 0 ? tiles : tiles * one->parts;
+		all.shared += one->first_shared < 0 ? 0 : one->batch * one->parts * one->m * one->n;
+	}
+	return all;
+}
+
 template <class real, int BM, int BN, int TM, int TN>
-static void launch_tiles(pbk_context *context, const product<real> &p, int64_t count)
+static void launch_tiles(pbk_context *context, products<real> *p, bool shares)
 {
-	const dim3 grid((unsigned)((p.n + BN - 1) / BN), (unsigned)((p.m + BM - 1) / BM), (unsigned)(count * p.splits));
-	pbk_launch(context, gemm_kernel<real, BM, BN, TM, TN>, grid, THREADS, p);
+	struct layout all = lay_out(p, BM, BN, shares);
+	if (shares && (all.shared > MOST_SHARED || all.tiles > PBK_TICKETS))
+		all = lay_out(p, BM, BN, shares = false);
+	real *shared = all.shared ? (real *)pbk_cuda_workspace(context, (size_t)all.shared * sizeof *shared) : NULL;
+	unsigned *tickets = shared ? pbk_cuda_tickets(context) : NULL;
+	if (all.shared && !tickets)
+		return;
+	for (job<real> *one = p->list; one < p->list + p->count; one++)
+		one->shared = one->first_shared < 0 ? NULL : shared + one->first_shared;
+	const size_t size = (size_t)((char *)(p->segments + p->n_segments) - (char *)p->list);
+	const auto *list = (const job<real> *)pbk_stage(context, p->list, size);
+	if (list)
+		pbk_launch(context, gemm_kernel<real, BM, BN, TM, TN>, dim3((unsigned)all.blocks), THREADS, p->count, list,
+			   (const segment<real> *)(list + p->count), tickets);
 }
 
-static int64_t tiles_of(int64_t m, int64_t n, int64_t count, int64_t bm, int64_t bn)
+/* The largest tile that gives every multiprocessor one; small ones share their parts too where they are few. */
+template <class real> void pbk_products_multiply(pbk_context *context, products<real> *p)
 {
-	return (m + bm - 1) / bm * ((n + bn - 1) / bn) * count;
-}
-
-/* The largest tile that gives every multiprocessor one; small ones share the chunks too. */
-template <class real> static void multiply(pbk_context *context, product<real> p, int64_t count)
-{
-	const bool large = sizeof(real) == sizeof(float) && tiles_of(p.m, p.n, count, 128, 128) >= context->multiprocessors;
-	const bool small = !large && p.m <= 16;
-	const int64_t tiles = small ? tiles_of(p.m, p.n, count, 16, 64) : tiles_of(p.m, p.n, count, 64, 64);
-	p.chunk = chunk_of(p.k);
-	p.chunks = (int)((p.k + p.chunk - 1) / p.chunk);
-	p.splits = 1;
-	if (!large && p.terms * p.chunks > 1 && tiles < context->multiprocessors && tiles <= PBK_TICKETS) {
-		p.splits = p.terms * p.chunks;
-		p.tickets = pbk_cuda_tickets(context);
-		p.parts = (real *)pbk_cuda_workspace(context, (size_t)(count * p.splits * p.m * p.n) * sizeof(real));
-		if (!p.parts || !p.tickets)
-			return;
-	}
-	if constexpr (sizeof(real) == sizeof(float))
+	constexpr bool is_float = sizeof(real) == sizeof(float);
+	int64_t rows = 0;
+	for (int64_t i = 0; i < p->count; i++)
+		rows = p->list[i].m > rows ? p->list[i].m : rows;
+	const bool large = is_float && lay_out(p, 128, 128, false).tiles >= context->multiprocessors, small = !large && rows <= 16;
+	const bool shares = !large && lay_out(p, small ? 16 : 64, 64, false).tiles < 2 * context->multiprocessors;
+	if constexpr (is_float)
 		if (large)
-			return launch_tiles<real, 128, 128, 8, 8>(context, p, count);
+			launch_tiles<real, 128, 128, 8, 8>(context, p, false);
 	if (small)
-		launch_tiles<real, 16, 64, 1, 4>(context, p, count);
-	else
-		launch_tiles<real, 64, 64, 4, 4>(context, p, count);
-}
-
-/* In as many launches as a grid's z makes necessary. */
-template <class real> static void multiply_all(pbk_context *context, product<real> p, int64_t count)
-{
-	const int64_t chunks = (p.k + chunk_of(p.k) - 1) / chunk_of(p.k), most = 65535 / (chunks > 1 ? chunks : 1);
-	for (int64_t first = 0; first < count; first += most) {
-		multiply(context, p, count - first < most ? count - first : most);
-		p.a += most * p.stride_a;
-		p.b += most * p.stride_b;
-		p.c += most * p.stride_c;
-		p.bias = p.bias ? p.bias + most * p.n : p.bias;
-	}
+		launch_tiles<real, 16, 64, 1, 4>(context, p, shares);
+	else if (!large)
+		launch_tiles<real, 64, 64, 4, 4>(context, p, shares);
+	free(p->list);
+	*p = {};
 }
 
 template <class real>
-static void gemm_batch(pbk_context *context, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
-		       int64_t lda, int64_t stride_a, const void *b, int64_t ldb, int64_t stride_b, double beta, void *c,
-		       int64_t ldc, int64_t stride_c, int64_t count)
+void pbk_cuda_gemm_batch(pbk_context *context, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
+			 int64_t lda, int64_t stride_a, const void *b, int64_t ldb, int64_t stride_b, double beta, void *c,
+			 int64_t ldc, int64_t stride_c, int64_t count)
 {
+	products<real> p;
 	if (!m || !n || !count)
 		return;
-	if (context->matmul != PBK_MATMUL_F32 && sizeof(real) == sizeof(float) && k) {
-		const struct pbk_blas_product p = {ta, tb, m, n, k, alpha, beta, lda, ldb, ldc, stride_a, stride_b, stride_c,
-						   count, (const float *)a, (const float *)b, (float *)c};
-		pbk_blas_multiply(context, &p);
-		return;
+	if (pbk_blas_serves(context, sizeof(real)) && k) {
+		const struct pbk_blas_product coarse = {ta, tb, m, n, k, alpha, beta, lda, ldb, ldc, stride_a, stride_b, stride_c,
+							count, (const float *)a, (const float *)b, (float *)c};
+		pbk_blas_multiply(context, &coarse);
+	} else if (pbk_products_open(context, &p, 1, 1, k)) {
+		const product<real> one = {m, n, lda, ldb, ldc, stride_a, stride_b, stride_c, count, ta, tb, real(alpha),
+					   real(beta), (real *)c, NULL};
+		pbk_products_add(&p, one);
+		pbk_products_term(&p, (const real *)a, (const real *)b, k);
+		pbk_products_multiply(context, &p);
 	}
-	const product<real> p = {m, n, k, lda, ldb, ldc, stride_a, stride_b, stride_c, ta, tb, real(alpha), real(beta),
-				 (const real *)a, (const real *)b, (real *)c};
-	multiply_all(context, p, count);
-}
-
-template <class real>
-static void linear(pbk_context *context, int64_t groups, int64_t rows, int64_t k, int64_t n, const void *x, const void *w,
-		   const void *bias, void *y)
-{
-	if (context->matmul != PBK_MATMUL_F32 && sizeof(real) == sizeof(float) && k) {
-		gemm_batch<real>(context, false, false, rows, n, k, 1, x, k, 0, w, n, k * n, 0, y, groups * n, n, groups);
-		pbk_cuda_bias_add<real>(context, rows, groups * n, y, bias);
-		return;
-	}
-	const product<real> p = {rows, n, k, k, n, groups * n, 0, k * n, n, false, false, 1, 0, (const real *)x, (const real *)w,
-				 (real *)y, (const real *)bias};
-	if (rows && n)
-		multiply_all(context, p, groups);
 }
 
 template <class real>
 static void gemm(pbk_context *context, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
 		 int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc)
 {
-	gemm_batch<real>(context, ta, tb, m, n, k, alpha, a, lda, 0, b, ldb, 0, beta, c, ldc, 0, 1);
-}
-
-template <class real>
-static void gemm_sum(pbk_context *context, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
-		     int64_t lda, int64_t stride_a, const void *b, int64_t ldb, int64_t stride_b, double beta, void *c,
-		     int64_t ldc, int64_t count)
-{
-	if (!m || !n)
-		return;
-	if (context->matmul != PBK_MATMUL_F32 || !k) {
-		for (int64_t i = 0; i < count; i++)
-			gemm<real>(context, ta, tb, m, n, k, alpha, (const real *)a + i * stride_a, lda,
-				   (const real *)b + i * stride_b, ldb, i ? 1 : beta, c, ldc);
-		return;
-	}
-	const int64_t most = MOST_PARTS / ((k + chunk_of(k) - 1) / chunk_of(k)); /* parts need memory */
-	for (int64_t first = 0; first < count; first += most) {
-		product<real> p = {m, n, k, lda, ldb, ldc, stride_a, stride_b, 0, ta, tb, real(alpha),
-				   real(first ? 1 : beta), (const real *)a + first * stride_a,
-				   (const real *)b + first * stride_b, (real *)c};
-		p.terms = (int)(count - first < most ? count - first : most);
-		multiply(context, p, 1);
-	}
+	pbk_cuda_gemm_batch<real>(context, ta, tb, m, n, k, alpha, a, lda, 0, b, ldb, 0, beta, c, ldc, 0, 1);
 }
 
 template <class real> void pbk_cuda_fill_gemm(struct pbk_table *table)
 {
-	table->gemm_sum = gemm_sum<real>;
 	table->gemm = gemm<real>;
-	table->gemm_batch = gemm_batch<real>;
-	table->linear = linear<real>;
+	table->gemm_batch = pbk_cuda_gemm_batch<real>;
 }
 
+template bool pbk_products_open(pbk_context *context, products<float> *p, int64_t count, int64_t terms, int64_t k);
+template bool pbk_products_open(pbk_context *context, products<double> *p, int64_t count, int64_t terms, int64_t k);
+template void pbk_products_add(products<float> *p, const product<float> &one);
+template void pbk_products_add(products<double> *p, const product<double> &one);
+template void pbk_products_term(products<float> *p, const float *a, const float *b, int64_t k);
+template void pbk_products_term(products<double> *p, const double *a, const double *b, int64_t k);
+template void pbk_products_multiply(pbk_context *context, products<float> *p);
+template void pbk_products_multiply(pbk_context *context, products<double> *p);
 template void pbk_cuda_fill_gemm<float>(struct pbk_table *table);
 template void pbk_cuda_fill_gemm<double>(struct pbk_table *table);

@@ -1,12 +1,11 @@
 /* rows.cu: whole vectors; sums, gathers and scatters of rows. The sizes alone decide the order of a sum. */
+#include <stdlib.h>
 #include <string.h>
 
-#include <stdlib.h>
-
-#include "cuda.h"
+#include "gemm.h"
 #include "sort.h"
 
-static const int64_t MOST_PARTS = 1024; /* of a sum of rows, one per block */
+static const int64_t MOST_PARTS = 1024; /* of a sum of rows */
 static const int64_t SHARE = 256;       /* rows of a part; twice as many are still one, which needs no second launch */
 static const int64_t MOST_Y = 65535;    /* of a grid */
 
@@ -192,70 +191,95 @@ static void scatter_add_rows(pbk_context *context, int64_t rows, int64_t n, void
 			   staged + rows + n_ids + 1, staged + rows, staged, x);
 }
 
-/* Part blockIdx.y of the sums of 32 columns of block blockIdx.z: each warp takes every eighth of its rows, then the
- * warps' sums are added in order. Parts are the rows of `out`; `add`: there is one, which is added to it. */
-template <class real, bool product>
-static __global__ void sum_kernel(bool add, int64_t rows, int64_t n, int64_t share, const real *x, const real *y, real *out)
+/* A sum, and how blocks share it: each has a part of the rows and 32 columns. Where there are several parts, theirs are the
+ * rows of `out`. */
+struct shared_sum {
+	struct pbk_row_sum sum;
+	int64_t first, parts, share, across;
+};
+
+/* Each warp takes every eighth row, then the warps' sums are added in order. */
+template <class real> static __global__ void sum_kernel(int64_t count, const struct shared_sum *list)
 {
 	__shared__ real part[BLOCK];
-	const int64_t column = (int64_t)blockIdx.x * WARP + threadIdx.x % WARP, first = blockIdx.z * rows * n;
-	const int64_t begin = blockIdx.y * share, end = begin + share < rows ? begin + share : rows;
+	const struct shared_sum mine = item_with(count, list, blockIdx.x);
+	const struct pbk_row_sum &sum = mine.sum;
+	const unsigned number = blockIdx.x - (unsigned)mine.first, stripe = number / (unsigned)mine.across;
+	const int64_t column = (int64_t)(number % (unsigned)mine.across) * WARP + threadIdx.x % WARP;
+	const int64_t begin = stripe % (unsigned)mine.parts * mine.share, first = stripe / (unsigned)mine.parts * sum.rows * sum.n;
+	const int64_t end = begin + mine.share < sum.rows ? begin + mine.share : sum.rows;
+	const real *x = (const real *)sum.x, *y = (const real *)sum.y;
 	real total = 0;
-	if (column < n)
+	if (column < sum.n)
 		for (int64_t r = begin + threadIdx.x / WARP; r < end; r += BLOCK / WARP) {
-			const int64_t at = first + r * n + column;
-			total += product ? x[at] * y[at] : x[at];
+			const int64_t at = first + r * sum.n + column;
+			total += y ? x[at] * y[at] : x[at];
 		}
 	part[threadIdx.x] = total;
 	__syncthreads();
-	if (threadIdx.x >= WARP || column >= n)
+	if (threadIdx.x >= WARP || column >= sum.n)
 		return;
 	for (int warp = 1; warp < BLOCK / WARP; warp++)
 		total += part[warp * WARP + threadIdx.x];
-	out += ((int64_t)blockIdx.z * gridDim.y + blockIdx.y) * n + column;
-	*out = add ? *out + total : total;
+	real *out = (real *)sum.out + stripe * sum.n + column;
+	*out = sum.add ? *out + total : total;
 }
 
-template <class real, bool product>
-static void sum_blocks(pbk_context *context, bool add, int64_t count, int64_t rows, int64_t n, const real *x, const real *y,
-		       real *out)
+/* Blocks for a sum whose rows are cut into shares. Returns the number of the next sum's first block. */
+static int64_t place_sum(struct shared_sum *s, int64_t share, int64_t first)
 {
-	const int64_t even = (rows + MOST_PARTS - 1) / MOST_PARTS, share = even > SHARE ? even : SHARE;
-	const int64_t parts = rows <= 2 * SHARE ? 1 : (rows + share - 1) / share;
-	const unsigned blocks = pbk_grid(n, WARP).x, z = (unsigned)count;
-	real *sums = out;
-	if (parts > 1 && !(sums = (real *)pbk_cuda_workspace(context, (size_t)(count * parts * n) * sizeof(real))))
+	s->first = first;
+	s->share = share;
+	s->parts = s->sum.rows <= share ? 1 : (s->sum.rows + share - 1) / share;
+	s->across = (s->sum.n + WARP - 1) / WARP;
+	return first + s->across * s->parts * s->sum.count;
+}
+
+static int64_t share_of(int64_t rows)
+{
+	const int64_t even = (rows + MOST_PARTS - 1) / MOST_PARTS;
+	return rows <= 2 * SHARE ? 2 * SHARE : even > SHARE ? even : SHARE;
+}
+
+template <class real>
+static void launch_sums(pbk_context *context, int64_t count, const struct shared_sum *list, int64_t blocks)
+{
+	const void *staged = pbk_stage(context, list, (size_t)count * sizeof *list);
+	if (staged)
+		pbk_launch(context, sum_kernel<real>, dim3((unsigned)blocks), BLOCK, count, (const struct shared_sum *)staged);
+}
+
+/* Sums of many rows take two launches: the second adds the parts of those in `later`. */
+template <class real> static void sum_rows(pbk_context *context, int64_t count, const struct pbk_row_sum *host_list)
+{
+	struct shared_sum *list = (struct shared_sum *)calloc((size_t)(2 * count + !count), sizeof *list), *later = list + count;
+	int64_t blocks = 0, blocks_later = 0, n_later = 0, elements = 0;
+	if (!list)
+		pbk_note(context, cudaErrorMemoryAllocation);
+	for (int64_t i = 0; list && i < count; i++) {
+		list[i].sum = host_list[i];
+		blocks = place_sum(&list[i], share_of(host_list[i].rows), blocks);
+		if (list[i].parts > 1)
+			elements += host_list[i].count * list[i].parts * host_list[i].n;
+	}
+	real *sums = elements ? (real *)pbk_cuda_workspace(context, (size_t)elements * sizeof *sums) : NULL;
+	if (!list || (elements && !sums)) {
+		free(list);
 		return;
-	pbk_launch(context, sum_kernel<real, product>, dim3(blocks, (unsigned)parts, z), BLOCK, add && parts == 1, rows, n,
-		   parts == 1 ? rows : share, x, y, sums);
-	if (parts > 1)
-		pbk_launch(context, sum_kernel<real, false>, dim3(blocks, 1, z), BLOCK, add, parts, n, parts, sums, nullptr,
-			   out);
-}
-
-/* A launch has a bounded number of blocks in z. */
-template <class real, bool product>
-static void sum_all(pbk_context *context, bool add, int64_t count, int64_t rows, int64_t n, const void *x, const void *y,
-		    void *out)
-{
-	constexpr int64_t MOST = 32768;
-	for (int64_t c = 0; c < count; c += MOST)
-		sum_blocks<real, product>(context, add, count - c < MOST ? count - c : MOST, rows, n,
-					  (const real *)x + c * rows * n, product ? (const real *)y + c * rows * n : nullptr,
-					  (real *)out + c * n);
-}
-
-template <class real>
-static void sum_rows(pbk_context *context, bool add, int64_t count, int64_t rows, int64_t n, const void *x, void *out)
-{
-	sum_all<real, false>(context, add, count, rows, n, x, nullptr, out);
-}
-
-template <class real>
-static void sum_rows_product(pbk_context *context, bool add, int64_t count, int64_t rows, int64_t n, const void *x,
-			     const void *y, void *out)
-{
-	sum_all<real, true>(context, add, count, rows, n, x, y, out);
+	}
+	for (struct shared_sum *s = list; s < list + count; s++) {
+		const struct pbk_row_sum whole = s->sum;
+		if (s->parts == 1)
+			continue;
+		s->sum.out = sums;
+		s->sum.add = false;
+		later[n_later].sum = {whole.add, whole.count, s->parts, whole.n, sums, NULL, whole.out};
+		blocks_later = place_sum(&later[n_later++], s->parts, blocks_later);
+		sums += whole.count * s->parts * whole.n;
+	}
+	launch_sums<real>(context, count, list, blocks);
+	launch_sums<real>(context, n_later, later, blocks_later);
+	free(list);
 }
 
 /* Blocks, and the number of their first row among all. */
@@ -305,7 +329,6 @@ template <class real> void pbk_cuda_fill_rows(struct pbk_table *table)
 	table->sum_squares = sum_squares<real>;
 	table->bias_add = pbk_cuda_bias_add<real>;
 	table->sum_rows = sum_rows<real>;
-	table->sum_rows_product = sum_rows_product<real>;
 	table->rows_used = rows_used<real>;
 	table->gather_rows = gather_rows<real>;
 	table->scatter_add_rows = scatter_add_rows<real>;

@@ -18,6 +18,7 @@ template <class real> static void fill(struct pbk_table *table, const char *name
 	pbk_cuda_fill_attend<real>(table);
 	pbk_cuda_fill_optim<real>(table);
 	pbk_cuda_fill_gemm<real>(table);
+	pbk_cuda_fill_linear<real>(table);
 	pbk_cuda_fill_gradient<real>(table);
 	pbk_cuda_fill_step_gemm<real>(table);
 	pbk_cuda_fill_step_dots<real>(table);

@@ -87,7 +87,7 @@ static double *metric_gradient(struct lab *l)
 	const struct pb_examples *x = &l->probe.questions;
 	bool *present = calloc((size_t)l->plan.model.table.n, sizeof *present);
 	ck_assert_ok(pb_params_init(&grads, &l->plan.model.table, &l->device, PB_F64));
-	pb_dense_sink_init(&sink, &l->device, l->plan.model.table.n, grads.views, present);
+	pb_dense_sink_init(&sink, &l->device, &tape.arena, l->plan.model.table.n, grads.views, present);
 	pb_tape_init(&tape, &l->device, PB_F64);
 	pb_tape_reset(&tape, &sink.base);
 	struct pb_forward pass = {.tape = &tape,

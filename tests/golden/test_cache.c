@@ -126,7 +126,7 @@ static struct pb_var *forward(const int32_t *tokens, int64_t b)
 	struct pb_var *logits = NULL;
 	struct pb_forward pass = {
 		.tape = &tape, .bus = &bus, .weights = &params.weights, .tokens = tokens, .b = b, .p = 4};
-	pb_dense_sink_init(&sink, &device, model.table.n, grads.views, present);
+	pb_dense_sink_init(&sink, &device, &tape.arena, model.table.n, grads.views, present);
 	pb_tape_reset(&tape, &sink.base);
 	ck_assert_ok(pb_model_forward(&model, &pass, &logits));
 	return logits;

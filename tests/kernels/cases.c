@@ -75,11 +75,11 @@ FORMULA(sum_squares, EACH(i) c->result += D(0)[i] * D(0)[i])
 /* Rows. */
 KERNEL(bias_add, t->bias_add(ctx, rows, n, c->x[0], c->x[1]))
 FORMULA(bias_add, EACH(i) D(0)[i] += D(1)[i % n])
-KERNEL(sum_rows, t->sum_rows(ctx, true, 1, rows, n, c->x[0], c->x[1]))
+KERNEL(sum_rows, t->sum_rows(ctx, 1, &(struct pbk_row_sum){true, 1, rows, n, c->x[0], NULL, c->x[1]}))
 FORMULA(sum_rows, EACH(i) D(1)[i % n] += D(0)[i])
-KERNEL(sum_blocks, t->sum_rows(ctx, true, rows, 1, n, c->x[0], c->x[1]))
+KERNEL(sum_blocks, t->sum_rows(ctx, 1, &(struct pbk_row_sum){true, rows, 1, n, c->x[0], NULL, c->x[1]}))
 FORMULA(sum_blocks, EACH(i) D(1)[i] += D(0)[i])
-KERNEL(sum_rows_product, t->sum_rows_product(ctx, true, 1, rows, n, c->x[0], c->x[1], c->x[2]))
+KERNEL(sum_rows_product, t->sum_rows(ctx, 1, &(struct pbk_row_sum){true, 1, rows, n, c->x[0], c->x[1], c->x[2]}))
 FORMULA(sum_rows_product, EACH(i) D(2)[i % n] += D(0)[i] * D(1)[i])
 KERNEL(gather_rows, t->gather_rows(ctx, rows, n, c->x[0], c->ids, c->x[1]))
 FORMULA(gather_rows, EACH(i) D(1)[i] = D(0)[c->ids[i / n] * n + i % n])
@@ -165,8 +165,10 @@ static double silu_slope(double x)
 #define ACTIVATION(name, kind)                                                                                         \
 	KERNEL(name, t->act(ctx, kind, rows *n, c->x[0], c->x[1]))                                                     \
 	FORMULA(name, EACH(i) D(1)[i] = name(D(0)[i]))                                                                 \
-	KERNEL(name##_backward, t->act_backward(ctx, kind, rows *n, c->x[0], c->x[1], c->x[2]))                        \
-	FORMULA(name##_backward, EACH(i) D(2)[i] += D(1)[i] * name##_slope(D(0)[i]))
+	KERNEL(name##_backward, t->act_backward(ctx, kind, true, rows *n, c->x[0], c->x[1], c->x[2]))                  \
+	FORMULA(name##_backward, EACH(i) D(2)[i] += D(1)[i] * name##_slope(D(0)[i]))                                   \
+	KERNEL(name##_slopes, t->act_backward(ctx, kind, false, rows *n, c->x[0], c->x[1], c->x[2]))                   \
+	FORMULA(name##_slopes, EACH(i) D(2)[i] = D(1)[i] * name##_slope(D(0)[i]))
 ACTIVATION(relu, PBK_RELU)
 ACTIVATION(gelu, PBK_GELU)
 ACTIVATION(gelu_new, PBK_GELU_NEW)
@@ -286,12 +288,16 @@ const struct kernel_case kernel_cases[] = {
 	CASE(affine_backward, "NMM", true),
 	CASE(relu, "MM", true),
 	CASE(relu_backward, "MMM", true),
+	CASE(relu_slopes, "MMM", true),
 	CASE(gelu, "MM", true),
 	CASE(gelu_backward, "MMM", true),
+	CASE(gelu_slopes, "MMM", true),
 	CASE(gelu_new, "MM", true),
 	CASE(gelu_new_backward, "MMM", true),
+	CASE(gelu_new_slopes, "MMM", true),
 	CASE(silu, "MM", true),
 	CASE(silu_backward, "MMM", true),
+	CASE(silu_slopes, "MMM", true),
 	CASE(causal_mask, "C", true),
 	CASE(causal_zero, "C", true),
 	CASE(softmax, "MM", true),

@@ -91,6 +91,11 @@ static void run_products(void)
 	take(c, 7 * 80);
 	t->gemm_batch(context, false, true, 3, 4, 5, 1, a, 5, 15, b, 6, 0, 0, c, 4, 12, 3);
 	take(c, 40);
+	t->linear(context, 2, (const struct pbk_linear[]){{2, 3, 5, 4, a, b, b + 100, c}, {1, 2, 7, 3, a, b, b, c + 24}});
+	t->linear_weights(context, 1, &(struct pbk_linear_weight){true, 2, 3, 5, 4, 5, 8, 0, 4, a, b, c + 32});
+	take(c, 72);
+	t->linear_inputs(context, true, 2, 3, 5, 4, c, 2, (const struct pbk_linear_input[]){{a, b}, {a + 24, b + 40}});
+	take(c, 15);
 }
 
 static void run_steps(void)
@@ -141,7 +146,7 @@ static void run_attention(void)
 	const struct pbk_paths item = {QUERIES, q, k, v, first, path, z};
 	t->attend(context, HEADS, E, 1, &item);
 	take(z, QUERIES * WIDTH);
-	t->attend_backward(context, HEADS, E, &item, dz, dq, dk, dv);
+	t->attend_backward(context, true, HEADS, E, &item, dz, ROWS, dq, dk, dv);
 	take(dq, QUERIES * WIDTH);
 	take(dk, ROWS * WIDTH);
 	take(dv, ROWS * WIDTH);

@@ -42,18 +42,20 @@ static void expect_same(const struct pbk_table *t, const char *what, const struc
 }
 
 /* `count` blocks from block `first` on. */
-static void sum_blocks(const struct pbk_table *t, bool product, bool add, int64_t count, int64_t rows, int64_t n,
-		       const struct guarded *x, const struct guarded *y, int64_t first, const struct guarded *out)
+static struct pbk_row_sum sum_of(const struct pbk_table *t, bool product, bool add, int64_t count, int64_t rows, int64_t n,
+				 const struct guarded *x, const struct guarded *y, int64_t first, const struct guarded *out)
 {
 	const size_t at = (size_t)(first * rows * n) * t->real_size;
-	void *to = (char *)out->data + (size_t)(first * n) * t->real_size;
-	if (product)
-		t->sum_rows_product(test_context, add, count, rows, n, (char *)x->data + at, (char *)y->data + at, to);
-	else
-		t->sum_rows(test_context, add, count, rows, n, (char *)x->data + at, to);
+	return (struct pbk_row_sum){add,
+				    count,
+				    rows,
+				    n,
+				    (char *)x->data + at,
+				    product ? (char *)y->data + at : NULL,
+				    (char *)out->data + (size_t)(first * n) * t->real_size};
 }
 
-/* Blocks of rows, and each alone: the same bits. */
+/* Blocks of rows, and each alone in a list of them, from the last to the first: the same bits. */
 START_TEST(blocks_of_rows_are_summed)
 {
 	const struct pbk_table *t = test_table(_i % n_tables());
@@ -77,9 +79,11 @@ START_TEST(blocks_of_rows_are_summed)
 			guarded_set(&want, at,
 				    guarded_get(&want, at) + guarded_get(&x, i) * (product ? guarded_get(&y, i) : 1));
 		}
-		sum_blocks(t, product, add, count, rows, n, &x, &y, 0, &out[0]);
+		struct pbk_row_sum all = sum_of(t, product, add, count, rows, n, &x, &y, 0, &out[0]), list[40];
 		for (int64_t block = 0; block < count; block++)
-			sum_blocks(t, product, add, 1, rows, n, &x, &y, block, &out[1]);
+			list[count - 1 - block] = sum_of(t, product, add, 1, rows, n, &x, &y, block, &out[1]);
+		t->sum_rows(test_context, 1, &all);
+		t->sum_rows(test_context, count, list);
 		wait_for(test_context);
 		expect_same(t, "sum", &out[0], &want, tolerance_of(t->real_size) * (4 + (double)rows / 4));
 		EXPECT(guarded_same(&out[0], &out[1]), "%s, %d of %d x %d: a block depends on others", t->name,
@@ -344,18 +348,18 @@ static void expect_query(const struct lists *l, int64_t heads, int64_t e, int64_
 	}
 }
 
-START_TEST(attend_backward_is_the_slope)
+static void expect_slopes(const struct pbk_table *t, bool add, int64_t e, int64_t heads)
 {
-	const struct pbk_table *t = test_table(_i % n_tables());
-	const int64_t e = (int64_t[]){1, 6, 32, 133}[_i / n_tables()], heads = 3;
 	static struct lists l;
-	random_seed((uint64_t)_i);
 	lists_new(&l, t->real_size, heads, e);
 	struct guarded *o = l.operand, want[3] = {copy_of(&o[DQ]), copy_of(&o[DK]), copy_of(&o[DV])};
+	for (int i = 0; i < 3 && !add; i++)
+		for (int64_t at = 0; at < want[i].count; at++)
+			guarded_set(&want[i], at, 0);
 	for (int64_t at = 0; at < QUERIES * heads; at++)
 		expect_query(&l, heads, e, at / heads, at % heads, want);
 	t->attend(test_context, heads, e, 1, &l.paths);
-	t->attend_backward(test_context, heads, e, &l.paths, o[DZ].data, o[DQ].data, o[DK].data, o[DV].data);
+	t->attend_backward(test_context, add, heads, e, &l.paths, o[DZ].data, ROWS, o[DQ].data, o[DK].data, o[DV].data);
 	wait_for(test_context);
 	const double tolerance = 20 * tolerance_of(t->real_size);
 	expect_same(t, "dq", &o[DQ], &want[0], tolerance);
@@ -363,6 +367,28 @@ START_TEST(attend_backward_is_the_slope)
 	expect_same(t, "dv", &o[DV], &want[2], tolerance);
 	free_all(want, 3);
 	free_all(o, N_OPERANDS);
+}
+
+START_TEST(attend_backward_is_the_slope)
+{
+	random_seed((uint64_t)_i);
+	for (int add = 0; add < 2; add++)
+		expect_slopes(test_table(_i % n_tables()), add, (int64_t[]){1, 6, 32, 133}[_i / n_tables()], 3);
+}
+END_TEST
+
+/* What nobody asks for has no gradient, which is not what was there. */
+START_TEST(attend_backward_of_no_queries)
+{
+	const struct pbk_table *t = test_table(_i);
+	const struct pbk_paths none = {.queries = 0};
+	random_seed((uint64_t)_i);
+	struct guarded d[3] = {random_buffer(t->real_size, 0), random_buffer(t->real_size, 12), random_buffer(t->real_size, 12)};
+	t->attend_backward(test_context, false, 2, 3, &none, NULL, 2, d[0].data, d[1].data, d[2].data);
+	wait_for(test_context);
+	for (int i = 0; i < 24; i++)
+		EXPECT(!guarded_get(&d[1 + i / 12], i % 12), "%s: element %d", t->name, i);
+	free_all(d, 3);
 }
 END_TEST
 
@@ -381,7 +407,7 @@ START_TEST(attend_backward_of_huge_scores_is_finite)
 	for (int64_t i = 0; i < ROWS * heads * e; i++)
 		guarded_set(&o[K], i, factor * guarded_get(&o[K], i));
 	t->attend(test_context, heads, e, 1, &l.paths);
-	t->attend_backward(test_context, heads, e, &l.paths, o[DZ].data, o[DQ].data, o[DK].data, o[DV].data);
+	t->attend_backward(test_context, true, heads, e, &l.paths, o[DZ].data, ROWS, o[DQ].data, o[DK].data, o[DV].data);
 	wait_for(test_context);
 	for (int k = 0; k < N_OPERANDS; k++)
 		for (int64_t i = 0; i < (k < K ? QUERIES : ROWS) * heads * e; i++)
@@ -429,6 +455,7 @@ TCase *backward_tests(void)
 	tcase_add_loop_test(tcase, layer_norm_backward_is_the_slope, 0, 4 * n_tables());
 	tcase_add_loop_test(tcase, row_of_layer_norm_has_the_same_bits_alone, 0, 4 * n_tables());
 	tcase_add_loop_test(tcase, attend_backward_is_the_slope, 0, 4 * n_tables());
+	tcase_add_loop_test(tcase, attend_backward_of_no_queries, 0, n_tables());
 	tcase_add_loop_test(tcase, attend_backward_of_huge_scores_is_finite, 0, 4 * n_tables());
 	tcase_add_loop_test(tcase, query_has_the_same_bits_alone, 0, 4 * n_tables());
 	return tcase;

@@ -157,65 +157,116 @@ START_TEST(batch_over_interleaved_heads)
 }
 END_TEST
 
-/* Products of heads, side by side in A, that are added up: as one after the other, and a row alone as among others. */
-START_TEST(sum_of_products)
+/* Of parts with heads side by side: as one product after the other, and a row alone as among others. */
+START_TEST(inputs_are_sums_of_products)
 {
-	static const int64_t sizes[][4] = {{5, 70, 12, 3}, {40, 33, 600, 2}, {1, 9, 4, 70}, {0, 3, 2, 2}, {3, 5, 0, 4}};
-	const int64_t m = sizes[_i][0], n = sizes[_i][1], k = sizes[_i][2], count = sizes[_i][3];
-	for (int i = 0; i < n_tables(); i++) {
-		const struct pbk_table *t = test_table(i);
+	static const int64_t sizes[][5] = {{5, 70, 12, 3, 2}, {40, 33, 600, 2, 1}, {1, 9, 4, 70, 3}, {0, 3, 2, 2, 1}, {3, 5, 0, 4, 1},
+					   {70, 65, 20, 4, 3}};
+	const int64_t rows = sizes[_i][0], k = sizes[_i][1], n = sizes[_i][2], groups = sizes[_i][3], count = sizes[_i][4];
+	for (int i = 0; i < 2 * n_tables(); i++) {
+		const struct pbk_table *t = test_table(i / 2);
+		const bool add = i % 2;
+		struct guarded dy[3], w[3], dx = random_matrix(t->real_size, rows * k, 3),
+					    want = guarded_new(t->real_size, rows * k, 0),
+					    alone = guarded_new(t->real_size, rows * k, 0);
+		struct pbk_linear_input parts[3], row[3];
 		random_seed((uint64_t)_i);
-		struct guarded a = random_matrix(t->real_size, m * k * count, 1),
-			       b = random_matrix(t->real_size, n * k * count, 2);
-		struct guarded c = random_matrix(t->real_size, m * n, 3), want = guarded_new(t->real_size, m * n, 0),
-			       alone = guarded_new(t->real_size, m * n, 0);
-		memcpy(want.data, c.data, (size_t)(m * n) * t->real_size);
-		memcpy(alone.data, c.data, (size_t)(m * n) * t->real_size);
-		for (int64_t h = 0; h < count; h++)
-			t->gemm(test_context, false, true, m, n, k, 0.5, (char *)a.data + (size_t)(h * k) * t->real_size,
-				count * k, (char *)b.data + (size_t)(h * n * k) * t->real_size, k, h ? 1 : 0.25, want.data, n);
-		t->gemm_sum(test_context, false, true, m, n, k, 0.5, a.data, count * k, k, b.data, k, n * k, 0.25, c.data, n,
-			    count);
-		for (int64_t r = 0; r < m; r++)
-			t->gemm_sum(test_context, false, true, 1, n, k, 0.5,
-				    (char *)a.data + (size_t)(r * count * k) * t->real_size, count * k, k, b.data, k, n * k,
-				    0.25, (char *)alone.data + (size_t)(r * n) * t->real_size, n, count);
+		memcpy(want.data, dx.data, (size_t)(rows * k) * t->real_size);
+		memcpy(alone.data, dx.data, (size_t)(rows * k) * t->real_size);
+		for (int64_t p = 0; p < count; p++) {
+			dy[p] = random_matrix(t->real_size, rows * groups * n, _i % 2 ? 1 + (int)p : 0);
+			w[p] = random_matrix(t->real_size, groups * k * n, _i % 2 ? 2 + (int)p : 0);
+			parts[p] = (struct pbk_linear_input){dy[p].data, w[p].data};
+			for (int64_t g = 0; g < groups; g++)
+				t->gemm(test_context, false, true, rows, k, n, 1, (char *)dy[p].data + (size_t)(g * n) * t->real_size,
+					groups * n, (char *)w[p].data + (size_t)(g * k * n) * t->real_size, n, add || p || g,
+					want.data, k);
+		}
+		t->linear_inputs(test_context, add, groups, rows, k, n, dx.data, count, parts);
+		for (int64_t r = 0; r < rows; r++) {
+			for (int64_t p = 0; p < count; p++)
+				row[p] = (struct pbk_linear_input){
+					(char *)dy[p].data + (size_t)(r * groups * n) * t->real_size, w[p].data};
+			t->linear_inputs(test_context, add, groups, 1, k, n, (char *)alone.data + (size_t)(r * k) * t->real_size,
+					 count, row);
+		}
 		wait_for(test_context);
-		for (int64_t at = 0; at < m * n; at++)
-			EXPECT(nearly(guarded_get(&c, at), guarded_get(&want, at), 8 * tolerance_of(t->real_size)),
-			       "%s: element %d is %.9g, not %.9g", t->name, (int)at, guarded_get(&c, at),
+		for (int64_t at = 0; at < rows * k; at++)
+			EXPECT(nearly(guarded_get(&dx, at), guarded_get(&want, at), 16 * tolerance_of(t->real_size)),
+			       "%s: element %d is %.9g, not %.9g", t->name, (int)at, guarded_get(&dx, at),
 			       guarded_get(&want, at));
-		EXPECT(guarded_intact(&c) && !memcmp(c.data, alone.data, (size_t)(m * n) * t->real_size),
-		       "%s, %d x %d x %d: a row depends on others", t->name, (int)m, (int)n, (int)k);
-		struct guarded all[] = {a, b, c, want, alone};
-		for (int g = 0; g < 5; g++)
+		EXPECT(guarded_intact(&dx) && guarded_same(&dx, &alone), "%s, %d x %d x %d: a row depends on others", t->name,
+		       (int)rows, (int)k, (int)n);
+		struct guarded all[] = {dx, want, alone};
+		for (int g = 0; g < 3; g++)
 			guarded_free(&all[g]);
+		for (int64_t p = 0; p < count; p++) {
+			guarded_free(&dy[p]);
+			guarded_free(&w[p]);
+		}
 	}
 }
 END_TEST
 
-/* The same bits as the product and the bias one after the other. */
+static const int64_t layers[][4] = {{1, 17, 40, 70}, {3, 70, 600, 64}, {4, 48, 1024, 128}, {2, 1, 3, 5},
+				    {2, 0, 4, 4},    {1, 9, 0, 7},     {12, 130, 70, 65}};
+enum { LAYERS = sizeof layers / sizeof *layers };
+
+/* The same bits as the product and the bias one after the other, be it alone or one of a list. */
 START_TEST(linear_is_product_and_bias)
 {
-	static const int64_t sizes[][4] = {{1, 17, 40, 70}, {3, 70, 600, 64}, {4, 48, 1024, 128}, {2, 1, 3, 5}, {2, 0, 4, 4},
-					   {1, 9, 0, 7}};
-	const int64_t groups = sizes[_i][0], rows = sizes[_i][1], k = sizes[_i][2], n = sizes[_i][3], all = groups * n;
-	for (int i = 0; i < n_tables(); i++) {
-		const struct pbk_table *t = test_table(i);
-		random_seed((uint64_t)_i);
-		struct guarded x = random_matrix(t->real_size, rows * k, 0), w = random_matrix(t->real_size, all * k, 0),
-			       bias = random_matrix(t->real_size, all, 1), y = random_matrix(t->real_size, rows * all, 0),
-			       want = guarded_new(t->real_size, rows * all, 0);
-		t->gemm_batch(test_context, false, false, rows, n, k, 1, x.data, k + !k, 0, w.data, n, k * n, 0, want.data, all, n,
-			      groups);
-		t->bias_add(test_context, rows, all, want.data, bias.data);
-		t->linear(test_context, groups, rows, k, n, x.data, w.data, bias.data, y.data);
-		wait_for(test_context);
-		EXPECT(guarded_intact(&y) && guarded_same(&y, &want), "%s: %d x %d x %d x %d is not so", t->name, (int)groups,
-		       (int)rows, (int)k, (int)n);
-		struct guarded used[] = {x, w, bias, y, want};
-		for (int g = 0; g < 5; g++)
-			guarded_free(&used[g]);
+	const struct pbk_table *t = test_table(_i);
+	struct guarded g[LAYERS][6]; /* x, w, bias, y, what is wanted, y of the layer alone */
+	struct pbk_linear list[LAYERS];
+	random_seed((uint64_t)_i);
+	for (int i = 0; i < LAYERS; i++) {
+		const int64_t groups = layers[i][0], rows = layers[i][1], k = layers[i][2], n = layers[i][3], all = groups * n;
+		const int64_t counts[6] = {rows * k, all * k, all, rows * all, rows * all, rows * all};
+		for (int j = 0; j < 6; j++)
+			g[i][j] = random_matrix(t->real_size, counts[j], i % 2 ? j : 0);
+		list[i] = (struct pbk_linear){groups, rows, k, n, g[i][0].data, g[i][1].data, g[i][2].data, g[i][5].data};
+		t->gemm_batch(test_context, false, false, rows, n, k, 1, g[i][0].data, k + !k, 0, g[i][1].data, n, k * n, 0,
+			      g[i][4].data, all, n, groups);
+		t->bias_add(test_context, rows, all, g[i][4].data, g[i][2].data);
+		t->linear(test_context, 1, &list[i]);
+		list[i].y = g[i][3].data;
+	}
+	t->linear(test_context, LAYERS, list);
+	wait_for(test_context);
+	for (int i = 0; i < LAYERS; i++) {
+		EXPECT(guarded_intact(&g[i][3]) && guarded_same(&g[i][3], &g[i][4]) && guarded_same(&g[i][5], &g[i][4]),
+		       "%s: layer %d is not so", t->name, i);
+		for (int j = 0; j < 6; j++)
+			guarded_free(&g[i][j]);
+	}
+}
+END_TEST
+
+/* The same bits as of one after the other. x is shared by the groups, which lie side by side in dy. */
+START_TEST(weights_are_products)
+{
+	const struct pbk_table *t = test_table(_i % n_tables());
+	const bool add = _i / n_tables();
+	struct guarded g[LAYERS][4]; /* x, dy, dw, what is wanted */
+	struct pbk_linear_weight list[LAYERS];
+	random_seed((uint64_t)_i);
+	for (int i = 0; i < LAYERS; i++) {
+		const int64_t groups = layers[i][0], rows = layers[i][1], k = layers[i][2], n = layers[i][3], all = groups * n;
+		const int64_t counts[4] = {rows * k, rows * all, all * k, all * k};
+		for (int j = 0; j < 4; j++)
+			g[i][j] = random_matrix(t->real_size, counts[j], i % 2 ? j : 0);
+		memcpy(g[i][3].data, g[i][2].data, (size_t)(all * k) * t->real_size);
+		list[i] = (struct pbk_linear_weight){add, groups,     rows,       k,         n, k, all, 0,
+						     n,   g[i][0].data, g[i][1].data, g[i][2].data};
+		t->gemm_batch(test_context, true, false, k, n, rows, 1, g[i][0].data, k + !k, 0, g[i][1].data, all, n, add,
+			      g[i][3].data, n, k * n, groups);
+	}
+	t->linear_weights(test_context, LAYERS, list);
+	wait_for(test_context);
+	for (int i = 0; i < LAYERS; i++) {
+		EXPECT(guarded_intact(&g[i][2]) && guarded_same(&g[i][2], &g[i][3]), "%s: layer %d is not so", t->name, i);
+		for (int j = 0; j < 4; j++)
+			guarded_free(&g[i][j]);
 	}
 }
 END_TEST
@@ -261,8 +312,9 @@ TCase *gemm_tests(void)
 	tcase_add_loop_test(tcase, product_is_the_sum_of_products, 0, N_SHAPES);
 	tcase_add_loop_test(tcase, batch_is_many_products, 0, N_SHAPES);
 	tcase_add_test(tcase, batch_over_interleaved_heads);
-	tcase_add_loop_test(tcase, linear_is_product_and_bias, 0, 6);
-	tcase_add_loop_test(tcase, sum_of_products, 0, 5);
+	tcase_add_loop_test(tcase, linear_is_product_and_bias, 0, n_tables());
+	tcase_add_loop_test(tcase, weights_are_products, 0, 2 * n_tables());
+	tcase_add_loop_test(tcase, inputs_are_sums_of_products, 0, 6);
 	if (test_backend())
 		tcase_add_loop_test(tcase, coarse_products_are_near, 0, N_SHAPES);
 	return tcase;

@@ -59,7 +59,7 @@ static double *zeros(double *x)
 	}                                                                                                              \
 	static void name##_backward(const double *x, const double *dy, double *dx)                                     \
 	{                                                                                                              \
-		table->act_backward(test_context, kind, SIZE, x, dy, dx);                                              \
+		table->act_backward(test_context, kind, true, SIZE, x, dy, dx);                                              \
 	}
 ACT_PAIR(relu, PBK_RELU)
 ACT_PAIR(gelu, PBK_GELU)
@@ -243,7 +243,7 @@ START_TEST(activations_at_the_ends)
 				guarded_set(&dx, i, 0);
 			}
 			any->act(test_context, (enum pbk_act)kind, 8, x.data, y.data);
-			any->act_backward(test_context, (enum pbk_act)kind, 8, x.data, dy.data, dx.data);
+			any->act_backward(test_context, (enum pbk_act)kind, true, 8, x.data, dy.data, dx.data);
 			wait_for(test_context);
 			for (int i = 1; i < 7; i++) {
 				const double want = ends[i] > 0 ? ends[i] : 0;

@@ -225,7 +225,7 @@ START_TEST(gradients_of_attention_do_not_depend_on_threads)
 		random_seed(12);
 		for (int i = 0; i < 3; i++)
 			d[i] = random_buffer(t->real_size, (i ? ROWS : QUERIES) * heads * e);
-		t->attend_backward(context, heads, e, &item, in[2].data, d[0].data, d[1].data, d[2].data);
+		t->attend_backward(context, true, heads, e, &item, in[2].data, ROWS, d[0].data, d[1].data, d[2].data);
 		wait_for(context);
 		free_context(context);
 	}

@@ -62,7 +62,7 @@ struct pb_var *small_forward(struct small *s, struct pb_bus *bus)
 	struct pb_var *logits = NULL;
 	struct pb_forward pass = {.tape = &s->tape, .bus = bus, .weights = &s->params.weights, .tokens = s->tokens, .b = s->b,
 				  .p = s->p, .rows = s->rows, .n_rows = s->n_rows, .prefixes = s->prefixes};
-	pb_dense_sink_init(&s->sink, &s->device, s->model.table.n, s->grads.views, s->present);
+	pb_dense_sink_init(&s->sink, &s->device, &s->tape.arena, s->model.table.n, s->grads.views, s->present);
 	pb_tape_reset(&s->tape, &s->sink.base);
 	ck_assert_ok(pb_model_forward(&s->model, &pass, &logits));
 	return logits;

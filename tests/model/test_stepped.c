@@ -49,7 +49,7 @@ static void lone_pass(int cell)
 	struct pb_view seed;
 	struct pb_forward pass = {.tape = &one.tape, .weights = &one.params.weights, .b = EXAMPLES, .p = POSITIONS,
 				  .tokens = all.tokens + cell * EXAMPLES * POSITIONS};
-	pb_dense_sink_init(&one.sink, &one.device, one.model.table.n, one.grads.views, one.present);
+	pb_dense_sink_init(&one.sink, &one.device, &one.tape.arena, one.model.table.n, one.grads.views, one.present);
 	pb_tape_reset(&one.tape, &one.sink.base);
 	ck_assert_ok(pb_model_forward(&one.model, &pass, &logits));
 	int64_t count = pb_view_count(&logits->value);

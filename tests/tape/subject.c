@@ -19,7 +19,30 @@ RUN(run_affine, pb_op_affine(tape, in[0], &w[0], &w[1]))
 RUN(run_layer_norm,
     pb_op_layer_norm(tape, in[0], RMS_EPS, s->param[0] ? &w[0] : NULL, s->param[0] ? &w[1] : NULL))
 RUN(run_linear, pb_op_linear(tape, in[0], &w[0], s->param[1] ? &w[1] : NULL))
-RUN(run_heads, pb_op_heads(tape, in[0], &w[0], &w[1]))
+
+/* One after the other, of in[0], in[1] and in[0] again where there is in[1]; silu of the first, so that their gradients
+ * differ. `used`: bits of those that y has. */
+static struct pb_var *some_heads(struct pb_tape *tape, struct pb_var *const in[3], const struct pb_weight w[2], unsigned used)
+{
+	struct pb_heads list[3];
+	struct pb_var *y = NULL;
+	for (int i = 0; i < 3; i++)
+		list[i] = (struct pb_heads){i == 1 && in[1] ? in[1] : in[0], w[0], w[1], NULL};
+	if (pb_op_heads(tape, list, used == 1 ? 1 : 3) < 0)
+		return NULL;
+	for (int i = 0; i < 3; i++) {
+		if (!(used >> i & 1))
+			continue;
+		struct pb_var *one = i || used == 1 ? list[i].y : pb_op_act(tape, PBK_SILU, list[i].y);
+		y = y ? pb_op_add(tape, y, one) : one;
+	}
+	return y;
+}
+
+RUN(run_heads, some_heads(tape, in, w, 1))
+RUN(run_all_heads, some_heads(tape, in, w, 7))
+RUN(run_last_heads, some_heads(tape, in, w, 6))
+RUN(run_middle_heads, some_heads(tape, in, w, 2))
 RUN(run_scores, pb_op_attn_scores(tape, in[0], in[1]))
 RUN(run_softmax, pb_op_softmax(tape, in[0]))
 RUN(run_mix, pb_op_attn_mix(tape, in[0], in[1]))
@@ -139,6 +162,31 @@ static void heads(const struct subject *s, const struct trial *t, double *y)
 		for (int64_t h = 0; h < t->h; h++)
 			multiply(t->x[0] + i * t->d, t->w[0] + h * t->d * t->e, t->w[1] + h * t->e, 1, t->d, t->e,
 			         y + (i * t->h + h) * t->e);
+}
+
+static void heads_of(const struct trial *t, int input, double *y)
+{
+	struct trial other = *t;
+	other.x[0] = t->x[input];
+	heads(NULL, &other, y);
+}
+
+static void all_heads(const struct subject *s, const struct trial *t, double *y)
+{
+	static double first[4096], second[4096];
+	heads_of(t, 0, first);
+	heads_of(t, s->in[1] ? 1 : 0, second);
+	for (int64_t i = 0; i < t->b * t->p * t->h * t->e; i++)
+		y[i] = first[i] / (1 + exp(-first[i])) + second[i] + first[i];
+}
+
+static void last_heads(const struct subject *s, const struct trial *t, double *y)
+{
+	static double second[4096];
+	heads_of(t, 0, y);
+	heads_of(t, s->in[1] ? 1 : 0, second);
+	for (int64_t i = 0; i < t->b * t->p * t->h * t->e; i++)
+		y[i] += second[i];
 }
 
 /* Index of [example, position, head, 0] of a q, k, v or z. */
@@ -294,6 +342,30 @@ const struct subject subjects[] = {
          .run = run_linear,
          .plain = linear_heads},
         {.name = "heads", .in = {"bpd"}, .param = {"hde", "he"}, .out = "bphe", .run = run_heads, .plain = heads},
+        {.name = "heads thrice",
+         .in = {"bpd"},
+         .param = {"hde", "he"},
+         .out = "bphe",
+         .run = run_all_heads,
+         .plain = all_heads},
+        {.name = "heads of two inputs",
+         .in = {"bpd", "bpd"},
+         .param = {"hde", "he"},
+         .out = "bphe",
+         .run = run_all_heads,
+         .plain = all_heads},
+        {.name = "heads, the first for nothing",
+         .in = {"bpd", "bpd"},
+         .param = {"hde", "he"},
+         .out = "bphe",
+         .run = run_last_heads,
+         .plain = last_heads},
+        {.name = "heads, one used",
+         .in = {"bpd"},
+         .param = {"hde", "he"},
+         .out = "bphe",
+         .run = run_middle_heads,
+         .plain = heads},
         {.name = "attn_scores", .in = {"bphe", "bphe"}, .out = "bhpp", .run = run_scores, .plain = scores},
         {.name = "softmax", .in = {"bhpp"}, .out = "bhpp", .run = run_softmax, .plain = softmax},
         {.name = "softmax, masked", .in = {"bhpp"}, .out = "bhpp", MASKED, .run = run_softmax, .plain = softmax},
