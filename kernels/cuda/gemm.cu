@@ -111,8 +111,12 @@ static __device__ __forceinline__ void multiply_part(const job<real> &p, const s
 	}
 }
 
+/* Blocks that a multiprocessor's registers shall hold: more of them hide more waiting. */
+template <class real, int TM, int TN>
+constexpr int TOGETHER = TM * TN > 16 ? 1 : (TM * TN > 4 ? 3 : 4) - (sizeof(real) > sizeof(float));
+
 template <class real, int BM, int BN, int TM, int TN>
-static __global__ void __launch_bounds__(THREADS) gemm_kernel(int64_t count, const job<real> *list,
+static __global__ void __launch_bounds__(THREADS, (TOGETHER<real, TM, TN>)) gemm_kernel(int64_t count, const job<real> *list,
 							      const segment<real> *segments, unsigned *tickets)
 {
 	using place = mine<BM, BN, TM, TN>;

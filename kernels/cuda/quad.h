@@ -14,16 +14,29 @@ template <class real> static __device__ __forceinline__ bool holds_quads(const r
 	return (uintptr_t)x % 16 == 0 && ld % 4 == 0;
 }
 
-/* The four from x on, of which the first `there` exist; zeros for the others. WHOLE: all exist, at 16 bytes. */
+static __device__ __forceinline__ quad<float> load_whole(const float *x)
+{
+	const float4 all = __ldg(static_cast<const float4 *>(__builtin_assume_aligned(x, 16)));
+	return {all.x, all.y, all.z, all.w};
+}
+
+static __device__ __forceinline__ quad<double> load_whole(const double *x)
+{
+	const double2 *two = static_cast<const double2 *>(__builtin_assume_aligned(x, 16)), low = __ldg(two), high = __ldg(two + 1);
+	return {low.x, low.y, high.x, high.y};
+}
+
+/* The four from x on, of which the first `there` exist; zeros for the others. WHOLE: all exist, at 16 bytes. Nobody writes
+ * them during the launch. */
 template <bool WHOLE, class real>
 static __device__ __forceinline__ quad<real> load_quad(const real *x, int64_t there)
 {
 	if constexpr (WHOLE) {
-		return *static_cast<const quad<real> *>(__builtin_assume_aligned(x, 16));
+		return load_whole(x);
 	} else {
 		quad<real> q;
 		for (int e = 0; e < 4; e++)
-			q.v[e] = e < there ? x[e] : real(0);
+			q.v[e] = e < there ? __ldg(x + e) : real(0);
 		return q;
 	}
 }

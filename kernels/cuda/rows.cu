@@ -48,7 +48,7 @@ template <class real> static __global__ void squares_kernel(int64_t count, const
 	const real *x = (const real *)vector.x;
 	double total = 0;
 	for (int64_t i = begin + threadIdx.x; i < end; i += blockDim.x)
-		total += (double)x[i] * (double)x[i];
+		total += (double)__ldg(x + i) * (double)__ldg(x + i);
 	total = block_sum(total);
 	if (!threadIdx.x)
 		part[blockIdx.x] = total;
@@ -213,7 +213,7 @@ template <class real> static __global__ void sum_kernel(int64_t count, const str
 	if (column < sum.n)
 		for (int64_t r = begin + threadIdx.x / WARP; r < end; r += BLOCK / WARP) {
 			const int64_t at = first + r * sum.n + column;
-			total += y ? x[at] * y[at] : x[at];
+			total += y ? __ldg(x + at) * __ldg(y + at) : __ldg(x + at);
 		}
 	part[threadIdx.x] = total;
 	__syncthreads();

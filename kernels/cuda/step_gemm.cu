@@ -73,7 +73,7 @@ template <class real, int ROWS, bool WHOLE> struct share {
 #pragma unroll
 			for (int s = 0; s < LINES; s++)
 				if (r < g.rank && (WHOLE || has_line(l0, s)))
-					x[r][s] = at[s * STEP];
+					x[r][s] = __ldg(at + s * STEP);
 		x_at += DEPTH;
 	}
 
@@ -98,7 +98,8 @@ template <class real, int ROWS, bool WHOLE> struct share {
 					q.v[e] = fma(x[r][s], dy[r].v[e], q.v[e]);
 		for (int64_t r = RANKS; !WHOLE && r < g.rank; r++)
 			for (int e = 0; e < 4 && e < p.n - j; e++)
-				q.v[e] = fma(((const real *)g.x)[r * g.ldx + l], ((const real *)g.dy)[r * g.lddy + j + e], q.v[e]);
+				q.v[e] = fma(__ldg((const real *)g.x + r * g.ldx + l),
+					     __ldg((const real *)g.dy + r * g.lddy + j + e), q.v[e]);
 		return q;
 	}
 

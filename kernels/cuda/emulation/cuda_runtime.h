@@ -122,6 +122,10 @@ struct alignas(16) float4 {
 	float x, y, z, w;
 };
 
+struct alignas(16) double2 {
+	double x, y;
+};
+
 /* As a load of many bytes at once from where it must not be. */
 void pbk_emulated_misaligned();
 static inline const void *pbk_emulated_aligned(const void *at, size_t alignment)
