@@ -61,19 +61,18 @@ static __device__ __forceinline__ bool comes_last(unsigned *ticket, unsigned spl
 }
 
 /* total = all parts' sums, in their order. */
-template <class real, int BM, int BN, int TM, int TN>
+template <class real, class tile>
 static __device__ __forceinline__ void add_parts(const job<real> &p, int64_t batch, int64_t i0, int64_t j0,
-						 real total[TM][TN])
+						 real total[tile::TM][tile::TN])
 {
-	using place = mine<BM, BN, TM, TN>;
 	const bool fast = p.n % 4 == 0;
 	for (unsigned part = 0; part < p.parts; part++) {
 		const real *from = p.shared + (batch * p.parts + part) * p.m * p.n;
 #pragma unroll
-		for (int r = 0; r < TM; r++)
+		for (int r = 0; r < tile::TM; r++)
 #pragma unroll
-			for (int q = 0; q < TN / 4; q++) {
-				const int64_t i = i0 + place::row(r), j = j0 + place::column(q);
+			for (int q = 0; q < tile::TN / 4; q++) {
+				const int64_t i = i0 + tile::row(r), j = j0 + tile::column(q);
 				const quad<real> x = fetch_quad(from + i * p.n + j, fast, i < p.m ? p.n - j : 0);
 #pragma unroll
 				for (int e = 0; e < 4; e++)
@@ -85,66 +84,66 @@ static __device__ __forceinline__ void add_parts(const job<real> &p, int64_t bat
 /* The block's product, where all its threads read it. */
 template <class real> static __device__ __forceinline__ void fetch(int64_t count, const job<real> *list, job<real> *p)
 {
-	constexpr unsigned WORDS = sizeof(job<real>) / sizeof(int64_t);
-	static_assert(sizeof(job<real>) % sizeof(int64_t) == 0 && WORDS <= THREADS, "a word for each thread");
+	static_assert(sizeof *p % sizeof(int64_t) == 0, "whole words");
 	const job<real> *mine = &item_with(count, list, blockIdx.x);
-	if (threadIdx.x < WORDS)
-		reinterpret_cast<int64_t *>(p)[threadIdx.x] = reinterpret_cast<const int64_t *>(mine)[threadIdx.x];
+	for (unsigned i = threadIdx.x; i < sizeof *p / sizeof(int64_t); i += blockDim.x)
+		reinterpret_cast<int64_t *>(p)[i] = reinterpret_cast<const int64_t *>(mine)[i];
 	__syncthreads();
 }
 
 /* sum = a part of the tile at (i0, j0). */
-template <class real, int BM, int BN, int TM, int TN>
+template <class real, class tile>
 static __device__ __forceinline__ void multiply_part(const job<real> &p, const segment<real> *segments, unsigned batch,
-						     unsigned part, int64_t i0, int64_t j0, real sum[TM][TN])
+						     unsigned part, int64_t i0, int64_t j0, real sum[tile::TM][tile::TN])
 {
 	const int first = (int)part * p.per_part, end = first + p.per_part < p.segments ? first + p.per_part : p.segments;
 #pragma unroll
-	for (int r = 0; r < TM; r++)
+	for (int r = 0; r < tile::TM; r++)
 #pragma unroll
-		for (int s = 0; s < TN; s++)
+		for (int s = 0; s < tile::TN; s++)
 			sum[r][s] = 0;
 	for (int i = first; i < end; i++) {
 		const segment<real> s = segments[p.first_segment + i];
-		multiply_chunk<real, BM, BN, TM, TN>(s.a + batch * p.stride_a, p.lda, p.ta, p.m, s.b + batch * p.stride_b,
-						     p.ldb, p.tb, p.n, s.k, i0, j0, sum);
+		multiply_segment<real, tile>(s.a + batch * p.stride_a, p.lda, p.ta, p.m, s.b + batch * p.stride_b, p.ldb, p.tb, p.n,
+					   s.k, i0, j0, sum);
 	}
 }
 
 /* Blocks that a multiprocessor's registers shall hold: more of them hide more waiting. */
-template <class real, int TM, int TN>
-constexpr int TOGETHER = TM * TN > 16 ? 1 : (TM * TN > 4 ? 3 : 4) - (sizeof(real) > sizeof(float));
+template <class real, class tile, bool shares>
+constexpr int TOGETHER = (tile::TM * tile::TN > 16 ? (shares ? 384 : 256) : tile::TM > 1 ? 768 : 1024) / tile::THREADS *
+			 sizeof(float) / sizeof(real);
 
-template <class real, int BM, int BN, int TM, int TN>
-static __global__ void __launch_bounds__(THREADS, (TOGETHER<real, TM, TN>)) gemm_kernel(int64_t count, const job<real> *list,
-							      const segment<real> *segments, unsigned *tickets)
+/* A block makes a tile of one of the products; where it shares parts, one part of it. */
+template <class real, class tile, bool shares>
+static __global__ void __launch_bounds__(tile::THREADS, (TOGETHER<real, tile, shares>))
+	gemm_kernel(int64_t count, const job<real> *list, const segment<real> *segments, unsigned *tickets)
 {
-	using place = mine<BM, BN, TM, TN>;
 	__shared__ job<real> p;
 	fetch(count, list, &p);
-	const unsigned tiles = p.across * p.down, number = blockIdx.x - (unsigned)p.first, tile = number % tiles;
-	const unsigned splits = p.shared ? p.parts : 1, batch = number / tiles / splits;
-	const unsigned first = number / tiles % splits, end = p.shared ? first + 1 : p.parts;
-	const int64_t i0 = (int64_t)(tile / p.across) * BM, j0 = (int64_t)(tile % p.across) * BN;
-	real total[TM][TN] = {};
-	for (unsigned part = first; part < end; part++) {
-		real sum[TM][TN];
-		multiply_part<real, BM, BN, TM, TN>(p, segments, batch, part, i0, j0, sum);
+	const unsigned tiles = p.across * p.down, number = blockIdx.x - (unsigned)p.first, at = number % tiles;
+	const unsigned splits = shares && p.shared ? p.parts : 1, batch = number / tiles / splits;
+	const int64_t i0 = (int64_t)(at / p.across) * tile::BM, j0 = (int64_t)(at % p.across) * tile::BN;
+	real total[tile::TM][tile::TN];
+	multiply_part<real, tile>(p, segments, batch, number / tiles % splits, i0, j0, total);
+	for (unsigned part = 1; !shares && part < p.parts; part++) {
+		real sum[tile::TM][tile::TN];
+		multiply_part<real, tile>(p, segments, batch, part, i0, j0, sum);
 #pragma unroll
-		for (int r = 0; r < TM; r++)
+		for (int r = 0; r < tile::TM; r++)
 #pragma unroll
-			for (int s = 0; s < TN; s++)
-				total[r][s] = part == first ? sum[r][s] : total[r][s] + sum[r][s];
+			for (int s = 0; s < tile::TN; s++)
+				total[r][s] += sum[r][s];
 	}
-	if (p.shared) {
-		real *part = p.shared + (int64_t)(batch * splits + first) * p.m * p.n;
-		place::each(i0, j0, p.m, p.n,
-			    [&](int64_t i, int64_t j, int r, int s) { part[i * p.n + j] = total[r][s]; });
-		if (!comes_last(tickets + p.first_tile + batch * tiles + tile, splits))
+	if (shares && p.shared) {
+		real *part = p.shared + (int64_t)(number / tiles) * p.m * p.n;
+		tile::each(i0, j0, p.m, p.n,
+			   [&](int64_t i, int64_t j, int r, int s) { part[i * p.n + j] = total[r][s]; });
+		if (!comes_last(tickets + p.first_tile + batch * tiles + at, splits))
 			return;
-		add_parts<real, BM, BN, TM, TN>(p, batch, i0, j0, total);
+		add_parts<real, tile>(p, batch, i0, j0, total);
 	}
-	place::each(i0, j0, p.m, p.n, [&](int64_t i, int64_t j, int r, int s) {
+	tile::each(i0, j0, p.m, p.n, [&](int64_t i, int64_t j, int r, int s) {
 		real *c = p.c + batch * p.stride_c + i * p.ldc + j;
 		*c = scaled(p, total[r][s], c, p.bias ? p.bias + batch * p.n + j : p.bias);
 	});
@@ -185,12 +184,12 @@ struct layout {
 	int64_t shared;        /* elements of parts, if blocks share the tiles' parts */
 };
 
-template <class real> static struct layout lay_out(products<real> *p, int64_t bm, int64_t bn, bool shares)
+template <class tile, bool shares, class real> static struct layout lay_out(products<real> *p)
 {
 	struct layout all = {};
 	for (job<real> *one = p->list; one < p->list + p->count; one++) {
-		one->down = (unsigned)((one->m + bm - 1) / bm);
-		one->across = (unsigned)((one->n + bn - 1) / bn);
+		one->down = (unsigned)((one->m + tile::BM - 1) / tile::BM);
+		one->across = (unsigned)((one->n + tile::BN - 1) / tile::BN);
 		one->per_part = one->segments > MOST_PARTS ? (one->segments + MOST_PARTS - 1) / MOST_PARTS : 1;
 		one->parts = (unsigned)((one->segments + one->per_part - 1) / one->per_part);
 		one->first = all.blocks;
@@ -204,12 +203,9 @@ template <class real> static struct layout lay_out(products<real> *p, int64_t bm
 	return all;
 }
 
-template <class real, int BM, int BN, int TM, int TN>
-static void launch_tiles(pbk_context *context, products<real> *p, bool shares)
+template <class tile, bool shares, class real> static void launch_tiles(pbk_context *context, products<real> *p)
 {
-	struct layout all = lay_out(p, BM, BN, shares);
-	if (shares && (all.shared > MOST_SHARED || all.tiles > PBK_TICKETS))
-		all = lay_out(p, BM, BN, shares = false);
+	const struct layout all = lay_out<tile, shares>(p);
 	real *shared = all.shared ? (real *)pbk_cuda_workspace(context, (size_t)all.shared * sizeof *shared) : NULL;
 	unsigned *tickets = shared ? pbk_cuda_tickets(context) : NULL;
 	if (all.shared && !tickets)
@@ -219,26 +215,55 @@ static void launch_tiles(pbk_context *context, products<real> *p, bool shares)
 	const size_t size = (size_t)((char *)(p->segments + p->n_segments) - (char *)p->list);
 	const auto *list = (const job<real> *)pbk_stage(context, p->list, size);
 	if (list)
-		pbk_launch(context, gemm_kernel<real, BM, BN, TM, TN>, dim3((unsigned)all.blocks), THREADS, p->count, list,
+		pbk_launch(context, gemm_kernel<real, tile, shares>, dim3((unsigned)all.blocks), tile::THREADS, p->count, list,
 			   (const segment<real> *)(list + p->count), tickets);
 }
 
-/* The largest tile that gives every multiprocessor one; small ones share their parts too where they are few. */
+/* Whether blocks had better share the parts of so few tiles. */
+template <class tile, class real> static bool pays_to_share(const pbk_context *context, products<real> *p)
+{
+	const struct layout all = lay_out<tile, true>(p);
+	return all.tiles < 2 * context->multiprocessors && all.tiles <= PBK_TICKETS && all.shared <= MOST_SHARED;
+}
+
+template <class tile, class real> static void launch_small(pbk_context *context, products<real> *p)
+{
+	if (pays_to_share<tile>(context, p))
+		launch_tiles<tile, true>(context, p);
+	else
+		launch_tiles<tile, false>(context, p);
+}
+
+/* The larger the tile, the less is read for each product; the smaller, the more multiprocessors have some. Returns whether
+ * one of the large ones was right. */
+static bool launch_large(pbk_context *context, products<float> *p)
+{
+	typedef tiling<128, 128, 8, 8> square;
+	typedef tiling<128, 64, 8, 8> tall;
+	const int64_t blocks = lay_out<tall, true>(p).blocks;
+	if (lay_out<square, false>(p).tiles >= context->multiprocessors)
+		launch_tiles<square, false>(context, p);
+	else if (pays_to_share<tall>(context, p) && blocks >= 3 * context->multiprocessors)
+		launch_tiles<tall, true>(context, p);
+	else
+		return false;
+	return true;
+}
+
+static bool launch_large(pbk_context *, products<double> *)
+{
+	return false;
+}
+
 template <class real> void pbk_products_multiply(pbk_context *context, products<real> *p)
 {
-	constexpr bool is_float = sizeof(real) == sizeof(float);
 	int64_t rows = 0;
 	for (int64_t i = 0; i < p->count; i++)
 		rows = p->list[i].m > rows ? p->list[i].m : rows;
-	const bool large = is_float && lay_out(p, 128, 128, false).tiles >= context->multiprocessors, small = !large && rows <= 16;
-	const bool shares = !large && lay_out(p, small ? 16 : 64, 64, false).tiles < 2 * context->multiprocessors;
-	if constexpr (is_float)
-		if (large)
-			launch_tiles<real, 128, 128, 8, 8>(context, p, false);
-	if (small)
-		launch_tiles<real, 16, 64, 1, 4>(context, p, shares);
-	else if (!large)
-		launch_tiles<real, 64, 64, 4, 4>(context, p, shares);
+	if (rows <= 16)
+		launch_small<tiling<16, 64, 1, 4>>(context, p);
+	else if (!launch_large(context, p))
+		launch_small<tiling<64, 64, 4, 4>>(context, p);
 	free(p->list);
 	*p = {};
 }

@@ -1,15 +1,15 @@
-/* gemm_tile.h: what a block of threads does of a product: a tile of C, chunk by chunk along k. */
+/* gemm_tile.h: what a block of threads does of a product: a tile of C. */
 #ifndef PBK_CUDA_GEMM_TILE_H
 #define PBK_CUDA_GEMM_TILE_H
 
 #include "cuda.h"
 #include "quad.h"
 
-enum { DEPTH = 16, THREADS = 256 };
+enum { DEPTH = 16 };
 
 /* One thread's share of loading tiles [DEPTH, WIDTH] of A or B, one behind the other along k. Where it may, it loads quads
  * and does not ask: a width that is beyond the matrix then repeats its end, and has no result. */
-template <class real, int WIDTH> struct loader {
+template <class real, int WIDTH, int THREADS> struct loader {
 	static constexpr int QUADS = WIDTH * DEPTH / 4, EACH = (QUADS + THREADS - 1) / THREADS;
 	const bool along, fast; /* along: the tile's width is contiguous in memory, else its depth is */
 	const int64_t step;     /* to the next tile */
@@ -87,10 +87,10 @@ template <class real, int WIDTH> struct loader {
 	}
 };
 
-/* What a thread makes of a tile of C [BM, BN]: TM rows, one below the other, of TN columns, in quads that the tile's
- * threads share in turn, so that they read different banks. */
-template <int BM, int BN, int TM, int TN> struct mine {
-	static constexpr int ACROSS = BN / TN;
+/* A tile of C [M, N], of which each thread makes ROWS rows, one below the other, of COLUMNS columns, in quads that the threads
+ * share in turn, so that they read different banks. */
+template <int M, int N, int ROWS, int COLUMNS> struct tiling {
+	static constexpr int BM = M, BN = N, TM = ROWS, TN = COLUMNS, ACROSS = N / COLUMNS, THREADS = M / ROWS * ACROSS;
 
 	static __device__ __forceinline__ int row(int r)
 	{
@@ -120,19 +120,18 @@ template <int BM, int BN, int TM, int TN> struct mine {
 
 /* sum += the tile's product along k lines; the tiles of A and B are loaded one ahead. ta: A is [k, m], else [m, k]; tb: B
  * is [n, k], else [k, n]. */
-template <class real, int BM, int BN, int TM, int TN>
-static __device__ __forceinline__ void multiply_chunk(const real *a, int64_t lda, bool ta, int64_t m, const real *b,
+template <class real, class tile>
+static __device__ __forceinline__ void multiply_segment(const real *a, int64_t lda, bool ta, int64_t m, const real *b,
 						      int64_t ldb, bool tb, int64_t n, int64_t k, int64_t i0, int64_t j0,
-						      real sum[TM][TN])
+						      real sum[tile::TM][tile::TN])
 {
-	using place = mine<BM, BN, TM, TN>;
-	alignas(16) __shared__ real left[2][DEPTH][BM + 4], right[2][DEPTH][BN + 4];
-	loader<real, BM> rows(a, lda, ta, i0, m);
-	loader<real, BN> columns(b, ldb, !tb, j0, n);
+	alignas(16) __shared__ real left[2][DEPTH][tile::BM + 4], right[2][DEPTH][tile::BN + 4];
+	loader<real, tile::BM, tile::THREADS> rows(a, lda, ta, i0, m);
+	loader<real, tile::BN, tile::THREADS> columns(b, ldb, !tb, j0, n);
 	int now = 0;
 	rows.load(0, k);
 	columns.load(0, k);
-	__syncthreads(); /* the chunk before has been read */
+	__syncthreads(); /* the segment before has been read */
 	for (int64_t l = 0; l < k; l += DEPTH, now ^= 1) {
 		rows.store(left[now]);
 		columns.store(right[now]);
@@ -141,14 +140,14 @@ static __device__ __forceinline__ void multiply_chunk(const real *a, int64_t lda
 			rows.load(l + DEPTH, k);
 			columns.load(l + DEPTH, k);
 		}
-#pragma unroll(TM * TN > 16 ? 8 : DEPTH)
+#pragma unroll(tile::TM * tile::TN > 16 ? 8 : DEPTH)
 		for (int d = 0; d < DEPTH; d++)
 #pragma unroll
-			for (int r = 0; r < TM; r++)
+			for (int r = 0; r < tile::TM; r++)
 #pragma unroll
-				for (int s = 0; s < TN; s++)
-					sum[r][s] = fma(left[now][d][place::row(r)],
-							right[now][d][place::column(s / 4) + s % 4], sum[r][s]);
+				for (int s = 0; s < tile::TN; s++)
+					sum[r][s] = fma(left[now][d][tile::row(r)],
+							right[now][d][tile::column(s / 4) + s % 4], sum[r][s]);
 	}
 }
 

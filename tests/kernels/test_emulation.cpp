@@ -36,6 +36,21 @@ START_TEST(every_thread_runs_once)
 }
 END_TEST
 
+START_TEST(neighbours_are_apart_in_reverse)
+{
+	static unsigned order[60];
+	static int n;
+	set_order(true);
+	for (unsigned blocks = 8; blocks < 60; blocks++) {
+		n = 0;
+		pbk_emulate(dim3(blocks), 1, nullptr, [] { order[n++] = blockIdx.x; });
+		ck_assert_int_eq(n, static_cast<int>(blocks));
+		for (int i = 1; i < n; i++)
+			ck_assert(order[i] + 1 != order[i - 1] && order[i] != order[i - 1] + 1);
+	}
+}
+END_TEST
+
 /* Each block turns its part of x around, `rounds` times; threads beyond `n` have left before the barriers. */
 void turn(int *x, int n, int rounds)
 {
@@ -260,6 +275,7 @@ int main()
 	TCase *tcase = tcase_create("emulation");
 	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, every_thread_runs_once, 0, 2);
+	tcase_add_test(tcase, neighbours_are_apart_in_reverse);
 	tcase_add_loop_test(tcase, barriers_order_memory_of_a_block, 0, 2);
 	tcase_add_test(tcase, missing_barrier_is_seen_in_one_order_or_the_other);
 	tcase_add_loop_test(tcase, barrier_missing_between_rounds_is_seen, 0, 2);

@@ -47,6 +47,15 @@ RUN(run_scores, pb_op_attn_scores(tape, in[0], in[1]))
 RUN(run_softmax, pb_op_softmax(tape, in[0]))
 RUN(run_mix, pb_op_attn_mix(tape, in[0], in[1]))
 RUN(run_attend, pb_op_attend(tape, in[0], in[1], in[2], t->first, t->ids))
+
+/* On the way back q has a gradient before attend adds its own, k and v have none. */
+static struct pb_var *run_attend_beside(struct pb_tape *tape, const struct subject *s, const struct trial *t,
+                                        struct pb_var *const in[3], const struct pb_weight w[2])
+{
+	struct pb_var *z = run_attend(tape, s, t, in, w), *other = z ? pb_op_act(tape, PBK_SILU, in[0]) : NULL;
+	return other ? pb_op_add(tape, z, other) : NULL;
+}
+
 RUN(run_result, pb_op_result(tape, in[0], &w[0]))
 RUN(run_sum_heads, pb_op_sum_heads(tape, in[0], &w[0]))
 RUN(run_act, pb_op_act(tape, s->act, in[0]))
@@ -260,6 +269,13 @@ static void attend(const struct subject *s, const struct trial *t, double *y)
 	}
 }
 
+static void attend_beside(const struct subject *s, const struct trial *t, double *y)
+{
+	attend(s, t, y);
+	for (int64_t i = 0; i < t->r * t->h * t->e; i++)
+		y[i] += t->x[0][i] / (1 + exp(-t->x[0][i]));
+}
+
 static void result(const struct subject *s, const struct trial *t, double *y)
 {
 	(void)s;
@@ -376,6 +392,12 @@ const struct subject subjects[] = {
          .ids_are_rows = true,
          .run = run_attend,
          .plain = attend},
+        {.name = "attend beside another use of q",
+         .in = {"r1he", "bphe", "bphe"},
+         .out = "r1he",
+         .ids_are_rows = true,
+         .run = run_attend_beside,
+         .plain = attend_beside},
         {.name = "result", .in = {"bphe"}, .param = {"hed"}, .out = "bphd", .run = run_result, .plain = result},
         {.name = "sum_heads", .in = {"bphd"}, .param = {"d"}, .out = "bpd", .run = run_sum_heads, .plain = sum_heads},
         {.name = "relu", .in = {"bpn"}, .out = "bpn", AWAY_FROM_0, PBK_RELU, .run = run_act, .plain = act},

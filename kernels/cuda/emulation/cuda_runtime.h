@@ -5,8 +5,8 @@
  * each as far as it comes, to the next barrier of the block. What CUDA leaves undefined ends the program with a message: a
  * barrier that some threads wait at in another place, a shuffle whose lanes are not all there, a load at a misaligned
  * address. Environment:
- *   PBK_EMULATION_ORDER=reverse   threads and blocks run from the last to the first, which shows missing barriers, and
- *                                 blocks that count on each other
+ *   PBK_EMULATION_ORDER=reverse   threads run from the last to the first, which shows missing barriers, and blocks in an
+ *                                 order that leads far from each other, which shows those that count on their neighbours
  *   PBK_EMULATION_GUARD=1         device memory cannot be touched but by kernels and copies
  *   PBK_EMULATION_COUNT=1         at the end of the program: how often the device was asked for something
  *   PBK_EMULATION_SKIP=1          no kernel runs, memory is zeros: what is left is the time that the host itself takes

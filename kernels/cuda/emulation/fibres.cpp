@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#include <numeric>
+
 #include "device.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -249,6 +251,15 @@ void pbk_emulated_misaligned()
 	fail("loads from a misaligned address");
 }
 
+/* So far are blocks that follow each other apart: a good part of all, and each comes once. */
+static uint64_t step_of(uint64_t blocks)
+{
+	uint64_t step = blocks * 3 / 8 + 1;
+	while (std::gcd(step, blocks) > 1)
+		step++;
+	return step;
+}
+
 static void emulate(dim3 grid, unsigned block, const std::function<void()> &thread)
 {
 	const bool reversed = is_reversed();
@@ -262,8 +273,9 @@ static void emulate(dim3 grid, unsigned block, const std::function<void()> &thre
 	for (unsigned t = 0; t < block; t++)
 		fibres[t].round = 0;
 	const uint64_t blocks = static_cast<uint64_t>(grid.x) * grid.y * grid.z;
+	const uint64_t step = reversed ? step_of(blocks) : 1;
 	for (uint64_t i = 0; i < blocks; i++) {
-		const uint64_t at = reversed ? blocks - 1 - i : i;
+		const uint64_t at = (reversed ? blocks - 1 - i : i) * step % blocks;
 		blockIdx.x = static_cast<unsigned>(at % grid.x);
 		blockIdx.y = static_cast<unsigned>(at / grid.x % grid.y);
 		blockIdx.z = static_cast<unsigned>(at / grid.x / grid.y);
