@@ -152,9 +152,10 @@ static __global__ void __launch_bounds__(tile::THREADS, (TOGETHER<real, tile, sh
 template <class real>
 bool pbk_products_open(pbk_context *context, products<real> *p, int64_t count, int64_t terms, int64_t k)
 {
-	const int64_t segments = terms * (k / segment_of(k) + 1);
+	/* Something shorter than k may be cut into more segments than k, but not into shorter ones. */
+	const int64_t most = (k + SHORTEST - 1) / SHORTEST, segments = terms * (most < MOST_PARTS ? most : (int64_t)MOST_PARTS);
 	*p = {};
-	p->list = (job<real> *)calloc(1, (size_t)count * sizeof *p->list + (size_t)segments * sizeof *p->segments);
+	p->list = (job<real> *)calloc(1, (size_t)count * sizeof *p->list + (size_t)segments * sizeof *p->segments + 1);
 	p->segments = (segment<real> *)(p->list + count);
 	if (!p->list)
 		pbk_note(context, cudaErrorMemoryAllocation);

@@ -242,6 +242,32 @@ START_TEST(linear_is_product_and_bias)
 }
 END_TEST
 
+/* Of a list, the shorter ones along k are cut into more segments than the longest. */
+START_TEST(a_list_may_be_long)
+{
+	static const int64_t k[] = {8193, 8192, 8192, 8192};
+	const struct pbk_table *t = test_table(_i);
+	random_seed((uint64_t)_i);
+	struct guarded x = random_matrix(t->real_size, 8193, 0), w = random_matrix(t->real_size, 8193, 0),
+		       bias = random_matrix(t->real_size, 1, 0), y = random_matrix(t->real_size, 4, 0);
+	struct pbk_linear list[4];
+	for (int i = 0; i < 4; i++)
+		list[i] = (struct pbk_linear){1, 1, k[i], 1, x.data, w.data, bias.data, (char *)y.data + (size_t)i * t->real_size};
+	t->linear(test_context, 4, list);
+	wait_for(test_context);
+	for (int i = 0; i < 4; i++) {
+		double want = guarded_get(&bias, 0);
+		for (int64_t l = 0; l < k[i]; l++)
+			want += guarded_get(&x, l) * guarded_get(&w, l);
+		EXPECT(nearly(guarded_get(&y, i), want, 100 * tolerance_of(t->real_size)), "%s: %d is %.9g, not %.9g", t->name, i,
+		       guarded_get(&y, i), want);
+	}
+	struct guarded used[] = {x, w, bias, y};
+	for (int g = 0; g < 4; g++)
+		guarded_free(&used[g]);
+}
+END_TEST
+
 /* The same bits as of one after the other. x is shared by the groups, which lie side by side in dy. */
 START_TEST(weights_are_products)
 {
@@ -313,6 +339,7 @@ TCase *gemm_tests(void)
 	tcase_add_loop_test(tcase, batch_is_many_products, 0, N_SHAPES);
 	tcase_add_test(tcase, batch_over_interleaved_heads);
 	tcase_add_loop_test(tcase, linear_is_product_and_bias, 0, n_tables());
+	tcase_add_loop_test(tcase, a_list_may_be_long, 0, n_tables());
 	tcase_add_loop_test(tcase, weights_are_products, 0, 2 * n_tables());
 	tcase_add_loop_test(tcase, inputs_are_sums_of_products, 0, 6);
 	if (test_backend())
