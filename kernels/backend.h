@@ -7,7 +7,7 @@
 
 #include "kernels.h"
 
-enum { PBK_BACKEND_ABI = 2 };
+enum { PBK_BACKEND_ABI = 3 };
 
 /* How products are made. */
 enum pbk_matmul {

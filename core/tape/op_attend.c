@@ -1,4 +1,4 @@
-/* op_attend.c: attention over lists of rows, as one op. Gradients are added. */
+/* op_attend.c: attention over lists of rows, as one op. */
 #include "tape/op.h"
 
 struct attend_saved {

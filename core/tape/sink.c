@@ -13,14 +13,6 @@ static const struct pbk_table *kernels(const struct pb_dense_sink *sink, int id)
 	return pb_kernels(sink->device, sink->grads[id].dtype);
 }
 
-/* Whether something has arrived before, to which more is added. */
-static bool arrives(struct pb_dense_sink *sink, int id)
-{
-	const bool add = sink->present[id];
-	sink->present[id] = true;
-	return add;
-}
-
 /* Ends every contribution. Most parameters get one, so that this reads a gradient once, while it is in cache. Another
  * device takes all together, when all are there. */
 static void arrived(struct pb_dense_sink *sink, int id)
@@ -52,12 +44,20 @@ static bool waits(const struct pb_dense_sink *sink, const void *grad)
 	return false;
 }
 
-/* Room for one more that waits. What it adds to must not wait beside it. */
-static int make_room(struct pb_dense_sink *sink, int id, bool add)
+/* Whether something has arrived before, to which more is added: it must not wait any longer then. */
+static bool arrives(struct pb_dense_sink *sink, int id)
 {
-	const size_t room = (size_t)sink->n_params;
+	const bool add = sink->present[id];
 	if (add && waits(sink, sink->grads[id].data))
 		send(sink, kernels(sink, id));
+	sink->present[id] = true;
+	return add;
+}
+
+/* Room for one more that waits. */
+static int make_room(struct pb_dense_sink *sink)
+{
+	const size_t room = (size_t)sink->n_params;
 	if (!sink->outers && !(sink->outers = pb_arena_array(sink->arena, room, sizeof *sink->outers)))
 		return -PB_E_NOMEM;
 	if (!sink->sums && !(sink->sums = pb_arena_array(sink->arena, room, sizeof *sink->sums)))
@@ -83,7 +83,7 @@ static int dense_outer(struct pb_grad_sink *base, int id, const struct pb_view *
 		.dw = sink->grads[id].data,
 	};
 	if (sink->device->backend) {
-		int rc = make_room(sink, id, outer.add);
+		int rc = make_room(sink);
 		if (!rc)
 			sink->outers[sink->n_outers++] = outer;
 		return rc;
@@ -104,7 +104,7 @@ static int dense_sum(struct pb_grad_sink *base, int id, const struct pb_view *dy
 	struct pb_dense_sink *sink = dense(base);
 	const struct pbk_row_sum sum = sum_of(sink, id, NULL, dy);
 	if (sink->device->backend) {
-		int rc = make_room(sink, id, sum.add);
+		int rc = make_room(sink);
 		if (!rc)
 			sink->sums[sink->n_sums++] = sum;
 		return rc;

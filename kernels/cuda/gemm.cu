@@ -21,8 +21,7 @@ template <class real> struct segment {
 
 template <class real> struct job : product<real> {
 	int64_t first_segment, first, first_tile, first_shared; /* among all jobs' segments, blocks, tiles, shared elements */
-	int segments, per_part;                                 /* a part's segments are summed in one go */
-	unsigned parts, down, across;                           /* tiles */
+	unsigned parts, down, across; /* segments, each of which is a part of the sum; tiles */
 	real *shared; /* [batch, parts, m, n]: the parts, where blocks share them; else NULL */
 };
 
@@ -96,14 +95,13 @@ template <class real, class tile>
 static __device__ __forceinline__ void multiply_part(const job<real> &p, const segment<real> *segments, unsigned batch,
 						     unsigned part, int64_t i0, int64_t j0, real sum[tile::TM][tile::TN])
 {
-	const int first = (int)part * p.per_part, end = first + p.per_part < p.segments ? first + p.per_part : p.segments;
 #pragma unroll
 	for (int r = 0; r < tile::TM; r++)
 #pragma unroll
 		for (int s = 0; s < tile::TN; s++)
 			sum[r][s] = 0;
-	for (int i = first; i < end; i++) {
-		const segment<real> s = segments[p.first_segment + i];
+	if (part < p.parts) {
+		const segment<real> s = segments[p.first_segment + part];
 		multiply_segment<real, tile>(s.a + batch * p.stride_a, p.lda, p.ta, p.m, s.b + batch * p.stride_b, p.ldb, p.tb, p.n,
 					   s.k, i0, j0, sum);
 	}
@@ -175,7 +173,7 @@ template <class real> void pbk_products_term(products<real> *p, const real *a, c
 	for (int64_t l = 0; l < k; l += segment_of(k)) {
 		p->segments[p->n_segments++] = {a + (to->ta ? l * to->lda : l), b + (to->tb ? l : l * to->ldb),
 						k - l < segment_of(k) ? k - l : segment_of(k)};
-		to->segments++;
+		to->parts++;
 	}
 }
 
@@ -191,8 +189,6 @@ template <class tile, bool shares, class real> static struct layout lay_out(prod
 	for (job<real> *one = p->list; one < p->list + p->count; one++) {
 		one->down = (unsigned)((one->m + tile::BM - 1) / tile::BM);
 		one->across = (unsigned)((one->n + tile::BN - 1) / tile::BN);
-		one->per_part = one->segments > MOST_PARTS ? (one->segments + MOST_PARTS - 1) / MOST_PARTS : 1;
-		one->parts = (unsigned)((one->segments + one->per_part - 1) / one->per_part);
 		one->first = all.blocks;
 		one->first_tile = all.tiles;
 		one->first_shared = shares && one->parts > 1 ? all.shared : -1;
