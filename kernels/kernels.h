@@ -179,7 +179,7 @@ struct pbk_table {
 			   double beta, void *c, int64_t ldc, int64_t stride_c, int64_t count);
 	/* A layer, and its gradients. Those of a list do not depend on each other. */
 	void (*linear)(pbk_context *, int64_t count, const struct pbk_linear *host_list);
-	/* dx [rows, k] = (or +=) the sum of the parts, at least one. */
+	/* dx [rows, k] = (or +=) the sum of the parts, at least one, of at least one group. */
 	void (*linear_inputs)(pbk_context *, bool add, int64_t groups, int64_t rows, int64_t k, int64_t n, void *dx,
 			      int64_t count, const struct pbk_linear_input *host_parts);
 	void (*linear_weights)(pbk_context *, int64_t count, const struct pbk_linear_weight *host_list);

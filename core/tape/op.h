@@ -33,7 +33,7 @@ struct pb_heads {
 	struct pb_weight w, bias;
 	struct pb_var *y; /* the result */
 };
-/* The three, or fewer, at once: of one h, d and e. */
+/* The three, or fewer (one at least), at once: of one h, d and e. */
 int pb_op_heads(struct pb_tape *tape, struct pb_heads *list, int count);
 /* [b,h,query,key] = q.k / sqrt(e), -inf where key > query */
 struct pb_var *pb_op_attn_scores(struct pb_tape *tape, struct pb_var *q, struct pb_var *k);

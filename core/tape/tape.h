@@ -18,7 +18,7 @@ struct pb_op {
 	const char *name;
 	/* y->grad holds dLoss/dy. Adds to the gradients of y's inputs and gives parameters' to the sink. */
 	int (*backward)(struct pb_tape *tape, struct pb_var *y);
-	bool keeps_grad; /* y->grad is read after backward too, by a sink as the factor dY; otherwise its memory serves again */
+	bool keeps_grad; /* y->grad is read after backward too, by a sink: a factor, a bias' rows; else its memory serves again */
 };
 
 /* One activation. Lives until the tape's reset. */
@@ -96,7 +96,8 @@ int pb_var_pass_grad(struct pb_tape *tape, struct pb_var *var, const struct pb_v
  * behind it has none for them. `missed` [examples] is copied. */
 int pb_tape_miss(struct pb_tape *tape, int64_t examples, const bool *missed);
 
-/* Runs back from y, seeded with dLoss/dy (contiguous, y's shape). */
+/* Runs back from y, seeded with dLoss/dy (contiguous, y's shape), and tells the sink that it is complete. Does nothing where
+ * y wants no gradient. */
 int pb_tape_backward(struct pb_tape *tape, struct pb_var *y, const struct pb_view *seed);
 
 #endif

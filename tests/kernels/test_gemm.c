@@ -208,6 +208,37 @@ START_TEST(inputs_are_sums_of_products)
 }
 END_TEST
 
+/* As of another cell's input that has no gradient in this one's company: it must not be seen in a bit. */
+START_TEST(a_part_of_zeros_changes_nothing)
+{
+	enum { ROWS = 4, K = 70, N = 16 };
+	const int64_t groups = (int64_t[]){4, 24, 32, 43}[_i];
+	for (int i = 0; i < n_tables(); i++) {
+		const struct pbk_table *t = test_table(i);
+		random_seed((uint64_t)_i);
+		struct guarded dy[2], w[2], dx[2];
+		struct pbk_linear_input parts[3];
+		for (int p = 0; p < 2; p++) {
+			dy[p] = random_matrix(t->real_size, ROWS * groups * N, 0);
+			w[p] = random_matrix(t->real_size, groups * K * N, 0);
+			dx[p] = random_matrix(t->real_size, ROWS * K, 0);
+			parts[p] = (struct pbk_linear_input){dy[p].data, w[p].data};
+		}
+		struct guarded zeros = guarded_new(t->real_size, ROWS * groups * N, 0);
+		for (int64_t at = 0; at < zeros.count; at++)
+			guarded_set(&zeros, at, 0);
+		parts[2] = (struct pbk_linear_input){zeros.data, w[0].data};
+		for (int p = 0; p < 2; p++)
+			t->linear_inputs(test_context, false, groups, ROWS, K, N, dx[p].data, 2 + p, parts);
+		wait_for(test_context);
+		EXPECT(guarded_same(&dx[0], &dx[1]), "%s, %d groups: it does", t->name, (int)groups);
+		struct guarded used[] = {dy[0], dy[1], w[0], w[1], dx[0], dx[1], zeros};
+		for (int g = 0; g < 7; g++)
+			guarded_free(&used[g]);
+	}
+}
+END_TEST
+
 static const int64_t layers[][4] = {{1, 17, 40, 70}, {3, 70, 600, 64}, {4, 48, 1024, 128}, {2, 1, 3, 5},
 				    {2, 0, 4, 4},    {1, 9, 0, 7},     {12, 130, 70, 65}};
 enum { LAYERS = sizeof layers / sizeof *layers };
@@ -339,6 +370,7 @@ TCase *gemm_tests(void)
 	tcase_add_loop_test(tcase, batch_is_many_products, 0, N_SHAPES);
 	tcase_add_test(tcase, batch_over_interleaved_heads);
 	tcase_add_loop_test(tcase, linear_is_product_and_bias, 0, n_tables());
+	tcase_add_loop_test(tcase, a_part_of_zeros_changes_nothing, 0, 4);
 	tcase_add_loop_test(tcase, a_list_may_be_long, 0, n_tables());
 	tcase_add_loop_test(tcase, weights_are_products, 0, 2 * n_tables());
 	tcase_add_loop_test(tcase, inputs_are_sums_of_products, 0, 6);
