@@ -57,6 +57,27 @@ START_TEST(gradients_of_a_parameter_used_twice_add_up)
 }
 END_TEST
 
+/* A sum may wait for the end; rows that are added behind it must not come before it. */
+START_TEST(gradients_of_two_kinds_add_up)
+{
+	struct rig rig;
+	const double rows[] = {5, -6, 7};
+	rig_init(&rig, PB_F64);
+	rig_param(&rig, &small, 0, "d", rows);
+	struct pb_view dy = rig_tensor(&rig, &rig.pool, &small, "bpd", rows);
+	dy = pb_view_over(dy.data, dy.dtype, 2, (int64_t[]){1, 3});
+	const struct pb_grad_sink_ops *ops = rig.sink.base.ops;
+	ck_assert_ok(ops->sum(&rig.sink.base, 0, &dy));
+	ck_assert_ok(ops->scatter(&rig.sink.base, 0, (int32_t[]){0}, &dy));
+	ck_assert_ok(ops->complete(&rig.sink.base));
+	double dw[3];
+	ck_assert_ok(pb_view_read(&device, &rig.grads[0], dw));
+	for (int i = 0; i < 3; i++)
+		ck_assert_double_eq(dw[i], 2 * rows[i]);
+	rig_finish(&rig);
+}
+END_TEST
+
 START_TEST(a_parameter_that_took_no_part_is_absent_not_zero)
 {
 	struct rig rig;
@@ -126,6 +147,7 @@ int main(void)
 	tcase_add_checked_fixture(tape, open_device, close_device);
 	tcase_add_test(tape, gradients_of_a_var_that_feeds_several_ops_add_up);
 	tcase_add_test(tape, gradients_of_a_parameter_used_twice_add_up);
+	tcase_add_test(tape, gradients_of_two_kinds_add_up);
 	tcase_add_test(tape, a_parameter_that_took_no_part_is_absent_not_zero);
 	tcase_add_test(tape, back_from_a_constant_there_is_nothing_to_do);
 	tcase_add_test(tape, a_seed_of_another_shape_is_refused);
