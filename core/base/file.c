@@ -241,13 +241,15 @@ static int remove_one(const char *path, const struct stat *status, int kind, str
 	(void)status;
 	(void)kind;
 	(void)at;
-	return remove(path) < 0 && errno != ENOENT && errno != ENOTEMPTY ? fail_errno("remove", path) : 0;
+	return remove(path) < 0 && errno != ENOENT ? fail_errno("remove", path) : 0;
 }
 
 int pb_file_remove_tree(const char *dir)
 {
 	int rc = nftw(dir, remove_one, MOST_OPEN, FTW_PHYS | FTW_DEPTH);
-	return rc == -1 ? errno == ENOENT ? 0 : fail_errno("remove", dir) : rc;
+	if (rc == -1 && errno == ENOENT && access(dir, F_OK) < 0)
+		return 0;
+	return rc == -1 ? fail_errno("remove", dir) : rc;
 }
 
 int pb_file_make_dir(const char *path)

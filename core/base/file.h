@@ -27,7 +27,7 @@ int pb_file_write(const char *path, const void *data, size_t size);
 int pb_file_open_plain(const char *path, int flags);
 /* Removes what writers that were killed left in a folder and in those below it: nobody may be writing there. */
 int pb_file_clear_unfinished(const char *dir);
-/* rm -rf, without following links. A folder that is not there is fine, and so is what others put there meanwhile: it stays. */
+/* rm -rf, without following links. A folder that is not there is fine; one into which others write meanwhile is an error. */
 int pb_file_remove_tree(const char *dir);
 /* mkdir -p */
 int pb_file_make_dir(const char *path);

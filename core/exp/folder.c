@@ -71,13 +71,14 @@ bool pb_folder_holds(const char *path)
 	return holds;
 }
 
-/* A run that was killed before its config.yaml was there had done nothing. */
+/* A run that was killed before its config.yaml was there had done nothing. Looks for that first: a folder that goes away as a
+ * whole meanwhile has no lock then either. */
 static bool is_stillborn(const char *path)
 {
-	char *lock = pb_file_join(path, ".lock");
-	const bool begun = lock && !access(lock, F_OK);
+	char *lock = pb_folder_holds(path) ? NULL : pb_file_join(path, ".lock");
+	const bool stillborn = lock && !access(lock, F_OK);
 	free(lock);
-	return begun && !pb_folder_holds(path);
+	return stillborn;
 }
 
 static int find_asked(const char *out, char **ret_path)

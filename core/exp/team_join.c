@@ -68,6 +68,22 @@ static int rescue(const char *path, struct pb_journal *journal)
 	return rc;
 }
 
+/* Removes DIR/ranks under another name: into one that has gone, a rank that is still ending, or comes late, writes nothing. */
+static int remove_all(const struct pb_team *team)
+{
+	struct pb_text gone = {0};
+	pb_text_add(&gone, "%s.removed", team->path);
+	int rc = pb_text_status(&gone);
+	if (!rc)
+		rc = pb_file_remove_tree(gone.data); /* of a run that was killed here */
+	if (!rc && !rename(team->path, gone.data))
+		rc = pb_file_remove_tree(gone.data);
+	else if (!rc && errno != ENOENT)
+		rc = pb_fail(PB_E_IO, "cannot rename %s: %s", team->path, strerror(errno));
+	pb_text_finish(&gone);
+	return rc;
+}
+
 int pb_team_prepare(struct pb_team *team, struct pb_folder *folder)
 {
 	team->path = pb_folder_path(folder, "ranks");
@@ -79,7 +95,7 @@ int pb_team_prepare(struct pb_team *team, struct pb_folder *folder)
 	int rc = !go ? -PB_E_NOMEM : folder->resumed ? rescue(team->path, &folder->journal) : 0;
 	free(go);
 	if (!rc)
-		rc = pb_file_remove_tree(team->path);
+		rc = remove_all(team);
 	if (!rc && team->size > 1)
 		rc = pb_file_make_dir(team->path);
 	return rc;
@@ -294,11 +310,8 @@ void pb_team_leave(struct pb_team *team, bool complete)
 {
 	if (team->claims >= 0)
 		close(team->claims);
-	/* A rank that is still ending, or comes late, does not mind; what it writes meanwhile may be in the way once. */
-	for (int tries = 0; complete && team->path && tries < 10 && pb_file_remove_tree(team->path); tries++) {
-		pb_error_clear();
-		rest(0);
-	}
+	if (complete && team->path && remove_all(team))
+		pb_error_clear(); /* the run is done all the same */
 	free(team->path);
 	free(team->read);
 	team->path = NULL;

@@ -2,10 +2,13 @@
  *
  * They are started with the environment that MPICH's launcher gives them, so that nobody ends the others with the one.
  */
+#include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -247,6 +250,40 @@ START_TEST(leftovers_of_another_run)
 }
 END_TEST
 
+static void make_files(const char *folder, int n)
+{
+	char path[4096];
+	for (int i = 0; i < n; i++) {
+		snprintf(path, sizeof path, "%s/%d", folder, i);
+		int fd = open(path, O_WRONLY | O_CREAT, 0600);
+		if (fd >= 0)
+			close(fd);
+		rest(fd < 0);
+	}
+}
+
+/* Ranks that are still writing there cannot keep the first one from removing DIR/ranks. */
+START_TEST(removed_while_others_write)
+{
+	const char *folder = in_run("shared", "ranks"), *many = in_run("shared", "ranks/9");
+	ck_assert_ok(pb_file_make_dir(many));
+	make_files(many, 5000); /* removed one by one, which takes a while */
+	pid_t writer = fork();
+	ck_assert_int_ge(writer, 0);
+	if (!writer) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		make_files(folder, INT_MAX);
+		_exit(0);
+	}
+	check_ends(start(units, "shared", 0, 1, NULL));
+	const bool stays = exists(folder);
+	kill(writer, SIGKILL);
+	ck_assert_int_eq(command_wait(writer).code, 128 + SIGKILL);
+	ck_assert(!stays);
+	ck_assert(!exists(in_run("shared", "ranks.removed")));
+}
+END_TEST
+
 /* Training and merging are the first one's work: it waits for nobody. */
 START_TEST(training_alone)
 {
@@ -290,6 +327,7 @@ int main(void)
 	tcase_add_test(tcase, a_rank_is_stopped);
 	tcase_add_loop_test(tcase, the_first_rank_dies, 0, 2);
 	tcase_add_loop_test(tcase, leftovers_of_another_run, 0, 2);
+	tcase_add_test(tcase, removed_while_others_write);
 	tcase_add_test(tcase, training_alone);
 	tcase_add_test(tcase, a_folder_is_needed);
 	return pb_test_run(suite, NULL);
