@@ -43,19 +43,20 @@ static __device__ __forceinline__ real scaled(const product<real> &p, real total
 	return p.beta == 0 ? p.alpha * total : fma(p.alpha, total, p.beta * *c);
 }
 
-/* Whether this block is the last of those that share its tile: then all the others' parts can be read. */
+/* Whether this block is the last of those that share its tile: then all the others' parts can be read. One thread's fence,
+ * atomic and fence pass on, with the barriers, what all threads of the blocks have written. */
 static __device__ __forceinline__ bool comes_last(unsigned *ticket, unsigned splits)
 {
 	__shared__ bool last;
-	__threadfence();
 	__syncthreads();
 	if (!threadIdx.x) {
+		__threadfence();
 		last = atomicAdd(ticket, 1u) == splits - 1;
+		__threadfence();
 		if (last)
 			*ticket = 0; /* for the next launch */
 	}
 	__syncthreads();
-	__threadfence();
 	return last;
 }
 

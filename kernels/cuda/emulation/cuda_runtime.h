@@ -1,12 +1,13 @@
 /* cuda_runtime.h: what the CUDA kernels use of CUDA, as ordinary C++ on the host, so that their logic is tested where
  * there is no GPU. In place of the toolkit's header of this name; only built for tests.
  *
- * A launch runs its blocks one after the other and a block's threads as fibres on one thread of the host: warp by warp,
- * each as far as it comes, to the next barrier of the block. What CUDA leaves undefined ends the program with a message: a
+ * A launch runs its blocks one after the other, or some at once, each on a thread of the host, and a block's threads as
+ * fibres there: warp by warp, each as far as it comes, to the next barrier of the block. What CUDA leaves undefined ends the program with a message: a
  * barrier that some threads wait at in another place, a shuffle whose lanes are not all there, a load at a misaligned
- * address. Environment:
+ * address. Under ThreadSanitizer each thread of a block is one of its own, so that races show. Environment:
  *   PBK_EMULATION_ORDER=reverse   threads run from the last to the first, which shows missing barriers, and blocks in an
  *                                 order that leads far from each other, which shows those that count on their neighbours
+ *   PBK_EMULATION_BLOCKS=N        blocks at once, 1 by default
  *   PBK_EMULATION_GUARD=1         device memory cannot be touched but by kernels and copies
  *   PBK_EMULATION_COUNT=1         at the end of the program: how often the device was asked for something
  *   PBK_EMULATION_SKIP=1          no kernel runs, memory is zeros: what is left is the time that the host itself takes
@@ -28,7 +29,7 @@
 #define __device__
 #define __host__
 #define __forceinline__ inline __attribute__((always_inline))
-#define __shared__          static /* blocks follow each other */
+#define __shared__          static __thread /* a thread of the host runs its blocks one after the other */
 #define __launch_bounds__(...)
 #define __restrict__ __restrict
 
@@ -39,7 +40,7 @@ struct dim3 {
 	unsigned x, y, z;
 	dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
 };
-extern uint3 threadIdx, blockIdx;
+extern __thread uint3 threadIdx, blockIdx;
 extern dim3 blockDim, gridDim;
 
 using std::exp;
@@ -55,9 +56,12 @@ void pbk_emulated_warp_barrier(unsigned mask);
 uint64_t *pbk_emulated_slot(int lane);
 int pbk_emulated_lane();
 void pbk_emulated_exchange(unsigned mask);
+void pbk_emulated_fence();
+bool pbk_emulated_releases();
+void pbk_emulated_changed(const void *at);
 
 #define __syncthreads() pbk_emulated_barrier(__LINE__)
-#define __threadfence()
+#define __threadfence() pbk_emulated_fence()
 #define __syncwarp()    pbk_emulated_warp_barrier(0xffffffffu)
 
 template <class T> T pbk_emulated_shuffle(unsigned mask, T value, int from)
@@ -89,15 +93,18 @@ template <class T> T __shfl_down_sync(unsigned mask, T value, int distance)
 
 template <class T> T atomicAdd(T *at, T value)
 {
-	const T old = *at;
-	*at += value;
+	const T old = pbk_emulated_releases() ? __atomic_fetch_add(at, value, __ATOMIC_RELEASE)
+					      : __atomic_fetch_add(at, value, __ATOMIC_RELAXED);
+	pbk_emulated_changed(at);
 	return old;
 }
 
+/* Passes nothing on: no kernel asks for it. */
 static inline unsigned long long atomicMax(unsigned long long *at, unsigned long long value)
 {
-	const unsigned long long old = *at;
-	*at = value > old ? value : old;
+	unsigned long long old = __atomic_load_n(at, __ATOMIC_RELAXED);
+	while (value > old && !__atomic_compare_exchange_n(at, &old, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
 	return old;
 }
 

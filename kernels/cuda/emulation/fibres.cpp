@@ -1,113 +1,91 @@
-/* fibres.cpp: launches: blocks one after the other, a block's threads as fibres. */
+/* fibres.cpp: a block's threads: warp by warp, each as far as it comes, to the next barrier of the block. */
 #undef _FORTIFY_SOURCE /* its longjmp refuses to change stacks */
+#include "fibres.h"
+
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 
-#include <numeric>
+#include "sanitizers.h"
 
-#include "device.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define PBK_ASAN
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define PBK_ASAN
-#endif
-#endif
-#ifdef PBK_ASAN
-#include <sanitizer/common_interface_defs.h>
-#endif
-
-uint3 threadIdx, blockIdx;
-dim3 blockDim, gridDim;
+__thread uint3 threadIdx, blockIdx;
 
 namespace
 {
 
-enum { MOST_THREADS = 1024, LANES = 32, STACK = 256 << 10 };
+enum { LANES = 32, WARPS = PBK_MOST_THREADS / LANES, STACK = 256 << 10 };
 enum state { READY, AT_BARRIER, AT_WARP, DONE };
 
 struct fibre {
 	jmp_buf at;
 	ucontext_t start;
-	char *stack;
+	pbk_context context;
 	bool started;
 	state waits;
-	int line;          /* of the barrier */
-	unsigned mask;     /* of the warp's */
+	int line;      /* of the barrier */
+	unsigned mask; /* of the warp's */
 	uint64_t slot[2];
+	int round;
+	bool fenced;       /* since the last barrier */
+	const void *last;  /* that it has changed atomically since */
+};
+
+/* Those that meet: each time at the other address, so that who runs ahead to the next does not count as having been here. */
+struct meeting {
+	char at[2];
 	int round;
 };
 
-fibre fibres[MOST_THREADS];
-fibre *current;
-jmp_buf scheduler;
-const std::function<void()> *body;
-#ifdef PBK_ASAN
-const void *host_stack;
-size_t host_stack_size;
-#endif
+/* What one thread of the host has for the block that it runs. */
+struct worker {
+	fibre fibres[PBK_MOST_THREADS];
+	fibre *current;
+	pbk_context host;
+	jmp_buf scheduler;
+	const std::function<void()> *body;
+	meeting block, warps[WARPS];
+	char begin, end;
+};
 
-[[noreturn]] void fail(const char *what)
-{
-	fprintf(stderr, "emulated launch: block (%u, %u, %u), thread %u: %s\n", blockIdx.x, blockIdx.y, blockIdx.z,
-		threadIdx.x, what);
-	abort();
-}
+__thread worker *self;
 
-void before_switch(void **fake, const void *stack, size_t size)
+worker *own()
 {
-#ifdef PBK_ASAN
-	__sanitizer_start_switch_fiber(fake, stack, size);
-#else
-	(void)fake, (void)stack, (void)size;
-#endif
-}
-
-void after_switch(void *fake, bool from_host)
-{
-#ifdef PBK_ASAN
-	__sanitizer_finish_switch_fiber(fake, from_host ? &host_stack : nullptr, from_host ? &host_stack_size : nullptr);
-#else
-	(void)fake, (void)from_host;
-#endif
+	if (!self)
+		self = new worker();
+	return self;
 }
 
 void to_scheduler()
 {
 	void *fake = nullptr;
-#ifdef PBK_ASAN
-	before_switch(&fake, host_stack, host_stack_size);
-#endif
-	if (!_setjmp(current->at))
-		_longjmp(scheduler, 1);
-	after_switch(fake, true);
+	fibre *f = self->current;
+	if (!_setjmp(f->at)) {
+		pbk_before_switch(&fake, self->host);
+		_longjmp(self->scheduler, 1);
+	}
+	pbk_after_switch(fake, &self->host);
 }
 
-/* A fibre serves launch after launch. */
+/* A fibre serves block after block. */
 void fibre_main()
 {
-	after_switch(nullptr, true);
+	pbk_after_switch(nullptr, &self->host);
 	for (;;) {
-		(*body)();
-		current->waits = DONE;
+		pbk_acquire(&self->begin);
+		(*self->body)();
+		pbk_release(&self->end);
+		self->current->waits = DONE;
 		to_scheduler();
 	}
 }
 
 void start(fibre *f)
 {
-	if (!f->stack) {
-		void *memory = mmap(nullptr, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		if (memory == MAP_FAILED)
-			fail("no memory for its stack");
-		f->stack = static_cast<char *>(memory);
-	}
 	getcontext(&f->start);
-	f->start.uc_stack.ss_sp = f->stack;
+	f->start.uc_stack.ss_sp = const_cast<void *>(f->context.stack);
 	f->start.uc_stack.ss_size = STACK;
 	f->start.uc_link = nullptr;
 	makecontext(&f->start, fibre_main, 0);
@@ -115,18 +93,40 @@ void start(fibre *f)
 	setcontext(&f->start);
 }
 
+void make_stack(fibre *f)
+{
+	void *memory = mmap(nullptr, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED)
+		pbk_emulated_fail("no memory for its stack");
+	f->context = pbk_context{memory, STACK, pbk_new_thread()};
+}
+
 void run(unsigned thread)
 {
 	void *fake = nullptr;
-	fibre *f = current = &fibres[thread];
+	fibre *f = self->current = &self->fibres[thread];
 	threadIdx.x = thread;
-	before_switch(&fake, f->stack, STACK);
-	if (!_setjmp(scheduler)) {
+	if (!f->context.stack)
+		make_stack(f);
+	if (!_setjmp(self->scheduler)) {
+		pbk_before_switch(&fake, f->context);
 		if (f->started)
 			_longjmp(f->at, 1);
 		start(f);
 	}
-	after_switch(fake, false);
+	pbk_after_switch(fake, nullptr);
+}
+
+/* Waits with the others. */
+void meet(meeting *m, state waits)
+{
+	char *at = &m->at[m->round & 1];
+	pbk_release(at);
+	self->current->waits = waits;
+	to_scheduler();
+	pbk_acquire(at);
+	self->current->fenced = false; /* a fence before it is of no use to others' writes */
+	self->current->last = nullptr;
 }
 
 /* All that are still there wait at one barrier: they go on. */
@@ -134,19 +134,20 @@ bool release_block(unsigned block)
 {
 	int line = 0;
 	for (unsigned t = 0; t < block; t++) {
-		const fibre &f = fibres[t];
+		const fibre &f = self->fibres[t];
 		if (f.waits == DONE)
 			continue;
 		if (f.waits != AT_BARRIER)
 			return false;
 		threadIdx.x = t;
 		if (line && f.line != line)
-			fail("waits at another barrier than the others");
+			pbk_emulated_fail("waits at another barrier than the others");
 		line = f.line;
 	}
 	for (unsigned t = 0; t < block; t++)
-		if (fibres[t].waits == AT_BARRIER)
-			fibres[t].waits = READY;
+		if (self->fibres[t].waits == AT_BARRIER)
+			self->fibres[t].waits = READY;
+	self->block.round++;
 	return line;
 }
 
@@ -154,22 +155,17 @@ bool release_warp(unsigned first, unsigned block)
 {
 	unsigned there = 0, mask = 0;
 	for (unsigned t = first; t < first + LANES && t < block; t++)
-		if (fibres[t].waits == AT_WARP) {
+		if (self->fibres[t].waits == AT_WARP) {
 			there |= 1u << (t - first);
-			mask |= fibres[t].mask;
+			mask |= self->fibres[t].mask;
 		}
 	if (!there || there != mask)
 		return false;
 	for (unsigned t = first; t < first + LANES && t < block; t++)
-		if (fibres[t].waits == AT_WARP)
-			fibres[t].waits = READY;
+		if (self->fibres[t].waits == AT_WARP)
+			self->fibres[t].waits = READY;
+	self->warps[first / LANES].round++;
 	return true;
-}
-
-bool is_reversed()
-{
-	const char *order = getenv("PBK_EMULATION_ORDER");
-	return order && !strcmp(order, "reverse");
 }
 
 /* One warp, as far as it comes without the others. */
@@ -180,7 +176,7 @@ bool run_warp(unsigned first, unsigned block, bool reversed)
 	do
 		for (unsigned i = 0; i < n; i++) {
 			const unsigned t = first + (reversed ? n - 1 - i : i);
-			if (fibres[t].waits == READY) {
+			if (self->fibres[t].waits == READY) {
 				run(t);
 				moved = true;
 			}
@@ -192,27 +188,56 @@ bool run_warp(unsigned first, unsigned block, bool reversed)
 bool is_done(unsigned block)
 {
 	for (unsigned t = 0; t < block; t++)
-		if (fibres[t].waits != DONE)
+		if (self->fibres[t].waits != DONE)
 			return false;
 	return true;
 }
 
-/* Warp by warp from barrier to barrier: what one of them does too early, the next ones see. */
-void run_block(unsigned block, bool reversed)
+}
+
+/* What one of the warps does too early, the next ones see. */
+void pbk_emulated_block(uint3 at, unsigned block, bool reversed, const std::function<void()> &thread)
 {
+	worker *w = own();
 	const unsigned warps = (block + LANES - 1) / LANES;
-	for (unsigned t = 0; t < block; t++)
-		fibres[t].waits = READY;
+	w->body = &thread;
+	w->host.thread = pbk_this_thread();
+	blockIdx = at;
+	for (unsigned t = 0; t < block; t++) {
+		fibre *f = &w->fibres[t];
+		f->waits = READY;
+		f->round = 0;
+		f->fenced = false;
+		f->last = nullptr;
+	}
+	pbk_release(&w->begin);
 	for (bool moved = true; moved && !is_done(block);) {
 		moved = false;
-		for (unsigned w = 0; w < warps; w++)
-			moved |= run_warp(LANES * (reversed ? warps - 1 - w : w), block, reversed);
+		for (unsigned i = 0; i < warps; i++)
+			moved |= run_warp(LANES * (reversed ? warps - 1 - i : i), block, reversed);
 		moved |= release_block(block);
 	}
 	if (!is_done(block))
-		fail("waits for threads that do not come");
+		pbk_emulated_fail("waits for threads that do not come");
+	pbk_acquire(&w->end);
 }
 
+void pbk_emulated_fibres_finish()
+{
+	for (int i = 0; self && i < PBK_MOST_THREADS; i++)
+		if (self->fibres[i].context.stack) {
+			munmap(const_cast<void *>(self->fibres[i].context.stack), STACK);
+			pbk_free_thread(self->fibres[i].context.thread);
+		}
+	delete self;
+	self = nullptr;
+}
+
+void pbk_emulated_fail(const char *what)
+{
+	fprintf(stderr, "emulated launch: block (%u, %u, %u), thread %u: %s\n", blockIdx.x, blockIdx.y, blockIdx.z,
+		threadIdx.x, what);
+	abort();
 }
 
 int pbk_emulated_lane()
@@ -222,70 +247,50 @@ int pbk_emulated_lane()
 
 uint64_t *pbk_emulated_slot(int lane)
 {
-	fibre *f = &fibres[threadIdx.x / LANES * LANES + static_cast<unsigned>(lane)];
-	return &f->slot[current->round];
+	fibre *f = &self->fibres[threadIdx.x / LANES * LANES + static_cast<unsigned>(lane)];
+	return &f->slot[self->current->round];
 }
 
 /* Those who come back for the next shuffle early write to the other slot. */
 void pbk_emulated_exchange(unsigned)
 {
-	current->round ^= 1;
+	self->current->round ^= 1;
 }
 
 void pbk_emulated_barrier(int line)
 {
-	current->waits = AT_BARRIER;
-	current->line = line;
-	to_scheduler();
+	self->current->line = line;
+	meet(&self->block, AT_BARRIER);
 }
 
 void pbk_emulated_warp_barrier(unsigned mask)
 {
-	current->waits = AT_WARP;
-	current->mask = mask;
-	to_scheduler();
+	self->current->mask = mask;
+	meet(&self->warps[threadIdx.x / LANES], AT_WARP);
+}
+
+/* By the letter of CUDA's memory model: a fence and then an atomic pass on what came before the fence, an atomic and then a
+ * fence receive it, each of one thread; a barrier takes it to the others of the block. */
+void pbk_emulated_fence()
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (self->current->last)
+		pbk_acquire(const_cast<void *>(self->current->last));
+	self->current->fenced = true;
+}
+
+/* Does an atomic of this thread's? */
+bool pbk_emulated_releases()
+{
+	return self->current->fenced;
+}
+
+void pbk_emulated_changed(const void *at)
+{
+	self->current->last = at;
 }
 
 void pbk_emulated_misaligned()
 {
-	fail("loads from a misaligned address");
-}
-
-/* So far are blocks that follow each other apart: a good part of all, and each comes once. */
-static uint64_t step_of(uint64_t blocks)
-{
-	uint64_t step = blocks * 3 / 8 + 1;
-	while (std::gcd(step, blocks) > 1)
-		step++;
-	return step;
-}
-
-static void emulate(dim3 grid, unsigned block, const std::function<void()> &thread)
-{
-	const bool reversed = is_reversed();
-	if (block > MOST_THREADS || !block)
-		fail("a block of too many threads");
-	if (!pbk_emulated_launch_begins())
-		return;
-	blockDim = dim3(block);
-	gridDim = grid;
-	body = &thread;
-	for (unsigned t = 0; t < block; t++)
-		fibres[t].round = 0;
-	const uint64_t blocks = static_cast<uint64_t>(grid.x) * grid.y * grid.z;
-	const uint64_t step = reversed ? step_of(blocks) : 1;
-	for (uint64_t i = 0; i < blocks; i++) {
-		const uint64_t at = (reversed ? blocks - 1 - i : i) * step % blocks;
-		blockIdx.x = static_cast<unsigned>(at % grid.x);
-		blockIdx.y = static_cast<unsigned>(at / grid.x % grid.y);
-		blockIdx.z = static_cast<unsigned>(at / grid.x / grid.y);
-		run_block(block, reversed);
-	}
-	pbk_emulated_launch_ends();
-}
-
-void pbk_emulate(dim3 grid, unsigned block, cudaStream_t, const std::function<void()> &thread)
-{
-	if (!pbk_emulated_capture([=] { emulate(grid, block, thread); }))
-		emulate(grid, block, thread);
+	pbk_emulated_fail("loads from a misaligned address");
 }
