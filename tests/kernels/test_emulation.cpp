@@ -17,6 +17,11 @@ namespace
 {
 
 constexpr unsigned ALL = 0xffffffffu;
+#ifdef PBK_TSAN
+constexpr bool races_show = true;
+#else
+constexpr bool races_show = false;
+#endif
 
 void set_order(bool reverse)
 {
@@ -48,6 +53,89 @@ START_TEST(neighbours_are_apart_in_reverse)
 		for (int i = 1; i < n; i++)
 			ck_assert(order[i] + 1 != order[i - 1] && order[i] != order[i - 1] + 1);
 	}
+}
+END_TEST
+
+/* Each block adds to what all share, by which the last one knows itself, and sees what the others have written. */
+struct shared {
+	int written[64], seen, runs[64][96];
+	unsigned ticket;
+} shared;
+
+void sum_of_all(bool fences)
+{
+	__shared__ bool last;
+	shared.runs[blockIdx.x][threadIdx.x]++;
+	if (threadIdx.x == 1)
+		shared.written[blockIdx.x] = static_cast<int>(blockIdx.x);
+	__syncthreads();
+	if (!threadIdx.x) {
+		if (fences)
+			__threadfence();
+		last = atomicAdd(&shared.ticket, 1u) == gridDim.x - 1;
+		if (fences)
+			__threadfence();
+	}
+	__syncthreads();
+	if (threadIdx.x == 2 && last)
+		for (unsigned b = 0; b < gridDim.x; b++)
+			shared.seen += shared.written[b];
+}
+
+START_TEST(blocks_at_once)
+{
+	char text[8];
+	snprintf(text, sizeof text, "%d", _i);
+	setenv("PBK_EMULATION_BLOCKS", text, 1);
+	for (unsigned launch = 1; launch < 60; launch++) {
+		shared = {};
+		set_order(launch % 2);
+		pbk_emulate(dim3(launch), 3 + launch % 90, nullptr, [] { sum_of_all(true); });
+		ck_assert_int_eq(shared.seen, static_cast<int>(launch * (launch - 1) / 2));
+		for (unsigned b = 0; b < 64; b++)
+			for (unsigned t = 0; t < 96; t++)
+				ck_assert_int_eq(shared.runs[b][t], b < launch && t < 3 + launch % 90);
+	}
+}
+END_TEST
+
+int race_free, racing;
+
+void swap_in_warp(bool meets)
+{
+	__shared__ int values[32];
+	values[threadIdx.x] = 1;
+	if (meets)
+		__syncwarp();
+	if (values[threadIdx.x ^ 1])
+		atomicAdd(&race_free, 1);
+}
+
+const struct {
+	std::function<void()> thread;
+	bool races;
+} accesses[] = {
+	{[] { sum_of_all(true); }, false},
+	{[] { sum_of_all(false); }, true},
+	{[] { atomicAdd(&race_free, 1); }, false},
+	{[] { racing = 1; }, true},
+	{[] { racing += !threadIdx.x; }, true},
+	{[] { swap_in_warp(true); }, false},
+	{[] { swap_in_warp(false); }, true},
+};
+
+START_TEST(races_are_seen)
+{
+	setenv("PBK_EMULATION_BLOCKS", "2", 1);
+	pid_t pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		pbk_emulate(dim3(6), 32, nullptr, accesses[_i].thread);
+		_exit(0); /* with another code, ThreadSanitizer's, if there were races */
+	}
+	int status;
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status) && (WEXITSTATUS(status) != 0) == accesses[_i].races);
 }
 END_TEST
 
@@ -179,7 +267,7 @@ START_TEST(atomics_return_what_was_there)
 	static unsigned long long largest, before;
 	pbk_emulate(dim3(3), 40, nullptr, [] {
 		atomicAdd(&total, 2);
-		before += atomicMax(&largest, threadIdx.x) > 39;
+		atomicAdd(&before, atomicMax(&largest, threadIdx.x) / 40);
 	});
 	ck_assert_int_eq(total, 240);
 	ck_assert(largest == 39 && before == 0);
@@ -276,9 +364,14 @@ int main()
 	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, every_thread_runs_once, 0, 2);
 	tcase_add_test(tcase, neighbours_are_apart_in_reverse);
+	tcase_add_loop_test(tcase, blocks_at_once, 1, 5);
 	tcase_add_loop_test(tcase, barriers_order_memory_of_a_block, 0, 2);
-	tcase_add_test(tcase, missing_barrier_is_seen_in_one_order_or_the_other);
-	tcase_add_loop_test(tcase, barrier_missing_between_rounds_is_seen, 0, 2);
+	if (races_show) {
+		tcase_add_loop_test(tcase, races_are_seen, 0, sizeof accesses / sizeof *accesses);
+	} else {
+		tcase_add_test(tcase, missing_barrier_is_seen_in_one_order_or_the_other);
+		tcase_add_loop_test(tcase, barrier_missing_between_rounds_is_seen, 0, 2);
+	}
 	tcase_add_loop_test(tcase, shuffles_move_values_within_a_warp, 0, 2);
 	tcase_add_loop_test(tcase, sum_over_a_block, 0, 2);
 	tcase_add_loop_test(tcase, lanes_of_the_mask_are_enough, 0, 2);
