@@ -161,7 +161,7 @@ END_TEST
 START_TEST(inputs_are_sums_of_products)
 {
 	static const int64_t sizes[][5] = {{5, 70, 12, 3, 2}, {40, 33, 600, 2, 1}, {1, 9, 4, 70, 3}, {0, 3, 2, 2, 1}, {3, 5, 0, 4, 1},
-					   {70, 65, 20, 4, 3}};
+					   {70, 65, 20, 4, 3}, {130, 140, 12, 4, 2}};
 	const int64_t rows = sizes[_i][0], k = sizes[_i][1], n = sizes[_i][2], groups = sizes[_i][3], count = sizes[_i][4];
 	for (int i = 0; i < 2 * n_tables(); i++) {
 		const struct pbk_table *t = test_table(i / 2);
@@ -373,7 +373,7 @@ TCase *gemm_tests(void)
 	tcase_add_loop_test(tcase, a_part_of_zeros_changes_nothing, 0, 4);
 	tcase_add_loop_test(tcase, a_list_may_be_long, 0, n_tables());
 	tcase_add_loop_test(tcase, weights_are_products, 0, 2 * n_tables());
-	tcase_add_loop_test(tcase, inputs_are_sums_of_products, 0, 6);
+	tcase_add_loop_test(tcase, inputs_are_sums_of_products, 0, 7);
 	if (test_backend())
 		tcase_add_loop_test(tcase, coarse_products_are_near, 0, N_SHAPES);
 	return tcase;
