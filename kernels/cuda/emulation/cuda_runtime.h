@@ -40,7 +40,8 @@ struct dim3 {
 	unsigned x, y, z;
 	dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
 };
-extern __thread uint3 threadIdx, blockIdx;
+#define PBK_NEAR __attribute__((visibility("hidden"))) /* found beside shared memory, by the same call */
+extern __thread uint3 threadIdx PBK_NEAR, blockIdx PBK_NEAR;
 extern dim3 blockDim, gridDim;
 
 using std::exp;
@@ -52,10 +53,9 @@ typedef struct pbk_emulated_stream *cudaStream_t;
 void pbk_emulate(dim3 grid, unsigned block, cudaStream_t stream, const std::function<void()> &thread);
 void pbk_emulated_barrier(int line);
 void pbk_emulated_warp_barrier(unsigned mask);
-/* A lane's 8 bytes, of two rounds in turn. */
-uint64_t *pbk_emulated_slot(int lane);
 int pbk_emulated_lane();
-void pbk_emulated_exchange(unsigned mask);
+/* The bits of the lane `from`, of those that all lanes of the mask give. */
+uint64_t pbk_emulated_exchange(unsigned mask, uint64_t bits, int from);
 void pbk_emulated_fence();
 bool pbk_emulated_releases();
 void pbk_emulated_changed(const void *at);
@@ -66,13 +66,12 @@ void pbk_emulated_changed(const void *at);
 
 template <class T> T pbk_emulated_shuffle(unsigned mask, T value, int from)
 {
-	T result;
-	static_assert(sizeof(T) <= sizeof(uint64_t), "a shuffle moves up to 8 bytes");
-	memcpy(pbk_emulated_slot(pbk_emulated_lane()), &value, sizeof value);
-	pbk_emulated_warp_barrier(mask);
-	memcpy(&result, pbk_emulated_slot(from & 31), sizeof result);
-	pbk_emulated_exchange(mask);
-	return result;
+	uint64_t bits = 0;
+	static_assert(sizeof(T) <= sizeof bits, "a shuffle moves up to 8 bytes");
+	memcpy(&bits, &value, sizeof value);
+	bits = pbk_emulated_exchange(mask, bits, from);
+	memcpy(&value, &bits, sizeof value);
+	return value;
 }
 
 template <class T> T __shfl_xor_sync(unsigned mask, T value, int distance)

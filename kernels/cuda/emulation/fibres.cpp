@@ -58,27 +58,28 @@ worker *own()
 	return self;
 }
 
-void to_scheduler()
+void to_scheduler(worker *w, fibre *f)
 {
 	void *fake = nullptr;
-	fibre *f = self->current;
 	if (!_setjmp(f->at)) {
-		pbk_before_switch(&fake, self->host);
-		_longjmp(self->scheduler, 1);
+		pbk_before_switch(&fake, w->host);
+		_longjmp(w->scheduler, 1);
 	}
-	pbk_after_switch(fake, &self->host);
+	pbk_after_switch(fake, &w->host);
 }
 
 /* A fibre serves block after block. */
 void fibre_main()
 {
-	pbk_after_switch(nullptr, &self->host);
+	worker *w = self;
+	fibre *f = w->current;
+	pbk_after_switch(nullptr, &w->host);
 	for (;;) {
-		pbk_acquire(&self->begin);
-		(*self->body)();
-		pbk_release(&self->end);
-		self->current->waits = DONE;
-		to_scheduler();
+		pbk_acquire(&w->begin);
+		(*w->body)();
+		pbk_release(&w->end);
+		f->waits = DONE;
+		to_scheduler(w, f);
 	}
 }
 
@@ -104,11 +105,12 @@ void make_stack(fibre *f)
 void run(unsigned thread)
 {
 	void *fake = nullptr;
-	fibre *f = self->current = &self->fibres[thread];
+	worker *w = self;
+	fibre *f = w->current = &w->fibres[thread];
 	threadIdx.x = thread;
 	if (!f->context.stack)
 		make_stack(f);
-	if (!_setjmp(self->scheduler)) {
+	if (!_setjmp(w->scheduler)) {
 		pbk_before_switch(&fake, f->context);
 		if (f->started)
 			_longjmp(f->at, 1);
@@ -118,15 +120,16 @@ void run(unsigned thread)
 }
 
 /* Waits with the others. */
-void meet(meeting *m, state waits)
+void meet(worker *w, meeting *m, state waits)
 {
+	fibre *f = w->current;
 	char *at = &m->at[m->round & 1];
 	pbk_release(at);
-	self->current->waits = waits;
-	to_scheduler();
+	f->waits = waits;
+	to_scheduler(w, f);
 	pbk_acquire(at);
-	self->current->fenced = false; /* a fence before it is of no use to others' writes */
-	self->current->last = nullptr;
+	f->fenced = false; /* a fence before it is of no use to others' writes */
+	f->last = nullptr;
 }
 
 /* All that are still there wait at one barrier: they go on. */
@@ -245,28 +248,30 @@ int pbk_emulated_lane()
 	return static_cast<int>(threadIdx.x % LANES);
 }
 
-uint64_t *pbk_emulated_slot(int lane)
-{
-	fibre *f = &self->fibres[threadIdx.x / LANES * LANES + static_cast<unsigned>(lane)];
-	return &f->slot[self->current->round];
-}
-
-/* Those who come back for the next shuffle early write to the other slot. */
-void pbk_emulated_exchange(unsigned)
-{
-	self->current->round ^= 1;
-}
-
 void pbk_emulated_barrier(int line)
 {
 	self->current->line = line;
-	meet(&self->block, AT_BARRIER);
+	meet(self, &self->block, AT_BARRIER);
 }
 
 void pbk_emulated_warp_barrier(unsigned mask)
 {
 	self->current->mask = mask;
-	meet(&self->warps[threadIdx.x / LANES], AT_WARP);
+	meet(self, &self->warps[threadIdx.x / LANES], AT_WARP);
+}
+
+/* Those who come back for the next shuffle early write to the other slot. */
+uint64_t pbk_emulated_exchange(unsigned mask, uint64_t bits, int from)
+{
+	worker *w = self;
+	fibre *f = w->current;
+	const ptrdiff_t thread = f - w->fibres, first = thread / LANES * LANES;
+	const int round = f->round;
+	f->slot[round] = bits;
+	f->round ^= 1;
+	f->mask = mask;
+	meet(w, &w->warps[thread / LANES], AT_WARP);
+	return w->fibres[first + (from & (LANES - 1))].slot[round];
 }
 
 /* By the letter of CUDA's memory model: a fence and then an atomic pass on what came before the fence, an atomic and then a
