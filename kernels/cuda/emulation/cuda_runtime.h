@@ -2,9 +2,10 @@
  * there is no GPU. In place of the toolkit's header of this name; only built for tests.
  *
  * A launch runs its blocks one after the other, or some at once, each on a thread of the host, and a block's threads as
- * fibres there: warp by warp, each as far as it comes, to the next barrier of the block. What CUDA leaves undefined ends the program with a message: a
- * barrier that some threads wait at in another place, a shuffle whose lanes are not all there, a load at a misaligned
- * address. Under ThreadSanitizer each thread of a block is one of its own, so that races show. Environment:
+ * fibres there: warp by warp, each as far as it comes, to the next barrier of the block. What CUDA leaves undefined ends
+ * the program with a message: a barrier that some threads wait at in another place, a shuffle whose lanes are not all
+ * there, a load at a misaligned address. Under ThreadSanitizer each thread of a block is one of its own, so that races
+ * show. Environment:
  *   PBK_EMULATION_ORDER=reverse   threads run from the last to the first, which shows missing barriers, and blocks in an
  *                                 order that leads far from each other, which shows those that count on their neighbours
  *   PBK_EMULATION_BLOCKS=N        blocks at once, 1 by default
@@ -57,6 +58,7 @@ int pbk_emulated_lane();
 /* The bits of the lane `from`, of those that all lanes of the mask give. */
 uint64_t pbk_emulated_exchange(unsigned mask, uint64_t bits, int from);
 void pbk_emulated_fence();
+/* Does an atomic of this thread pass on what came before it? Afterwards: it has changed what is there. */
 bool pbk_emulated_releases();
 void pbk_emulated_changed(const void *at);
 

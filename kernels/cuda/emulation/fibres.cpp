@@ -284,7 +284,6 @@ void pbk_emulated_fence()
 	self->current->fenced = true;
 }
 
-/* Does an atomic of this thread's? */
 bool pbk_emulated_releases()
 {
 	return self->current->fenced;
