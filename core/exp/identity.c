@@ -70,7 +70,7 @@ int pb_identity_facts(const struct pb_plan *plan, const char *engine, struct pb_
 int pb_identity(const struct pb_plan *plan, const char *engine, struct pb_text *out)
 {
 	int rc = pb_identity_facts(plan, engine, out);
-	return rc ? rc : pb_resolve(plan, out);
+	return rc ? rc : pb_resolve_unplaced(plan, out);
 }
 
 int pb_identity_manifest(const struct pb_plan *plan, const char *engine, struct pb_text *out)

@@ -5,7 +5,8 @@
 #include "exp/plan.h"
 
 /* patchbay's version, where it computes and how, each plugin with its version and build id, checkpoints that are read with their
- * checksums, and the resolved experiment. Two runs with equal texts have equal results, bit for bit. */
+ * checksums, and the resolved experiment, wherever its file lies: the data's files are told by their checksums. Two runs with
+ * equal texts have equal results, bit for bit. */
 int pb_identity(const struct pb_plan *plan, const char *engine, struct pb_text *out);
 /* All but the experiment: a line each. */
 int pb_identity_facts(const struct pb_plan *plan, const char *engine, struct pb_text *out);

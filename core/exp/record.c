@@ -13,8 +13,13 @@ enum { MAGIC = 0x6c6a6270 }; /* "pbjl" */
 
 struct header {
 	uint32_t magic, type;
-	uint64_t size, checksum; /* of what follows */
+	uint64_t size, checksum; /* of the type and of what follows */
 };
+
+static uint64_t checksum_of(uint32_t type, const void *data, size_t size)
+{
+	return pb_checksum_more(pb_checksum(&type, sizeof type), data, size);
+}
 
 int pb_record_append(int fd, const char *path, uint32_t type, const void *data, size_t size, const void *more,
 		     size_t more_size)
@@ -27,7 +32,7 @@ int pb_record_append(int fd, const char *path, uint32_t type, const void *data, 
 		memcpy(record + sizeof h, data, size);
 	if (more_size)
 		memcpy(record + sizeof h + size, more, more_size);
-	h.checksum = pb_checksum(record + sizeof h, size + more_size);
+	h.checksum = checksum_of(type, record + sizeof h, size + more_size);
 	memcpy(record, &h, sizeof h);
 	int rc = 0;
 	for (size_t done = 0, all = sizeof h + size + more_size; !rc && done < all;) {
@@ -47,7 +52,7 @@ bool pb_record_next(const char *content, size_t size, size_t *at, struct pb_reco
 		return false;
 	memcpy(&h, content + *at, sizeof h);
 	const char *data = content + *at + sizeof h;
-	if (h.magic != MAGIC || h.size > size - *at - sizeof h || pb_checksum(data, h.size) != h.checksum)
+	if (h.magic != MAGIC || h.size > size - *at - sizeof h || checksum_of(h.type, data, h.size) != h.checksum)
 		return false;
 	*ret_record = (struct pb_record){h.type, data, h.size};
 	*at += sizeof h + h.size;

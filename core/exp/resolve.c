@@ -190,15 +190,20 @@ static void put_lists(struct resolver *r, struct pb_yaml_node *root)
 		put(r, root, "drilldown", encode(r, &pb_config_tables.drilldown, NULL, &plan->config->drilldown));
 }
 
-int pb_resolve(const struct pb_plan *plan, struct pb_text *out)
+/* An earlier run's manifest is no part of the experiment. */
+static int resolve(const struct pb_plan *plan, bool placed, struct pb_text *out)
 {
 	const struct pb_config *c = plan->config;
 	struct resolver r = {.plan = plan};
 	struct pb_config_top top = {c->name, c->question, c->base_dir, c->seed, c->seeds, c->dtype == PB_F64, c->device,
 				    (int32_t)c->matmul, {NULL, 0}};
-	/* An earlier run's manifest is no part of the experiment. */
-	struct pb_yaml_node *root = encode(&r, &pb_config_tables.top,
-					   c->seeds.count ? NAMES("manifest") : NAMES("seeds", "manifest"), &top);
+	const char *skip[4] = {"manifest"};
+	size_t n = 1;
+	if (!placed)
+		skip[n++] = "folder";
+	if (!c->seeds.count)
+		skip[n++] = "seeds";
+	struct pb_yaml_node *root = encode(&r, &pb_config_tables.top, skip, &top);
 	put(&r, root, "model", model(&r));
 	put(&r, root, "data", plugin(&r, plan->data));
 	put(&r, root, "loss", plugin(&r, plan->loss->instance));
@@ -207,4 +212,14 @@ int pb_resolve(const struct pb_plan *plan, struct pb_text *out)
 		pb_yaml_emit(root, 0, out);
 	pb_arena_finish(&r.yaml.arena);
 	return r.failed ? -PB_E_NOMEM : pb_text_status(out);
+}
+
+int pb_resolve(const struct pb_plan *plan, struct pb_text *out)
+{
+	return resolve(plan, true, out);
+}
+
+int pb_resolve_unplaced(const struct pb_plan *plan, struct pb_text *out)
+{
+	return resolve(plan, false, out);
 }

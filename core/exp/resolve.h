@@ -11,5 +11,7 @@
 
 /* Adds it to `out` as YAML. */
 int pb_resolve(const struct pb_plan *plan, struct pb_text *out);
+/* All but `folder`, which the way decides by which the experiment file was named. */
+int pb_resolve_unplaced(const struct pb_plan *plan, struct pb_text *out);
 
 #endif

@@ -74,6 +74,13 @@ void check_all_same(const char *run, const char *other, const char *const *files
 		check_same(run, other, *files);
 }
 
+void copy_folder(const char *from, const char *to)
+{
+	char line[1024];
+	snprintf(line, sizeof line, "cp -R '%s/.' '%s'", from, to);
+	ck_assert_msg(!system(line), "%s", line);
+}
+
 void wait_for(const char *path)
 {
 	for (int i = 0; i < 6000 && !exists(path); i++)

@@ -18,6 +18,8 @@ int count_lines(const char *run, const char *file);
 /* Has the other run's file the same bytes? */
 void check_same(const char *run, const char *other, const char *file);
 void check_all_same(const char *run, const char *other, const char *const *files); /* ended by NULL */
+/* A copy of a folder, for a test that changes it. */
+void copy_folder(const char *from, const char *to);
 /* Waits until there is such a file: a minute at most. */
 void wait_for(const char *path);
 

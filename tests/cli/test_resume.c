@@ -1,5 +1,6 @@
 /* test_resume.c: runs that are stopped and gone on with: the results are those of one that was not stopped, to the bit. */
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,20 @@ static struct outcome run(const char *out, bool resume, const char *set)
 	return command_wait(start(out, resume, set));
 }
 
+/* The run that nobody stopped, made once for all tests. */
+static char finished[256];
+
+static void finish_one(void)
+{
+	ck_assert_int_eq(run("finished", false, NULL).code, 0);
+	snprintf(finished, sizeof finished, "%s", scratch("finished"));
+}
+
+static void see_finished(void)
+{
+	ck_assert_int_eq(symlink(finished, scratch("whole")), 0);
+}
+
 static void wait_seconds(double seconds)
 {
 	nanosleep(&(struct timespec){(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)}, NULL);
@@ -59,7 +74,6 @@ static void wait_seconds(double seconds)
 START_TEST(killed)
 {
 	int kills = 0;
-	ck_assert_int_eq(run("whole", false, NULL).code, 0);
 	for (double seconds = 0.03;; seconds += 0.05) {
 		bool begun = exists(in_run("killed", "config.yaml"));
 		pid_t pid = start("killed", begun, NULL);
@@ -79,7 +93,6 @@ END_TEST
 
 START_TEST(interrupted)
 {
-	ck_assert_int_eq(run("whole", false, NULL).code, 0);
 	pid_t pid = start("stopped", false, NULL);
 	for (int i = 0; i < 1000 && !exists(in_run("stopped", "state.safetensors")); i++)
 		wait_seconds(0.01);
@@ -94,8 +107,7 @@ END_TEST
 /* Once it is done there is nothing left to do. */
 START_TEST(done_already)
 {
-	ck_assert_int_eq(run("whole", false, NULL).code, 0);
-	ck_assert_int_eq(run("again", false, NULL).code, 0);
+	copy_folder(finished, scratch("again"));
 	ck_assert_int_eq(run("again", true, NULL).code, 0);
 	check_all_same("whole", "again", results);
 }
@@ -106,8 +118,7 @@ START_TEST(torn_journal)
 {
 	void *data;
 	size_t size;
-	ck_assert_int_eq(run("whole", false, NULL).code, 0);
-	ck_assert_int_eq(run("torn", false, NULL).code, 0);
+	copy_folder(finished, scratch("torn"));
 	ck_assert_ok(pb_file_read(in_run("torn", "journal"), 1 << 26, &data, &size));
 	size_t cell = size - 100 - (size_t)_i * 977 % (size / 2); /* the stages come first */
 	ck_assert_ok(pb_file_write(in_run("torn", "journal"), data, cell));
@@ -121,7 +132,7 @@ START_TEST(altered_files_are_named)
 {
 	void *data;
 	size_t size;
-	ck_assert_int_eq(run("altered", false, NULL).code, 0);
+	copy_folder(finished, scratch("altered"));
 	ck_assert_ok(pb_file_read(in_run("altered", "state.safetensors"), 1 << 26, &data, &size));
 	((unsigned char *)data)[size - 5] ^= 1;
 	ck_assert_ok(pb_file_write(in_run("altered", "state.safetensors"), data, size));
@@ -150,7 +161,7 @@ START_TEST(altered_within)
 	void *data;
 	size_t size;
 	char at[64];
-	ck_assert_int_eq(run("within", false, NULL).code, 0);
+	copy_folder(finished, scratch("within"));
 	ck_assert_ok(pb_file_read(in_run("within", "journal"), 1 << 26, &data, &size));
 	((unsigned char *)data)[size * (size_t)(1 + _i) / 5] ^= 16;
 	ck_assert_ok(pb_file_write(in_run("within", "journal"), data, size));
@@ -168,11 +179,33 @@ START_TEST(altered_within)
 }
 END_TEST
 
+/* Of what a record says of itself, any byte: the second one's, behind the identity. */
+START_TEST(altered_headers)
+{
+	enum { HEADER = 24 };
+	unsigned char *data;
+	uint64_t first;
+	size_t size;
+	copy_folder(finished, scratch("header"));
+	ck_assert_ok(pb_file_read(in_run("header", "journal"), 1 << 26, (void **)&data, &size));
+	memcpy(&first, data + 8, sizeof first);
+	for (size_t at = HEADER + first; at < 2 * HEADER + first; at++) {
+		data[at] ^= 1;
+		ck_assert_ok(pb_file_write(in_run("header", "journal"), data, size));
+		data[at] ^= 1;
+		struct outcome o = run("header", true, NULL);
+		ck_assert_int_ne(o.code, 0);
+		check_says(o.err, "header/journal was altered or damaged at byte ");
+	}
+	free(data);
+}
+END_TEST
+
 START_TEST(altered_weights)
 {
 	void *journal, *weights;
 	size_t size, weights_size;
-	ck_assert_int_eq(run("weights", false, NULL).code, 0);
+	copy_folder(finished, scratch("weights"));
 	ck_assert_ok(pb_file_read(in_run("weights", "journal"), 1 << 26, &journal, &size));
 	ck_assert_ok(pb_file_read(in_run("weights", "checkpoints/model_1.safetensors"), 1 << 26, &weights, &weights_size));
 	((unsigned char *)weights)[weights_size - 5] ^= 1;
@@ -188,7 +221,7 @@ END_TEST
 
 START_TEST(another_experiment)
 {
-	ck_assert_int_eq(run("one", false, NULL).code, 0);
+	copy_folder(finished, scratch("one"));
 	struct outcome o = run("one", true, "update.lr=0.001");
 	ck_assert_int_eq(o.code, 2);
 	check_says(o.err, "is another one and cannot be gone on with:");
@@ -199,6 +232,20 @@ START_TEST(another_experiment)
 	o = RUN("run", write_experiment("resumed", experiment), "--resume");
 	ck_assert_int_eq(o.code, 2);
 	check_says(o.err, "which run is to be gone on with? Name its folder with --out");
+}
+END_TEST
+
+/* The run's folder and the experiment's may have been moved, or be named by another way. */
+START_TEST(moved)
+{
+	copy_folder(finished, scratch("moved"));
+	ck_assert_int_eq(truncate(in_run("moved", "journal"), 20000), 0);
+	ck_assert_int_eq(mkdir(scratch("elsewhere"), 0700), 0);
+	ck_assert_ok(pb_file_write(scratch("elsewhere/resumed.yaml"), experiment, strlen(experiment)));
+	const char *argv[] = {"run", "./resumed.yaml", "-q", "--out", scratch("moved"), "--resume", NULL};
+	struct outcome o = command_run(scratch("elsewhere"), argv);
+	ck_assert_msg(!o.code, "%s", o.err);
+	check_all_same("whole", "moved", results);
 }
 END_TEST
 
@@ -266,7 +313,6 @@ END_TEST
 /* Killed before it had done anything, a run begins anew, and what was half written goes. */
 START_TEST(killed_at_birth)
 {
-	ck_assert_int_eq(run("whole", false, NULL).code, 0);
 	ck_assert_ok(pb_file_make_dir(scratch("born")));
 	ck_assert_ok(pb_file_write(in_run("born", ".lock"), "", 0));
 	ck_assert_ok(pb_file_write(in_run("born", "config.yaml.tmpabcdef"), "name", 4));
@@ -283,7 +329,7 @@ END_TEST
 START_TEST(over_seeds)
 {
 	static const char *const each[] = {"seed-1/sweeps/z.csv", "seed-2/sweeps/z.csv", "sweeps/z.csv", NULL};
-	ck_assert_int_eq(run("whole", false, "seeds=[1, 2]").code, 0);
+	ck_assert_int_eq(run("seeds", false, "seeds=[1, 2]").code, 0);
 	for (double seconds = 0.2;; seconds += 0.1) {
 		pid_t pid = start("killed", exists(in_run("killed", "config.yaml")), "seeds=[1, 2]");
 		wait_seconds(seconds);
@@ -293,7 +339,7 @@ START_TEST(over_seeds)
 		if (!o.code)
 			break;
 	}
-	check_all_same("whole", "killed", each);
+	check_all_same("seeds", "killed", each);
 }
 END_TEST
 
@@ -302,7 +348,6 @@ START_TEST(manifest)
 {
 	char *text;
 	size_t size;
-	ck_assert_int_eq(run("whole", false, NULL).code, 0);
 	struct outcome o = RUN("run", in_run("whole", "manifest.yaml"), "-q", "--out", scratch("repeated"));
 	ck_assert_msg(!o.code, "%s", o.err);
 	check_all_same("whole", "repeated", results);
@@ -367,6 +412,8 @@ int main(void)
 {
 	Suite *suite = suite_create("resume");
 	TCase *tcase = tcase_create("resume");
+	tcase_add_unchecked_fixture(tcase, finish_one, NULL);
+	tcase_add_checked_fixture(tcase, see_finished, NULL);
 	suite_add_tcase(suite, tcase);
 	tcase_add_test(tcase, killed);
 	tcase_add_test(tcase, interrupted);
@@ -374,8 +421,10 @@ int main(void)
 	tcase_add_loop_test(tcase, torn_journal, 0, 5);
 	tcase_add_test(tcase, altered_files_are_named);
 	tcase_add_loop_test(tcase, altered_within, 0, 4);
+	tcase_add_test(tcase, altered_headers);
 	tcase_add_test(tcase, altered_weights);
 	tcase_add_test(tcase, another_experiment);
+	tcase_add_test(tcase, moved);
 	tcase_add_test(tcase, another_data_file);
 	tcase_add_test(tcase, one_run_in_a_folder);
 	tcase_add_test(tcase, removed_meanwhile);

@@ -19,7 +19,7 @@ const char *const pb_fuzz_tokens[] = {identity, "pbjl", "\x01\x00\x0f", "\x02\x0
 static size_t add_record(char *to, uint32_t type, const void *data, size_t size)
 {
 	static const uint32_t magic = 0x6c6a6270;
-	const uint64_t numbers[2] = {size, pb_checksum(data, size)};
+	const uint64_t numbers[2] = {size, pb_checksum_more(pb_checksum(&type, sizeof type), data, size)};
 	memcpy(to, &magic, 4);
 	memcpy(to + 4, &type, 4);
 	memcpy(to + 8, numbers, sizeof numbers);
