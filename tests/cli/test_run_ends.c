@@ -79,7 +79,7 @@ static size_t count_of(const char *text, const char *part)
 /* The signal comes in the second group of units, or behind it; what was finished by then is a table. */
 START_TEST(interrupted_over_units)
 {
-	static const char text[] = "model: {n_layers: 6, d_model: 384, n_heads: 6}\ndata: {plugin: oocl, mod: 30}\n"
+	static const char text[] = "model: {n_layers: 6, d_model: 96, n_heads: 6}\ndata: {plugin: oocl, mod: 30}\n"
 				   "probe: {units: all}\n"
 				   "sweeps:\n"
 				   "  - {name: first, hook: z, setter: layer_head, over: [layer, head], forward: corrupted}\n"
