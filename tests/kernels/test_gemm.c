@@ -1,5 +1,6 @@
 /* test_gemm.c: matrix products against three loops in double. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "kernels_test.h"
 
@@ -43,20 +44,34 @@ static void finish(struct product *p)
 	guarded_free(&p->c);
 }
 
+/* [rows][columns] of a matrix whose rows, or columns where it is transposed, lie ld apart. The caller's. */
+static double *read_matrix(const struct guarded *g, int64_t first, int64_t rows, int64_t columns, int64_t ld, bool transposed)
+{
+	double *x = malloc((size_t)(rows * columns + 1) * sizeof *x);
+	for (int64_t i = 0; i < rows; i++)
+		for (int64_t j = 0; j < columns; j++)
+			x[i * columns + j] = guarded_get(g, first + (transposed ? j * ld + i : i * ld + j));
+	return x;
+}
+
 /* The expected C, whole buffer: what lies between rows stays as it was. */
 static struct guarded expect(const struct product *p)
 {
 	struct guarded want = guarded_new(sizeof(double), p->c.count, 0);
 	for (int64_t i = 0; i < p->c.count; i++)
 		guarded_set(&want, i, guarded_get(&p->c, i));
-	for (int64_t at = 0; at < p->count * p->m * p->n; at++) {
-		const int64_t item = at / (p->m * p->n), i = at / p->n % p->m, j = at % p->n;
-		const int64_t c = item * p->stride_c + i * p->ldc + j;
-		double total = 0;
-		for (int64_t l = 0; l < p->k; l++)
-			total += guarded_get(&p->a, item * p->stride_a + (p->ta ? l * p->lda + i : i * p->lda + l)) *
-				 guarded_get(&p->b, item * p->stride_b + (p->tb ? j * p->ldb + l : l * p->ldb + j));
-		guarded_set(&want, c, p->alpha * total + (p->beta == 0 ? 0 : p->beta * guarded_get(&p->c, c)));
+	for (int64_t item = 0; item < p->count; item++) {
+		double *a = read_matrix(&p->a, item * p->stride_a, p->m, p->k, p->lda, p->ta);
+		double *b = read_matrix(&p->b, item * p->stride_b, p->n, p->k, p->ldb, !p->tb); /* columns */
+		for (int64_t at = 0; at < p->m * p->n; at++) {
+			const int64_t i = at / p->n, j = at % p->n, c = item * p->stride_c + i * p->ldc + j;
+			double total = 0;
+			for (int64_t l = 0; l < p->k; l++)
+				total += a[i * p->k + l] * b[j * p->k + l];
+			guarded_set(&want, c, p->alpha * total + (p->beta == 0 ? 0 : p->beta * guarded_get(&p->c, c)));
+		}
+		free(a);
+		free(b);
 	}
 	return want;
 }

@@ -35,10 +35,14 @@ static int add_sweeps(struct world *w, int setter)
 	const char *hook = world_hook(w, setters[setter].axes), *own = runs[base];
 	const char *names[] = {"none", own};
 	char common[512], cells[128] = "";
-	/* The finest setter has too many cells for all of them. */
+	/* The finest setter has too many cells for all of them; where each takes long, so have those of positions and heads. */
 	if (setter == N_SETTERS - 1)
 		snprintf(cells, sizeof cells, ", cells: [[0, 0, 1, 0], [%d, %d, 2, 1], [0, 0, 0, 2]]",
 			 (int)w->n_layers - 1, (int)w->n_heads - 1);
+	else if (pb_test_few() && !strcmp(setters[setter].over, "layer, pos, head"))
+		snprintf(cells, sizeof cells, ", cells: [[0, 1, 0], [%d, 2, %d]]", (int)w->n_layers - 1, (int)w->n_heads - 1);
+	else if (pb_test_few() && !strcmp(setters[setter].over, "layer, head, dest_pos"))
+		snprintf(cells, sizeof cells, ", cells: [[0, 0, 1], [%d, %d, 2]]", (int)w->n_layers - 1, (int)w->n_heads - 1);
 	snprintf(common, sizeof common, "hook: %s, base: %s, over: [%s]%s", hook, own, setters[setter].over, cells);
 	for (int i = 0; i < 8; i++)
 		world_sweep(w, "name: %c, setter: %s, forward: %s, backward: %s, gradient: %s, %s", 'A' + i,

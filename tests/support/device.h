@@ -2,6 +2,7 @@
 #ifndef PB_TESTS_DEVICE_H
 #define PB_TESTS_DEVICE_H
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "tensor/tensor.h"
@@ -12,11 +13,17 @@ static inline int pb_test_device(int threads, struct pb_device *ret_device)
 	return pb_device_open(name ? name : "cpu", threads, PBK_MATMUL_F32, ret_device);
 }
 
-/* Of n instances of a test so many run: a few where each takes seconds, on the emulated device. */
-static inline int pb_test_rounds(int n)
+/* Whether each instance of a test takes seconds, as on the emulated device. */
+static inline bool pb_test_few(void)
 {
 	const char *few = getenv("PB_TEST_FEW");
-	return few && *few == '1' ? n / 16 + 1 : n;
+	return few && *few == '1';
+}
+
+/* Of n instances of a test so many run. */
+static inline int pb_test_rounds(int n)
+{
+	return pb_test_few() ? n / 16 + 1 : n;
 }
 
 #endif
