@@ -13,6 +13,7 @@ enum {
 	ROUNDS = 40, /* of random parameters */
 	WARM_UP = 16,
 	CYCLES = 64,
+	MOST_TIMES = 4,
 	MOST_FAILING = 100, /* allocations that are made to fail, one at a time */
 	MOST_LINES = 20,    /* of parameters that are shown */
 	MOST_COLUMNS = 80,
@@ -336,22 +337,34 @@ static int destroy_nothing(struct pb_checkup *c)
 	return rc ? pb_fail_in(rc, "destroy of NULL") : 0;
 }
 
-/* The heap's growth tells of memory that the plugin has from elsewhere than the host. Behind some cycles it is level.
- */
+static int run_cycles(struct pb_checkup *c, int n, size_t *ret_grown)
+{
+	const size_t before = heap_in_use();
+	int rc = 0;
+	for (int i = 0; !rc && i < n; i++)
+		rc = cycle(c);
+	const size_t after = heap_in_use();
+	*ret_grown = after > before ? after - before : 0;
+	return rc;
+}
+
+/* The heap's growth tells of memory that the plugin has from elsewhere than the host. What libraries keep, the allocator's
+ * own lists among it, grows now and then and comes to an end: what is lost grows each time. */
 int pb_check_cycles(struct pb_checkup *c)
 {
+	size_t grown, least = SIZE_MAX;
 	int rc = destroy_nothing(c);
-	for (int i = 0; !rc && i < WARM_UP; i++)
-		rc = cycle(c);
-	size_t before = heap_in_use();
-	for (int i = 0; !rc && i < CYCLES; i++)
-		rc = cycle(c);
-	size_t after = heap_in_use();
-	if (!rc && after >= before + CYCLES * 8)
+	if (!rc)
+		rc = run_cycles(c, WARM_UP, &grown);
+	for (int i = 0; !rc && i < MOST_TIMES && least >= CYCLES * 8; i++) {
+		rc = run_cycles(c, CYCLES, &grown);
+		least = grown < least ? grown : least;
+	}
+	if (!rc && least >= CYCLES * 8)
 		rc = pb_fail(PB_E_PLUGIN,
 			     "%s: every create and destroy leaves %zu bytes of memory behind that the plugin got by "
 			     "malloc or the like",
-			     c->loaded->plugin->name, (after - before) / CYCLES);
+			     c->loaded->plugin->name, least / CYCLES);
 	return rc;
 }
 
