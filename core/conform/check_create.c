@@ -1,5 +1,4 @@
 /* check_create.c: parameters, lifecycle, and what goes wrong around a plugin while it is made. */
-#include <malloc.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -11,9 +10,6 @@
 
 enum {
 	ROUNDS = 40, /* of random parameters */
-	WARM_UP = 16,
-	CYCLES = 64,
-	MOST_TIMES = 4,
 	MOST_FAILING = 100, /* allocations that are made to fail, one at a time */
 	MOST_LINES = 20,    /* of parameters that are shown */
 	MOST_COLUMNS = 80,
@@ -60,7 +56,7 @@ static int configure(struct attempt *a, const struct pb_yaml_node *map, struct p
 	return rc;
 }
 
-static int fail_lost(const struct pb_checkup *c, const char *after, long n)
+int pb_check_fail_lost(const struct pb_checkup *c, const char *after, long n)
 {
 	const struct pb_plugin *plugin = c->loaded->plugin;
 	return pb_fail(PB_E_PLUGIN, "%s %s: %s, %ld piece%s of memory from the host %s not freed",
@@ -117,7 +113,7 @@ static int check_lost(struct pb_checkup *c, const char *after, long lost)
 	int rc = pb_pieces_check(c->loaded);
 	if (!rc && lost)
 		rc = count_lost(c, &always);
-	return rc || lost <= always ? rc : fail_lost(c, after, lost - always);
+	return rc || lost <= always ? rc : pb_check_fail_lost(c, after, lost - always);
 }
 
 /* A refusal with a reason is in order: 0, and not accepted. The instance is used up. */
@@ -302,69 +298,6 @@ int pb_check_random(struct pb_checkup *c)
 		rc = try_map(&a, pb_params_random(&a.params), false, &accepted);
 		end(&a);
 	}
-	return rc;
-}
-
-/* Of the process; 0 where a checker of memory has its own allocator. */
-static size_t heap_in_use(void)
-{
-	struct mallinfo2 info = mallinfo2();
-	return info.uordblks + info.hblkhd;
-}
-
-static int cycle(struct pb_checkup *c)
-{
-	struct pb_instance *instance;
-	int rc = pb_check_instance(c, c->options->seed, &instance);
-	if (rc)
-		return rc;
-	rc = pb_instance_end(instance);
-	pb_instance_forget(instance);
-	return rc || !pb_counts()->live ? rc : fail_lost(c, "behind destroy", pb_counts()->live);
-}
-
-/* NULL is what self is where create failed, or there is none. */
-static int destroy_nothing(struct pb_checkup *c)
-{
-	struct pb_instance *instance;
-	if (c->loaded->plugin->kind != PB_KIND_SETTER)
-		return 0;
-	int rc = pb_instance_configure(c->loaded, NULL, c->given.root, NULL, 0, NULL, &c->device, &instance);
-	if (rc)
-		return rc;
-	rc = pb_instance_end(instance);
-	pb_instance_forget(instance);
-	return rc ? pb_fail_in(rc, "destroy of NULL") : 0;
-}
-
-static int run_cycles(struct pb_checkup *c, int n, size_t *ret_grown)
-{
-	const size_t before = heap_in_use();
-	int rc = 0;
-	for (int i = 0; !rc && i < n; i++)
-		rc = cycle(c);
-	const size_t after = heap_in_use();
-	*ret_grown = after > before ? after - before : 0;
-	return rc;
-}
-
-/* The heap's growth tells of memory that the plugin has from elsewhere than the host. What libraries keep, the allocator's
- * own lists among it, grows now and then and comes to an end: what is lost grows each time. */
-int pb_check_cycles(struct pb_checkup *c)
-{
-	size_t grown, least = SIZE_MAX;
-	int rc = destroy_nothing(c);
-	if (!rc)
-		rc = run_cycles(c, WARM_UP, &grown);
-	for (int i = 0; !rc && i < MOST_TIMES && least >= CYCLES * 8; i++) {
-		rc = run_cycles(c, CYCLES, &grown);
-		least = grown < least ? grown : least;
-	}
-	if (!rc && least >= CYCLES * 8)
-		rc = pb_fail(PB_E_PLUGIN,
-			     "%s: every create and destroy leaves %zu bytes of memory behind that the plugin got by "
-			     "malloc or the like",
-			     c->loaded->plugin->name, least / CYCLES);
 	return rc;
 }
 

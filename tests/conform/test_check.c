@@ -217,6 +217,7 @@ static const struct good {
 	{"plugins/examples/metric_kl_divergence.so", "{}", "kl_divergence"},
 	{"plugins/examples/dataset_tokens_table.so", "{file: table.csv, length: 3}", "tokens_table"},
 	{"tests/plugins/faulty/faulty_none.so", "{}", ""},
+	{"tests/plugins/faulty/faulty_keeps_some.so", "{}", ""},
 	{"tests/plugins/faulty/faulty_data.so", "{}", ""},
 	{"tests/plugins/faulty/faulty_single.so", "{}", ""},
 	{"tests/plugins/faulty/faulty_hinge.so", "{}", ""},

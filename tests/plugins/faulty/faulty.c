@@ -23,6 +23,7 @@ enum mistake {
 	GIVES_INF,
 	LEAKS, /* what create got by host->alloc */
 	LEAKS_MALLOC,
+	KEEPS_SOME, /* of malloc, until it has enough: no mistake */
 	ALLOCATES, /* in apply */
 	ALLOCATES_HOST,
 	CRASHES_IN_CREATE,
@@ -109,6 +110,15 @@ PB_EXPORT int helper(void)
 static volatile int *volatile nowhere = (volatile int *)16;
 static void *volatile sink;
 
+/* As a pool does: what one create leaves, a later one would use. */
+static void keep_some(void)
+{
+	static void *pool[100];
+	static size_t n;
+	if (n < sizeof pool / sizeof *pool)
+		pool[n++] = malloc(100);
+}
+
 #ifdef AT_LOAD
 __attribute__((constructor)) static void at_load(void)
 {
@@ -166,6 +176,8 @@ static int create(const struct pb_host *host, const void *parsed, void **ret_sel
 		sink = host->alloc(host, 100);
 	if (MISTAKE == LEAKS_MALLOC)
 		sink = malloc(100);
+	if (MISTAKE == KEEPS_SOME)
+		keep_some();
 	if (MISTAKE == OVERRUNS)
 		((volatile char *)f->buffer)[ROOM * sizeof *f->buffer] = 1;
 	if (MISTAKE == WRITES_HOST)
