@@ -238,8 +238,10 @@ END_TEST
 /* The run's folder and the experiment's may have been moved, or be named by another way. */
 START_TEST(moved)
 {
+	struct stat journal;
 	copy_folder(finished, scratch("moved"));
-	ck_assert_int_eq(truncate(in_run("moved", "journal"), 20000), 0);
+	ck_assert_int_eq(stat(in_run("moved", "journal"), &journal), 0);
+	ck_assert_int_eq(truncate(in_run("moved", "journal"), journal.st_size * 3 / 4), 0);
 	ck_assert_int_eq(mkdir(scratch("elsewhere"), 0700), 0);
 	ck_assert_ok(pb_file_write(scratch("elsewhere/resumed.yaml"), experiment, strlen(experiment)));
 	const char *argv[] = {"run", "./resumed.yaml", "-q", "--out", scratch("moved"), "--resume", NULL};
