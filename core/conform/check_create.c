@@ -93,8 +93,7 @@ int pb_check_instance(struct pb_checkup *c, uint64_t seed, struct pb_instance **
 	return rc;
 }
 
-/* Pieces that are left when it is made and destroyed, with no call between. */
-static int count_lost(struct pb_checkup *c, long *ret_lost)
+int pb_check_cycle(struct pb_checkup *c, long *ret_lost)
 {
 	struct pb_instance *instance;
 	int rc = pb_check_instance(c, c->options->seed, &instance);
@@ -103,6 +102,12 @@ static int count_lost(struct pb_checkup *c, long *ret_lost)
 	rc = pb_instance_end(instance);
 	*ret_lost = pb_counts()->live;
 	pb_instance_forget(instance);
+	return rc;
+}
+
+static int count_lost(struct pb_checkup *c, long *ret_lost)
+{
+	int rc = pb_check_cycle(c, ret_lost);
 	return rc ? rc : pb_pieces_check(c->loaded);
 }
 

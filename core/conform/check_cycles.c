@@ -9,7 +9,7 @@
 enum {
 	WARM_UP = 16,
 	CYCLES = 64,
-	MOST_TIMES = 4,
+	MOST_TIMES = 4, /* that the heap may grow in so many cycles */
 };
 
 /* Of the process; 0 where a checker of memory has its own allocator. */
@@ -21,13 +21,9 @@ static size_t heap_in_use(void)
 
 static int cycle(struct pb_checkup *c)
 {
-	struct pb_instance *instance;
-	int rc = pb_check_instance(c, c->options->seed, &instance);
-	if (rc)
-		return rc;
-	rc = pb_instance_end(instance);
-	pb_instance_forget(instance);
-	return rc || !pb_counts()->live ? rc : pb_check_fail_lost(c, "behind destroy", pb_counts()->live);
+	long lost;
+	int rc = pb_check_cycle(c, &lost);
+	return rc || !lost ? rc : pb_check_fail_lost(c, "behind destroy", lost);
 }
 
 /* NULL is what self is where create failed, or there is none. */

@@ -28,6 +28,8 @@ void pb_check_note(struct pb_checkup *c, const char *format, ...) PB_PRINTF(2, 3
 
 /* An instance with the given parameters, or the defaults, its services counted from zero. */
 int pb_check_instance(struct pb_checkup *c, uint64_t seed, struct pb_instance **ret_instance);
+/* Makes and destroys it, with no call between: so many pieces of memory from the host are left. */
+int pb_check_cycle(struct pb_checkup *c, long *ret_lost);
 /* -PB_E_PLUGIN: n pieces of memory from the host were not freed `after`, as in "behind destroy". */
 int pb_check_fail_lost(const struct pb_checkup *c, const char *after, long n);
 /* Destroys it. What the plugin has not freed then, and got in other calls than create, is a failure; pb_check_cycles
