@@ -34,13 +34,12 @@ static int64_t segment_of(int64_t k)
 	return whole > SHORTEST ? whole : (int64_t)SHORTEST;
 }
 
-/* What C becomes; each rounding is written out, so that it is the same wherever this stands. */
-template <class real>
-static __device__ __forceinline__ real scaled(const product<real> &p, real total, const real *c, const real *bias)
+/* What C becomes, of what it was and of its bias; each rounding is written out, so that it is the same wherever this stands. */
+template <class real> static __device__ __forceinline__ real scaled(const product<real> &p, real total, real was, real bias)
 {
-	if (bias)
-		return fma(p.alpha, total, *bias);
-	return p.beta == 0 ? p.alpha * total : fma(p.alpha, total, p.beta * *c);
+	if (p.bias)
+		return fma(p.alpha, total, bias);
+	return p.beta == 0 ? p.alpha * total : fma(p.alpha, total, p.beta * was);
 }
 
 /* Whether this block is the last of those that share its tile: then all the others' parts can be read. One thread's fence,
@@ -60,25 +59,60 @@ static __device__ __forceinline__ bool comes_last(unsigned *ticket, unsigned spl
 	return last;
 }
 
-/* total = all parts' sums, in their order. */
-template <class real, class tile>
+/* total = all parts' sums, in their order. WHOLE: rows of a part hold quads, several of which are on their way at once, since
+ * nothing else hides how long they take. */
+template <bool WHOLE, class real, class tile>
 static __device__ __forceinline__ void add_parts(const job<real> &p, int64_t batch, int64_t i0, int64_t j0,
 						 real total[tile::TM][tile::TN])
 {
-	const bool fast = p.n % 4 == 0;
-	for (unsigned part = 0; part < p.parts; part++) {
-		const real *from = p.shared + (batch * p.parts + part) * p.m * p.n;
+	constexpr int QUADS = tile::TN / 4, AT_ONCE = WHOLE ? 8 / QUADS : 1, LINES = tile::TM < AT_ONCE ? tile::TM : AT_ONCE;
+	const unsigned parts = p.parts;
+	const int64_t n = p.n, size = p.m * n, first = i0 + tile::row(0), column = j0 + tile::column(0);
+	const int rows = clamped(p.m - first, tile::TM), columns = clamped(n - column, tile::BN);
+	const real *at = p.shared + batch * parts * size + first * n + column;
+#pragma unroll 1
+	for (unsigned part = 0; part < parts; part++, at += size)
 #pragma unroll
-		for (int r = 0; r < tile::TM; r++)
+		for (int r0 = 0; r0 < tile::TM; r0 += LINES) {
+			quad<real> x[LINES][QUADS];
 #pragma unroll
-			for (int q = 0; q < tile::TN / 4; q++) {
-				const int64_t i = i0 + tile::row(r), j = j0 + tile::column(q);
-				const quad<real> x = fetch_quad(from + i * p.n + j, fast, i < p.m ? p.n - j : 0);
+			for (int r = 0; r < LINES; r++)
 #pragma unroll
-				for (int e = 0; e < 4; e++)
-					total[r][q * 4 + e] = part ? total[r][q * 4 + e] + x.v[e] : x.v[e];
-			}
-	}
+				for (int q = 0; q < QUADS; q++) {
+					const int along = tile::column(q) - tile::column(0);
+					x[r][q] = fetch_quad<WHOLE>(at + (r0 + r) * n + along, r0 + r < rows ? columns - along : 0);
+				}
+#pragma unroll
+			for (int r = 0; r < LINES; r++)
+#pragma unroll
+				for (int s = 0; s < tile::TN; s++)
+					total[r0 + r][s] = part ? total[r0 + r][s] + x[r][s / 4].v[s % 4] : x[r][s / 4].v[s % 4];
+		}
+}
+
+/* C, the tile of it at (i0, j0), of the sums. */
+template <class real, class tile>
+static __device__ __forceinline__ void keep(const product<real> &p, int64_t i0, int64_t j0, const real total[tile::TM][tile::TN])
+{
+	constexpr int QUADS = tile::TN / 4;
+	const bool whole = holds_quads(p.c, p.ldc) && p.n % 4 == 0;
+	quad<real> bias[QUADS] = {};
+#pragma unroll
+	for (int q = 0; p.bias && q < QUADS; q++)
+		bias[q] = load_quad<false>(p.bias + j0 + tile::column(q), p.n - j0 - tile::column(q));
+#pragma unroll
+	for (int r = 0; r < tile::TM; r++)
+#pragma unroll
+		for (int q = 0; q < QUADS; q++) {
+			const int64_t i = i0 + tile::row(r), j = j0 + tile::column(q);
+			const int there = i < p.m ? clamped(p.n - j, 4) : 0;
+			real *c = p.c + i * p.ldc + j;
+			quad<real> x = p.beta != 0 ? read_quad(c, whole, there) : quad<real>();
+#pragma unroll
+			for (int e = 0; e < 4; e++)
+				x.v[e] = scaled(p, total[r][q * 4 + e], x.v[e], bias[q].v[e]);
+			write_quad(c, whole, there, x);
+		}
 }
 
 /* The block's product, where all its threads read it. */
@@ -134,18 +168,25 @@ static __global__ void __launch_bounds__(tile::THREADS, (TOGETHER<real, tile, sh
 			for (int s = 0; s < tile::TN; s++)
 				total[r][s] += sum[r][s];
 	}
+	product<real> out = p;
 	if (shares && p.shared) {
-		real *part = p.shared + (int64_t)(number / tiles) * p.m * p.n;
-		tile::each(i0, j0, p.m, p.n,
-			   [&](int64_t i, int64_t j, int r, int s) { part[i * p.n + j] = total[r][s]; });
+		out.c = p.shared + (int64_t)(number / tiles) * p.m * p.n;
+		out.ldc = p.n;
+		out.alpha = 1;
+		out.beta = 0;
+		out.bias = NULL;
+		keep<real, tile>(out, i0, j0, total);
 		if (!comes_last(tickets + p.first_tile + batch * tiles + at, splits))
 			return;
-		add_parts<real, tile>(p, batch, i0, j0, total);
+		if (tile::TM * tile::TN > 16 || p.n % 4 == 0) /* large tiles are for quads alone */
+			add_parts<true, real, tile>(p, batch, i0, j0, total);
+		else
+			add_parts<false, real, tile>(p, batch, i0, j0, total);
+		out = p;
 	}
-	tile::each(i0, j0, p.m, p.n, [&](int64_t i, int64_t j, int r, int s) {
-		real *c = p.c + batch * p.stride_c + i * p.ldc + j;
-		*c = scaled(p, total[r][s], c, p.bias ? p.bias + batch * p.n + j : p.bias);
-	});
+	out.c += batch * p.stride_c;
+	out.bias = p.bias ? p.bias + batch * p.n : p.bias;
+	keep<real, tile>(out, i0, j0, total);
 }
 
 template <class real>
@@ -196,7 +237,8 @@ template <class tile, bool shares, class real> static struct layout lay_out(prod
 		const int64_t tiles = one->batch * one->down * one->across;
 		all.tiles += tiles;
 		all.blocks += one->first_shared < 0 ? tiles : tiles * one->parts;
-		all.shared += one->first_shared < 0 ? 0 : one->batch * one->parts * one->m * one->n;
+		if (one->first_shared >= 0) /* the next one's begin at a quad */
+			all.shared += (one->batch * one->parts * one->m * one->n + 3) / 4 * 4;
 	}
 	return all;
 }
@@ -239,9 +281,12 @@ static bool launch_large(pbk_context *context, products<float> *p)
 	typedef tiling<128, 128, 8, 8> square;
 	typedef tiling<128, 64, 8, 8> tall;
 	const int64_t blocks = lay_out<tall, true>(p).blocks;
+	bool quads = true;
+	for (const job<float> *one = p->list; one < p->list + p->count; one++)
+		quads = quads && one->n % 4 == 0;
 	if (lay_out<square, false>(p).tiles >= context->multiprocessors)
 		launch_tiles<square, false>(context, p);
-	else if (pays_to_share<tall>(context, p) && blocks >= 3 * context->multiprocessors)
+	else if (quads && pays_to_share<tall>(context, p) && blocks >= 3 * context->multiprocessors)
 		launch_tiles<tall, true>(context, p);
 	else
 		return false;

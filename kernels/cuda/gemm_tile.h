@@ -102,20 +102,6 @@ template <int M, int N, int ROWS, int COLUMNS> struct tiling {
 	{
 		return ((int)threadIdx.x % ACROSS + q * ACROSS) * 4;
 	}
-
-	/* f(i, j, r, s) for those within the matrix [m, n], where the tile begins at (i0, j0). */
-	template <class F>
-	static __device__ __forceinline__ void each(int64_t i0, int64_t j0, int64_t m, int64_t n, const F &f)
-	{
-#pragma unroll
-		for (int r = 0; r < TM; r++)
-#pragma unroll
-			for (int s = 0; s < TN; s++) {
-				const int64_t i = i0 + row(r), j = j0 + column(s / 4) + s % 4;
-				if (i < m && j < n)
-					f(i, j, r, s);
-			}
-	}
 };
 
 /* sum += the tile's product along k lines; the tiles of A and B are loaded one ahead. ta: A is [k, m], else [m, k]; tb: B

@@ -14,6 +14,12 @@ template <class real> static __device__ __forceinline__ bool holds_quads(const r
 	return (uintptr_t)x % 16 == 0 && ld % 4 == 0;
 }
 
+/* So many elements exist of `most`, where `left` are left. */
+static __device__ __forceinline__ int clamped(int64_t left, int most)
+{
+	return left < 0 ? 0 : left < most ? (int)left : most;
+}
+
 static __device__ __forceinline__ quad<float> load_whole(const float *x)
 {
 	const float4 all = __ldg(static_cast<const float4 *>(__builtin_assume_aligned(x, 16)));
@@ -42,24 +48,54 @@ static __device__ __forceinline__ quad<real> load_quad(const real *x, int64_t th
 }
 
 /* The same of what other blocks of this launch have written: not from the multiprocessor's own cache. */
-static __device__ __forceinline__ quad<float> fetch_quad(const float *x, bool aligned, int64_t there)
+static __device__ __forceinline__ quad<float> fetch_whole(const float *x)
 {
-	quad<float> q;
-	if (aligned && there >= 4) {
-		const float4 all = __ldcg(reinterpret_cast<const float4 *>(x));
-		return {all.x, all.y, all.z, all.w};
+	const float4 all = __ldcg(static_cast<const float4 *>(__builtin_assume_aligned(x, 16)));
+	return {all.x, all.y, all.z, all.w};
+}
+
+static __device__ __forceinline__ quad<double> fetch_whole(const double *x)
+{
+	const double2 *two = static_cast<const double2 *>(__builtin_assume_aligned(x, 16)), low = __ldcg(two), high = __ldcg(two + 1);
+	return {low.x, low.y, high.x, high.y};
+}
+
+/* WHOLE: if the first exists, all do, at 16 bytes. */
+template <bool WHOLE, class real> static __device__ __forceinline__ quad<real> fetch_quad(const real *x, int there)
+{
+	quad<real> q = {};
+	if constexpr (WHOLE) {
+		if (there > 0)
+			q = fetch_whole(x);
+	} else {
+		for (int e = 0; e < 4; e++)
+			q.v[e] = e < there ? __ldcg(x + e) : real(0);
 	}
-	for (int e = 0; e < 4; e++)
-		q.v[e] = e < there ? __ldcg(x + e) : 0.0f;
 	return q;
 }
 
-static __device__ __forceinline__ quad<double> fetch_quad(const double *x, bool, int64_t there)
+/* Of this thread's own. whole: as above. */
+template <class real> static __device__ __forceinline__ quad<real> read_quad(const real *x, bool whole, int there)
 {
-	quad<double> q;
+	quad<real> q = {};
+	if (whole && there > 0)
+		return *static_cast<const quad<real> *>(__builtin_assume_aligned(x, 16));
 	for (int e = 0; e < 4; e++)
-		q.v[e] = e < there ? __ldcg(x + e) : 0.0;
+		if (e < there)
+			q.v[e] = x[e];
 	return q;
+}
+
+template <class real> static __device__ __forceinline__ void write_quad(real *x, bool whole, int there, const quad<real> &q)
+{
+	if (whole) {
+		if (there > 0)
+			*static_cast<quad<real> *>(__builtin_assume_aligned(x, 16)) = q;
+		return;
+	}
+	for (int e = 0; e < 4; e++)
+		if (e < there)
+			x[e] = q.v[e];
 }
 
 #endif

@@ -47,6 +47,7 @@ template <class real> static __global__ void squares_kernel(int64_t count, const
 	const int64_t begin = (blockIdx.x - vector.first) * PIECE, end = begin + PIECE < vector.n ? begin + PIECE : vector.n;
 	const real *x = (const real *)vector.x;
 	double total = 0;
+#pragma unroll 4 /* so many loads are on their way */
 	for (int64_t i = begin + threadIdx.x; i < end; i += blockDim.x)
 		total += (double)__ldg(x + i) * (double)__ldg(x + i);
 	total = block_sum(total);

@@ -16,18 +16,20 @@ template <class real> struct dotting {
 	double *dots;  /* [count] */
 };
 
+/* A row of blocks for each item: of those, a grid may have more along x. */
 template <class real> static __global__ void step_dots_kernel(const dotting<real> p)
 {
-	const struct pbk_stepped item = p.items[blockIdx.y];
+	const struct pbk_stepped item = p.items[blockIdx.x];
+	const int64_t first = (int64_t)blockIdx.y * blockDim.x + threadIdx.x;
 	double total = 0;
-	for (int64_t at = element(); item.present && at < p.k * p.n; at += (int64_t)gridDim.x * blockDim.x) {
+	for (int64_t at = first; item.present && at < p.k * p.n; at += (int64_t)gridDim.y * blockDim.x) {
 		const int64_t i = at / p.n, j = at % p.n;
 		const real g = real(item.grad_scale) * gradient_at<real>(item.gradient, p.n, i, j);
 		total += (double)stepped(p.rule, p.w[i * p.ldw + j], g) * (double)gradient_at<real>(p.m, p.n, i, j);
 	}
 	total = block_sum(total);
 	if (!threadIdx.x)
-		p.parts[(int64_t)blockIdx.y * gridDim.x + blockIdx.x] = total;
+		p.parts[(int64_t)blockIdx.x * gridDim.y + blockIdx.y] = total;
 }
 
 template <class real> static __global__ void add_parts_kernel(const dotting<real> p, int blocks)
@@ -57,7 +59,7 @@ static void step_dots(pbk_context *context, const struct pbk_step *step, int64_t
 		return;
 	const dotting<real> p = {step_rule_of<real>(step, step->decay - 1), n,  k, ldw, count, (const real *)w, *m, staged,
 				 parts, parts + count * blocks};
-	pbk_launch(context, step_dots_kernel<real>, dim3((unsigned)blocks, (unsigned)count), BLOCK, p);
+	pbk_launch(context, step_dots_kernel<real>, dim3((unsigned)count, (unsigned)blocks), BLOCK, p);
 	pbk_launch(context, add_parts_kernel<real>, pbk_grid(count), BLOCK, p, blocks);
 	pbk_fetch(context, host_dots, p.dots, (size_t)count * sizeof *host_dots);
 }

@@ -40,21 +40,22 @@ template <class real, int ROWS, bool WHOLE> struct share {
 	real x[RANKS][LINES];
 
 	__device__ __forceinline__ share(const stepping<real> &p, const struct pbk_stepped &item, int64_t i0, int64_t j)
-	    : p(p), item(item), j(j), along((int)threadIdx.x % (DEPTH / 4) * 4), line((int)threadIdx.x / ACROSS)
+	    : p(p), item(item), j(WHOLE && j > p.n - 4 ? p.n - 4 : j), along((int)threadIdx.x % (DEPTH / 4) * 4),
+	      line((int)threadIdx.x / ACROSS)
 	{
 		const struct pbk_gradient &g = item.gradient;
 #pragma unroll
 		for (int s = 0; s < ROWS / 4; s++) {
 			const int64_t i = i0 + (int)threadIdx.x / (DEPTH / 4) + s * A_ROWS;
-			/* Rows beyond the last have no result: they may be any. */
+			/* Rows beyond the last have no result: they may be any; so may columns. */
 			a_at[s] = (const real *)item.a + (i < item.m ? i : item.m - 1) * item.lda + along;
 		}
-		w_at = (const real *)item.w + line * p.ldw + j;
+		w_at = (const real *)item.w + line * p.ldw + this->j;
 		x_at = (const real *)g.x + line;
 #pragma unroll
 		for (int r = 0; r < RANKS; r++)
 			if (r < g.rank)
-				dy[r] = load_quad<WHOLE>((const real *)g.dy + r * g.lddy + j, p.n - j);
+				dy[r] = load_quad<WHOLE>((const real *)g.dy + r * g.lddy + this->j, p.n - this->j);
 	}
 
 	/* The tiles at l0, which follow each other. */
@@ -162,9 +163,26 @@ static __device__ __forceinline__ void multiply(const stepping<real> &p, const s
 template <class real> static __device__ __forceinline__ bool is_whole(const stepping<real> &p, const struct pbk_stepped &item)
 {
 	const struct pbk_gradient &g = item.gradient;
-	return ((int64_t)blockIdx.x + 1) * COLUMNS <= p.n && p.k && p.k % DEPTH == 0 && !g.dense && g.rank <= RANKS &&
+	return p.n % 4 == 0 && p.k && p.k % DEPTH == 0 && !g.dense && g.rank <= RANKS &&
 	       holds_quads((const real *)item.a, item.lda) && holds_quads((const real *)item.w, p.ldw) &&
 	       holds_quads((const real *)g.dy, g.lddy);
+}
+
+/* C, from (row, j) on, of the sums. */
+template <class real, int ROWS>
+static __device__ __forceinline__ void finish(const stepping<real> &p, const struct pbk_stepped &item, int64_t row, int64_t j,
+					      const real sum[ROWS][4])
+{
+	real *c = (real *)item.c + row * item.ldc + j;
+	const bool whole = holds_quads((const real *)item.c, item.ldc) && p.n % 4 == 0;
+	const int there = clamped(p.n - j, 4);
+	const quad<real> bias = load_quad<false>((const real *)item.bias + j, item.bias ? there : 0);
+	for (int r = 0; r < ROWS && row + r < item.m; r++, c += item.ldc) {
+		quad<real> x = item.add ? read_quad(c, whole, there) : quad<real>();
+		for (int s = 0; s < 4; s++)
+			x.v[s] += sum[r][s] + bias.v[s];
+		write_quad(c, whole, there, x);
+	}
 }
 
 /* Blocks that a multiprocessor's registers shall hold: more of them hide more waiting. */
@@ -184,13 +202,7 @@ static __global__ void __launch_bounds__(THREADS, (TOGETHER<real, ROWS>)) steppe
 		multiply<real, ROWS, true>(p, item, i0, j, shared, sum);
 	else
 		multiply<real, ROWS, false>(p, item, i0, j, shared, sum);
-	const int64_t row = i0 + (int)threadIdx.x / ACROSS * ROWS;
-	for (int r = 0; r < ROWS && row + r < item.m; r++)
-		for (int s = 0; s < 4 && j + s < p.n; s++) {
-			real *c = (real *)item.c + (row + r) * item.ldc + j + s;
-			const real bias = item.bias ? ((const real *)item.bias)[j + s] : real(0);
-			*c = (item.add ? *c : real(0)) + (sum[r][s] + bias);
-		}
+	finish<real, ROWS>(p, item, i0 + (int)threadIdx.x / ACROSS * ROWS, j, sum);
 }
 
 template <class real, int ROWS>

@@ -259,14 +259,12 @@ static const int64_t layers[][4] = {{1, 17, 40, 70}, {3, 70, 600, 64}, {4, 48, 1
 enum { LAYERS = sizeof layers / sizeof *layers };
 
 /* The same bits as the product and the bias one after the other, be it alone or one of a list. */
-START_TEST(linear_is_product_and_bias)
+static void check_layers(const struct pbk_table *t, int count, const int64_t (*sizes)[4])
 {
-	const struct pbk_table *t = test_table(_i);
 	struct guarded g[LAYERS][6]; /* x, w, bias, y, what is wanted, y of the layer alone */
 	struct pbk_linear list[LAYERS];
-	random_seed((uint64_t)_i);
-	for (int i = 0; i < LAYERS; i++) {
-		const int64_t groups = layers[i][0], rows = layers[i][1], k = layers[i][2], n = layers[i][3], all = groups * n;
+	for (int i = 0; i < count; i++) {
+		const int64_t groups = sizes[i][0], rows = sizes[i][1], k = sizes[i][2], n = sizes[i][3], all = groups * n;
 		const int64_t counts[6] = {rows * k, all * k, all, rows * all, rows * all, rows * all};
 		for (int j = 0; j < 6; j++)
 			g[i][j] = random_matrix(t->real_size, counts[j], i % 2 ? j : 0);
@@ -277,14 +275,34 @@ START_TEST(linear_is_product_and_bias)
 		t->linear(test_context, 1, &list[i]);
 		list[i].y = g[i][3].data;
 	}
-	t->linear(test_context, LAYERS, list);
+	t->linear(test_context, count, list);
 	wait_for(test_context);
-	for (int i = 0; i < LAYERS; i++) {
+	for (int i = 0; i < count; i++) {
 		EXPECT(guarded_intact(&g[i][3]) && guarded_same(&g[i][3], &g[i][4]) && guarded_same(&g[i][5], &g[i][4]),
-		       "%s: layer %d is not so", t->name, i);
+		       "%s: layer %d of %d is not so", t->name, i, count);
 		for (int j = 0; j < 6; j++)
 			guarded_free(&g[i][j]);
 	}
+}
+
+START_TEST(linear_is_product_and_bias)
+{
+	random_seed((uint64_t)_i);
+	check_layers(test_table(_i), LAYERS, layers);
+}
+END_TEST
+
+/* So few tiles that blocks share a tile's parts, which lie one product's behind the other's: quads, and odd numbers of
+ * elements in front of quads. */
+START_TEST(parts_of_few_tiles)
+{
+	static const int64_t few[][2][4] = {{{1, 100, 600, 36}, {1, 130, 600, 64}}, /* tall tiles on a small device */
+					    {{1, 99, 300, 33}, {2, 41, 385, 36}},
+					    {{1, 7, 300, 33}, {3, 13, 300, 68}},
+					    {{1, 50, 300, 9}, {1, 33, 130, 7}}};
+	random_seed((uint64_t)_i);
+	for (size_t i = 0; i < sizeof few / sizeof *few; i++)
+		check_layers(test_table(_i), 2, few[i]);
 }
 END_TEST
 
@@ -385,6 +403,7 @@ TCase *gemm_tests(void)
 	tcase_add_loop_test(tcase, batch_is_many_products, 0, N_SHAPES);
 	tcase_add_test(tcase, batch_over_interleaved_heads);
 	tcase_add_loop_test(tcase, linear_is_product_and_bias, 0, n_tables());
+	tcase_add_loop_test(tcase, parts_of_few_tiles, 0, n_tables());
 	tcase_add_loop_test(tcase, a_part_of_zeros_changes_nothing, 0, 4);
 	tcase_add_loop_test(tcase, a_list_may_be_long, 0, n_tables());
 	tcase_add_loop_test(tcase, weights_are_products, 0, 2 * n_tables());

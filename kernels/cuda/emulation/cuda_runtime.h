@@ -4,7 +4,7 @@
  * A launch runs its blocks one after the other, or some at once, each on a thread of the host, and a block's threads as
  * fibres there: warp by warp, each as far as it comes, to the next barrier of the block. What CUDA leaves undefined ends
  * the program with a message: a barrier that some threads wait at in another place, a shuffle whose lanes are not all
- * there, a load at a misaligned address. Under ThreadSanitizer each thread of a block is one of its own, so that races
+ * there, a load or store at a misaligned address. Under ThreadSanitizer each thread of a block is one of its own, so that races
  * show. Environment:
  *   PBK_EMULATION_ORDER=reverse   threads run from the last to the first, which shows missing barriers, and blocks in an
  *                                 order that leads far from each other, which shows those that count on their neighbours
@@ -134,13 +134,13 @@ struct alignas(16) double2 {
 	double x, y;
 };
 
-/* As a load of many bytes at once from where it must not be. */
+/* As a load or store of many bytes at once where it must not be. */
 void pbk_emulated_misaligned();
-static inline const void *pbk_emulated_aligned(const void *at, size_t alignment)
+static inline void *pbk_emulated_aligned(const void *at, size_t alignment)
 {
 	if ((uintptr_t)at % alignment)
 		pbk_emulated_misaligned();
-	return at;
+	return const_cast<void *>(at);
 }
 #define __builtin_assume_aligned(at, alignment) pbk_emulated_aligned(at, alignment)
 

@@ -296,5 +296,5 @@ void pbk_emulated_changed(const void *at)
 
 void pbk_emulated_misaligned()
 {
-	pbk_emulated_fail("loads from a misaligned address");
+	pbk_emulated_fail("loads from or stores at a misaligned address");
 }
