@@ -7,7 +7,7 @@
 
 #include "kernels.h"
 
-enum { PBK_BACKEND_ABI = 3 };
+enum { PBK_BACKEND_ABI = 4 };
 
 /* How products are made. */
 enum pbk_matmul {
@@ -20,6 +20,8 @@ struct pbk_backend {
 	uint32_t abi;        /* PBK_BACKEND_ABI */
 	uint32_t table_size; /* sizeof(struct pbk_table) */
 	const char *name;    /* "cuda" */
+	/* Devices that this process sees; 0 where none can be used. */
+	int (*count)(void);
 	/* NULL: it cannot be used, and why [size] says so in a sentence. `device` counts from 0. */
 	pbk_context *(*open)(int device, enum pbk_matmul matmul, char *why, size_t size);
 	void (*close)(pbk_context *);

@@ -31,14 +31,15 @@ struct session {
 };
 
 /* `device`: NULL: what the file says. */
-static int open_session(const struct pb_cli_run *o, const char *device, int threads, struct session *s)
+static int open_session(const struct pb_cli_run *o, const char *device, const struct pb_team *team, struct session *s)
 {
 	pb_host_set_log(print_warning, NULL);
 	pb_guard_limit(o->plugin_time);
 	int rc = pb_config_open(o->file, o->sets.items, &s->config);
 	if (rc)
 		return rc;
-	rc = pb_device_open(device ? device : s->config.device, threads, s->config.matmul, &s->device);
+	rc = pb_device_open(device ? device : s->config.device, pb_cli_turn_of_rank(team),
+			    o->threads ? o->threads : pb_cli_threads_of_rank(team), s->config.matmul, &s->device);
 	if (!rc && *s->device.why && !o->quiet)
 		fprintf(stderr, "patchbay: computing on the CPU: %s\n", s->device.why);
 	if (!rc) {
@@ -113,10 +114,9 @@ static int run(const struct pb_cli_command *command, const struct pb_cli_run *o,
 		team.size = 1;
 	if (team.size > 1 && !o->out)
 		return pb_cli_usage(command, "ranks need a folder that all of them see:", "--out", NULL);
-	pb_cli_place_rank(&team);
 	int rc = pb_interrupt_catch(); /* before the first thread of a kernel */
 	if (!rc)
-		rc = open_session(o, o->device, o->threads ? o->threads : pb_cli_threads_of_rank(&team), &s);
+		rc = open_session(o, o->device, &team, &s);
 	if (rc)
 		return pb_cli_fail(command, o->file, rc);
 	pb_terminal_init(&terminal, stdout);
@@ -205,7 +205,8 @@ static int check(int argc, char **argv)
 	int code;
 	if (!pb_cli_parse_run(&pb_cmd_check, argc, argv, &o, &code))
 		return code;
-	int rc = open_session(&o, "cpu", o.threads, &s); /* nothing is computed */
+	const struct pb_team alone = {.size = 1};
+	int rc = open_session(&o, "cpu", &alone, &s); /* nothing is computed */
 	if (rc)
 		return pb_cli_fail(&pb_cmd_check, o.file, rc);
 	pb_plan_describe(&s.plan, &text);

@@ -9,25 +9,37 @@
 
 #include "exp/team.h"
 
-/* What --threads asks for; 0 (all cores) without it, and where options.c will refuse it. */
-static long threads_of(char **argv)
+/* The last value of an option; NULL without it. */
+static const char *option_of(char **argv, const char *option)
 {
 	const char *value = NULL;
+	const size_t length = strlen(option);
 	for (; *argv; argv++)
-		if (!strcmp(*argv, "--threads") && argv[1])
+		if (!strcmp(*argv, option) && argv[1])
 			value = argv[1];
-		else if (!strncmp(*argv, "--threads=", 10))
-			value = *argv + 10;
-	return value ? strtol(value, NULL, 10) : 0;
+		else if (!strncmp(*argv, option, length) && (*argv)[length] == '=')
+			value = *argv + length + 1;
+	return value;
 }
 
+/* What --threads asks for; 0 (all cores) without it, and where options.c will refuse it. */
 static bool takes_every_core(char **argv)
 {
 	cpu_set_t mine;
+	const char *value = option_of(argv, "--threads");
 	if (sched_getaffinity(0, sizeof mine, &mine))
 		return false;
-	long threads = threads_of(argv), cores = CPU_COUNT(&mine);
+	long threads = value ? strtol(value, NULL, 10) : 0, cores = CPU_COUNT(&mine);
 	return cores > 1 && (!threads || threads == cores);
+}
+
+/* Then this thread and those of the driver, which inherit its place, would share a core. */
+static bool may_take_gpu(char **argv)
+{
+	const char *device = option_of(argv, "--device");
+	if (!device || !strcmp(device, "auto"))
+		return !access("/dev/nvidiactl", F_OK) || !access("/dev/dxg", F_OK);
+	return strcmp(device, "cpu") != 0;
 }
 
 static bool may_wait(void)
@@ -46,7 +58,7 @@ void pb_cli_prepare_threads(char **argv)
 	/* With a binding of the user's this thread is bound already, and a process that it becomes would have its core only. */
 	struct pb_team team;
 	pb_team_find(&team); /* ranks would all be given the same cores */
-	const bool wait = may_wait() && may_bind(), bind = may_bind() && team.size < 2 && takes_every_core(argv);
+	const bool wait = may_wait() && may_bind(), bind = may_bind() && team.size < 2 && takes_every_core(argv) && !may_take_gpu(argv);
 	ssize_t length = wait || bind ? readlink("/proc/self/exe", self, sizeof self - 1) : 0;
 	if (length <= 0 || (wait && setenv("GOMP_SPINCOUNT", "10000", 1)) || (bind && setenv("OMP_PROC_BIND", "true", 1)))
 		return; /* slower it is */

@@ -54,7 +54,7 @@ static int load(const char *path, void **ret_library, const struct pbk_backend *
 	return 0;
 }
 
-int pb_cuda_open(int index, enum pbk_matmul matmul, struct pb_device *ret_device)
+int pb_cuda_open(int index, bool in_turn, enum pbk_matmul matmul, struct pb_device *ret_device)
 {
 	char path[4096], why[512] = "";
 	void *library = NULL;
@@ -64,7 +64,8 @@ int pb_cuda_open(int index, enum pbk_matmul matmul, struct pb_device *ret_device
 		rc = load(path, &library, &backend);
 	if (rc)
 		return rc;
-	struct pbk_context *context = backend->open(index, matmul, why, sizeof why);
+	const int count = in_turn ? backend->count() : 0;
+	struct pbk_context *context = backend->open(count ? index % count : index, matmul, why, sizeof why);
 	if (!context) {
 		dlclose(library);
 		return pb_fail(PB_E_UNSUPPORTED, "%s", why);

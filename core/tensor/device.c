@@ -22,10 +22,10 @@ int pb_device_open_cpu(int threads, struct pb_device *ret_device)
 	return 0;
 }
 
-/* "cuda", "cuda:3". */
+/* "cuda", "cuda:3"; -1: no number. */
 static bool parse_cuda(const char *name, int *ret_index)
 {
-	*ret_index = 0;
+	*ret_index = -1;
 	if (strncmp(name, "cuda", 4))
 		return false;
 	if (!name[4])
@@ -49,15 +49,15 @@ static bool may_have_gpu(void)
 	       (getenv("PATCHBAY_BACKEND_PATH") || !access("/dev/nvidiactl", F_OK) || !access("/dev/dxg", F_OK));
 }
 
-int pb_device_open(const char *name, int threads, enum pbk_matmul matmul, struct pb_device *ret_device)
+int pb_device_open(const char *name, int turn, int threads, enum pbk_matmul matmul, struct pb_device *ret_device)
 {
-	int index = 0;
+	int index;
 	const bool any = !strcmp(name, "auto");
 	if (any ? !may_have_gpu() : !strcmp(name, "cpu"))
 		return pb_device_open_cpu(threads, ret_device);
 	if (!any && !parse_cuda(name, &index))
 		return pb_fail(PB_E_USAGE, "there is no device `%s`: auto, cpu, cuda or cuda:NUMBER", name);
-	int rc = pb_cuda_open(index, matmul, ret_device);
+	int rc = any || index < 0 ? pb_cuda_open(turn, true, matmul, ret_device) : pb_cuda_open(index, false, matmul, ret_device);
 	if (!rc || !any)
 		return rc;
 	char why[sizeof ret_device->why];

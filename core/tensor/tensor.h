@@ -23,9 +23,10 @@ struct pb_device {
 };
 
 int pb_device_open_cpu(int threads, struct pb_device *ret_device); /* threads 0: all cores */
-/* `name`: "cpu", "cuda", "cuda:1", or "auto": a CUDA device where one can be used, else the CPU. `threads` and `matmul`
- * (where there is more than one way) as each takes them. -PB_E_UNSUPPORTED with the reason. */
-int pb_device_open(const char *name, int threads, enum pbk_matmul matmul, struct pb_device *ret_device);
+/* `name`: "cpu", "cuda", "cuda:1", or "auto": a CUDA device where one can be used, else the CPU. Without a number it is the one
+ * whose `turn` it is among those that this process sees, counted round. `threads` and `matmul` (where there is more than one
+ * way) as each takes them. -PB_E_UNSUPPORTED with the reason. */
+int pb_device_open(const char *name, int turn, int threads, enum pbk_matmul matmul, struct pb_device *ret_device);
 /* Is it a name that pb_device_open understands? */
 bool pb_device_is_name(const char *name);
 void pb_device_close(struct pb_device *device);

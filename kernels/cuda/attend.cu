@@ -228,8 +228,8 @@ static void attend_backward(pbk_context *context, bool add, int64_t heads, int64
 	const int64_t asked = pairs ? pbk_count_ids(p->host_path + p->host_first[0], pairs) : 0;
 	const size_t length = (size_t)(asked + 1 + 2 * pairs), whole = (size_t)(rows * heads * e) * sizeof(real);
 	if (!pairs && !add) {
-		pbk_queue_zero(context, dk, whole);
-		pbk_queue_zero(context, dv, whole);
+		pbk_cuda_zero(context, dk, whole);
+		pbk_cuda_zero(context, dv, whole);
 	}
 	if (!pairs)
 		return;

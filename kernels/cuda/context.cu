@@ -41,6 +41,12 @@ static bool driver_is_too_old(char *why, size_t size)
 	return !driver || driver / 1000 < runtime / 1000;
 }
 
+int pbk_cuda_count(void)
+{
+	int count = 0;
+	return cudaGetDeviceCount(&count) == cudaSuccess ? count : 0;
+}
+
 pbk_context *pbk_cuda_open(int device, enum pbk_matmul matmul, char *why, size_t size)
 {
 	int count = 0, major = 0;
@@ -79,6 +85,16 @@ pbk_context *pbk_cuda_open(int device, enum pbk_matmul matmul, char *why, size_t
 	return context;
 }
 
+static void free_ring(pbk_context *context)
+{
+	if (context->ring_host)
+		cudaFreeHost(context->ring_host);
+	if (context->ring_device)
+		cudaFree(context->ring_device);
+	context->ring_host = context->ring_device = NULL;
+	context->ring_size = 0;
+}
+
 void pbk_cuda_close(pbk_context *context)
 {
 	if (!context)
@@ -88,8 +104,7 @@ void pbk_cuda_close(pbk_context *context)
 	pbk_windows_close(context);
 	pbk_queue_close(context);
 	pbk_blas_close(context);
-	cudaFreeHost(context->ring_host);
-	cudaFree(context->ring_device);
+	free_ring(context);
 	cudaFree(context->workspace);
 	cudaFree(context->tickets);
 	if (context->stream)
@@ -129,10 +144,7 @@ static bool make_ring(pbk_context *context, size_t size)
 {
 	if (context->ring_size && !pbk_wait(context))
 		return false;
-	cudaFreeHost(context->ring_host);
-	cudaFree(context->ring_device);
-	context->ring_host = context->ring_device = NULL;
-	context->ring_size = 0;
+	free_ring(context);
 	if (!pbk_note(context, cudaMallocHost((void **)&context->ring_host, size)) ||
 	    !pbk_note(context, cudaMalloc((void **)&context->ring_device, size)))
 		return false;

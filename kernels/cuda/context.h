@@ -4,6 +4,7 @@
 
 #include "cuda.h"
 
+int pbk_cuda_count(void);
 pbk_context *pbk_cuda_open(int device, enum pbk_matmul matmul, char *why, size_t size);
 void pbk_cuda_close(pbk_context *context);
 void pbk_cuda_describe(pbk_context *context, char *text, size_t size);

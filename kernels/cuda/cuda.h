@@ -50,6 +50,8 @@ bool pbk_wait(pbk_context *context);
 void *pbk_cuda_workspace(pbk_context *context, size_t size);
 /* PBK_TICKETS counters on the device, 0 between launches: who counts with one sets it back. NULL: as above. */
 unsigned *pbk_cuda_tickets(pbk_context *context);
+/* dst [size] = zeros, in the launches' order. */
+void pbk_cuda_zero(pbk_context *context, void *dst, size_t size);
 /* Waits, then copies to the host. */
 void pbk_fetch(pbk_context *context, void *host, const void *device, size_t size);
 

@@ -160,7 +160,7 @@ static double nd_max_difference(pbk_context *context, const struct pbk_nd *nd, c
 	double *largest = (double *)pbk_cuda_workspace(context, sizeof result);
 	if (!largest)
 		return 0;
-	pbk_queue_zero(context, largest, sizeof result);
+	pbk_cuda_zero(context, largest, sizeof result);
 	nd_raise_difference<real>(context, nd, dst, src, largest);
 	pbk_fetch(context, &result, largest, sizeof result);
 	return context->failure ? 0 : result;

@@ -1,6 +1,7 @@
 /* queue.cu: the list of launches, and graphs of those lists that come again. */
 #include "queue.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "windows.h"
@@ -10,6 +11,8 @@ enum {
 	FEW = 8,             /* launches that are sent one by one: a graph would gain nothing */
 	GRAPHS = 256,        /* batches of training differ in their rows: there are some tens of numbers of rows */
 	SEEN = 4096,         /* lists that are remembered by a number, to know them when they come again */
+	STALE = 4 * GRAPHS,  /* lists sent since a graph was used: then it makes way, else more lists than places drive out each other */
+	MOST_REFUSALS = 3,   /* then no more graphs are made */
 };
 
 /* A list that has come at least twice. */
@@ -27,6 +30,8 @@ struct pbk_queue {
 	int launches;
 	uint64_t clock, seen[SEEN];
 	struct graph graphs[GRAPHS];
+	int made, replayed, refused; /* graphs */
+	cudaError_t why; /* the first was refused */
 };
 
 static struct pbk_queue *queue_of(pbk_context *context)
@@ -65,43 +70,6 @@ struct pbk_launch_record *pbk_queue_add(pbk_context *context, size_t size)
 	return record;
 }
 
-struct moving {
-	void *dst;
-	const void *src;
-	size_t size;
-};
-
-static void run_zero(const struct pbk_launch_record *record, cudaStream_t stream)
-{
-	const moving m = pbk_read_argument<moving>(pbk_arguments(record));
-	cudaMemsetAsync(m.dst, 0, m.size, stream);
-}
-
-static void run_copy(const struct pbk_launch_record *record, cudaStream_t stream)
-{
-	const moving m = pbk_read_argument<moving>(pbk_arguments(record));
-	cudaMemcpyAsync(m.dst, m.src, m.size, cudaMemcpyDeviceToDevice, stream);
-}
-
-static void move(pbk_context *context, void (*run)(const struct pbk_launch_record *, cudaStream_t), const moving &m)
-{
-	struct pbk_launch_record *record = m.size ? pbk_queue_add(context, pbk_rounded(sizeof m)) : NULL;
-	if (!record)
-		return;
-	record->run = run;
-	memcpy(pbk_arguments(record), &m, sizeof m);
-}
-
-void pbk_queue_zero(pbk_context *context, void *dst, size_t size)
-{
-	move(context, run_zero, {dst, NULL, size});
-}
-
-void pbk_queue_copy(pbk_context *context, void *dst, const void *src, size_t size)
-{
-	move(context, run_copy, {dst, src, size});
-}
-
 static uint64_t number_of(const char *bytes, size_t size)
 {
 	uint64_t number = 14695981039346656037u;
@@ -126,6 +94,7 @@ static bool is_known(struct pbk_queue *q, uint64_t number)
 static cudaError_t run_each(pbk_context *context)
 {
 	const struct pbk_queue *q = context->queue;
+	cudaGetLastError(); /* of whatever came before: the launches are not to be blamed for it */
 	for (size_t at = 0; at < q->size;) {
 		const struct pbk_launch_record *record = (const struct pbk_launch_record *)(q->bytes + at);
 		record->run(record, context->stream);
@@ -152,45 +121,80 @@ static struct graph *find(struct pbk_queue *q, uint64_t number)
 	return NULL;
 }
 
-/* A place for one more: a free one, or that of the graph which was not used for the longest time. */
-static struct graph *place(struct pbk_queue *q)
+/* A place for one more: a free one, or that of the graph which was not used for the longest time. NULL: all are in use. */
+static struct graph *find_place(struct pbk_queue *q)
 {
 	struct graph *oldest = &q->graphs[0];
 	for (int i = 0; i < GRAPHS; i++)
 		if (q->graphs[i].used < oldest->used)
 			oldest = &q->graphs[i];
-	forget(oldest);
-	return oldest;
+	return !oldest->exec || q->clock - oldest->used > STALE ? oldest : NULL;
 }
 
-/* The waiting list as a graph. NULL where that cannot be: then it is sent launch by launch, which is no failure. */
-static struct graph *capture(pbk_context *context, uint64_t number)
+/* The device goes without graphs where it must, which is no failure. */
+static void note_refusal(struct pbk_queue *q, cudaError_t error)
 {
-	struct pbk_queue *q = context->queue;
-	struct graph *g = place(q);
+	if (!q->refused++)
+		q->why = error;
+	cudaGetLastError();
+}
+
+/* The waiting list as a graph that is on the device. NULL where that cannot be. */
+static cudaGraphExec_t capture(pbk_context *context)
+{
 	cudaGraph_t made = NULL;
 	cudaGraphExec_t exec = NULL;
-	char *bytes = (char *)malloc(q->size);
-	if (!bytes || cudaStreamBeginCapture(context->stream, cudaStreamCaptureModeThreadLocal) != cudaSuccess) {
-		free(bytes);
-		cudaGetLastError();
-		return NULL;
+	cudaError_t error = cudaStreamBeginCapture(context->stream, cudaStreamCaptureModeThreadLocal);
+	if (error == cudaSuccess) {
+		const cudaError_t launches = run_each(context);
+		error = cudaStreamEndCapture(context->stream, &made);
+		error = launches != cudaSuccess ? launches : error;
 	}
-	const cudaError_t error = run_each(context);
-	if (cudaStreamEndCapture(context->stream, &made) != cudaSuccess || error != cudaSuccess ||
-	    cudaGraphInstantiate(&exec, made, 0) != cudaSuccess) {
-		cudaGetLastError();
+	if (error == cudaSuccess)
+		error = cudaGraphInstantiate(&exec, made, 0);
+	if (error == cudaSuccess && (error = cudaGraphUpload(exec, context->stream)) != cudaSuccess) {
+		cudaGraphExecDestroy(exec);
 		exec = NULL;
 	}
 	if (made)
 		cudaGraphDestroy(made);
+	if (!exec)
+		note_refusal(context->queue, error);
+	return exec;
+}
+
+/* A graph of the waiting list, kept for the next time. NULL: it is sent launch by launch. */
+static struct graph *keep(pbk_context *context, uint64_t number)
+{
+	struct pbk_queue *q = context->queue;
+	struct graph *place = q->refused < MOST_REFUSALS ? find_place(q) : NULL;
+	char *bytes = place ? (char *)malloc(q->size) : NULL;
+	cudaGraphExec_t exec = bytes ? capture(context) : NULL;
 	if (!exec) {
 		free(bytes);
 		return NULL;
 	}
+	forget(place);
 	memcpy(bytes, q->bytes, q->size);
-	*g = {bytes, q->size, number, exec, 0};
-	return g;
+	*place = {bytes, q->size, number, exec, 0};
+	q->made++;
+	return place;
+}
+
+/* Whether the list has gone to the device as the graph g. */
+static bool replay(pbk_context *context, struct graph *g)
+{
+	struct pbk_queue *q = context->queue;
+	const cudaError_t error = cudaGraphLaunch(g->exec, context->stream);
+	g->used = q->clock;
+	q->replayed += error == cudaSuccess;
+	if (error != cudaErrorMemoryAllocation) { /* launch by launch there may be enough */
+		pbk_note(context, error);
+		return true;
+	}
+	note_refusal(q, error);
+	forget(g);
+	return false;
 }
 
 void pbk_queue_send(pbk_context *context)
@@ -200,21 +204,25 @@ void pbk_queue_send(pbk_context *context)
 	if (!q || !q->launches)
 		return;
 	q->clock++;
-	struct graph *g = NULL;
 	if (!context->failure && pbk_stage_send(context)) {
 		const uint64_t number = q->launches < FEW ? 0 : number_of(q->bytes, q->size);
-		g = number ? find(q, number) : NULL;
+		struct graph *g = number ? find(q, number) : NULL;
 		if (!g && number && is_known(q, number))
-			g = capture(context, number);
-		if (g) {
-			g->used = q->clock;
-			pbk_note(context, cudaGraphLaunch(g->exec, context->stream));
-		} else {
+			g = keep(context, number);
+		if (!g || !replay(context, g))
 			pbk_note(context, run_each(context));
-		}
 	}
 	q->size = 0;
 	q->launches = 0;
+}
+
+/* For those who look for the reason why a device is slow. */
+static void tell(const struct pbk_queue *q)
+{
+	const char *asked = getenv("PBK_CUDA_TELL");
+	if (asked && *asked == '1')
+		fprintf(stderr, "cuda: %d graphs made, %d replayed, %d refused%s%s\n", q->made, q->replayed, q->refused,
+			q->refused ? ": " : "", q->refused ? cudaGetErrorString(q->why) : "");
 }
 
 void pbk_queue_close(pbk_context *context)
@@ -222,6 +230,7 @@ void pbk_queue_close(pbk_context *context)
 	struct pbk_queue *q = context->queue;
 	if (!q)
 		return;
+	tell(q);
 	for (int i = 0; i < GRAPHS; i++)
 		forget(&q->graphs[i]);
 	free(q->bytes);

@@ -27,9 +27,6 @@ struct pbk_launch_record {
 
 /* Room for a launch with that many bytes of arguments, cleared but for `size`. NULL: something has failed. */
 struct pbk_launch_record *pbk_queue_add(struct pbk_context *context, size_t size);
-/* Clears, copies within the device, in the launches' order. */
-void pbk_queue_zero(struct pbk_context *context, void *dst, size_t size);
-void pbk_queue_copy(struct pbk_context *context, void *dst, const void *src, size_t size);
 /* Sends what waits. The host does not wait. */
 void pbk_queue_send(struct pbk_context *context);
 void pbk_queue_close(struct pbk_context *context);
@@ -64,6 +61,7 @@ template <class T> static T pbk_read_argument(const char *at)
 template <class... Parameters, size_t... I>
 static void pbk_run_launch(const struct pbk_launch_record *record, cudaStream_t stream, std::index_sequence<I...>)
 {
+	static_assert(pbk_argument_at<Parameters...>(sizeof...(Parameters)) <= 4096, "that many bytes of arguments every device takes");
 	void (*kernel)(Parameters...) = reinterpret_cast<void (*)(Parameters...)>(record->kernel);
 	const char *arguments = pbk_arguments(record);
 	const dim3 grid(record->grid[0], record->grid[1], record->grid[2]);

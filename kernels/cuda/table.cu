@@ -25,9 +25,8 @@ template <class real> static void fill(struct pbk_table *table, const char *name
 }
 
 static const struct pbk_backend backend = {
-	PBK_BACKEND_ABI, sizeof(struct pbk_table), "cuda",           pbk_cuda_open,
-	pbk_cuda_close,  &f32,                     &f64,             pbk_cuda_describe,
-	pbk_cuda_memory_free,
+	PBK_BACKEND_ABI, sizeof(struct pbk_table), "cuda", pbk_cuda_count, pbk_cuda_open, pbk_cuda_close, &f32, &f64,
+	pbk_cuda_describe, pbk_cuda_memory_free,
 };
 
 extern "C" __attribute__((visibility("default"))) const struct pbk_backend *pbk_backend(void)

@@ -11,12 +11,17 @@
 #define BACKEND      getenv("PB_TEST_EMULATION")
 #define Z(name, set) "  - {name: " name ", hook: z, setter: " set ", over: [layer, head], forward: corrupted}\n"
 
-static struct outcome run_on(const char *device, const char *experiment, const char *out)
+static pid_t start_on(const char *device, const char *experiment, const char *out)
 {
 	static char plugins[4096];
 	snprintf(plugins, sizeof plugins, "%s/tests/cli/plugins", getenv("PATCHBAY_BUILD"));
 	const char *words[] = {"run", experiment, "--out", scratch(out), "--quiet", device ? "--device" : NULL, device, NULL};
-	return command_wait(command_start(NULL, plugins, words));
+	return command_start(NULL, plugins, words);
+}
+
+static struct outcome run_on(const char *device, const char *experiment, const char *out)
+{
+	return command_wait(start_on(device, experiment, out));
 }
 
 static void setup(void)
@@ -67,6 +72,32 @@ START_TEST(the_file_names_the_device)
 	o = run_on(NULL, write_golden("wrong", "device: gpu\nsweeps:\n" Z("z", "layer_head")), "wrong");
 	ck_assert_int_eq(o.code, 2);
 	check_says(o.err, "`device` must be auto, cpu, cuda or cuda:NUMBER");
+}
+END_TEST
+
+/* Ranks, of three GPUs. */
+static const struct {
+	const char *local_rank, *device, *said;
+} ranks[] = {
+	{"0", "cuda", "emulated device 0: "},
+	{"5", "auto", "emulated device 2: "},
+	{"1", "cuda:2", "emulated device 2: "}, /* as it was told */
+};
+
+START_TEST(each_rank_has_a_device)
+{
+	const char *file = write_golden("placed", "sweeps:\n" Z("z", "layer_head"));
+	setenv("PBK_EMULATION_DEVICES", "3", 1);
+	setenv("PBK_EMULATION_COUNT", "1", 1);
+	setenv("PMI_SIZE", "2", 1);
+	setenv("PMI_RANK", "1", 1);
+	pid_t other = start_on("cuda", file, "placed");
+	setenv("PMI_RANK", "0", 1);
+	setenv("MPI_LOCALRANKID", ranks[_i].local_rank, 1);
+	struct outcome o = run_on(ranks[_i].device, file, "placed");
+	ck_assert_msg(o.code == 0, "%s", o.err);
+	check_says(o.err, ranks[_i].said);
+	ck_assert_int_eq(command_wait(other).code, 0);
 }
 END_TEST
 
@@ -138,8 +169,8 @@ static long count_launches(const char *file)
 	setenv("PBK_EMULATION_COUNT", "1", 1);
 	struct outcome o = run_on("cuda", file, "counted");
 	unsetenv("PBK_EMULATION_COUNT");
-	const char *said = strstr(o.err, "emulated device: ");
-	return said ? strtol(said + strlen("emulated device: "), NULL, 10) : 0;
+	const char *said = strstr(o.err, "emulated device 0: ");
+	return said ? strtol(said + strlen("emulated device 0: "), NULL, 10) : 0;
 }
 
 START_TEST(a_lost_device_leaves_what_was_done)
@@ -175,6 +206,7 @@ static Suite *device(void)
 	tcase_add_test(tc, no_kernels);
 	tcase_add_loop_test(tc, no_device, 0, sizeof refused / sizeof *refused);
 	tcase_add_test(tc, the_file_names_the_device);
+	tcase_add_loop_test(tc, each_rank_has_a_device, 0, sizeof ranks / sizeof *ranks);
 	tcase_add_test(tc, as_on_the_cpu);
 	tcase_add_test(tc, manifest);
 	tcase_add_test(tc, a_lost_device_leaves_what_was_done);

@@ -17,11 +17,11 @@ static const char text[] = "model: {n_layers: 1, d_model: 256, n_heads: 2}\ndata
 			   "  - {name: endless, split: X1, epochs: 100000000}\n";
 
 /* A run that computes until it is stopped. */
-static pid_t start(const char *out, const char *threads)
+static pid_t start(const char *out, const char *option)
 {
 	const char *file = write_experiment("experiment", text);
 	pid_t pid = command_start(NULL, NULL,
-				  (const char *const[]){"train", file, "-q", "--out", scratch(out), threads, NULL});
+				  (const char *const[]){"train", file, "-q", "--out", scratch(out), option, NULL});
 	wait_for(in_run(out, "checkpoints/early.safetensors"));
 	return pid;
 }
@@ -109,6 +109,25 @@ START_TEST(a_choice_of_one_s_own_stays)
 }
 END_TEST
 
+/* The emulated one, where it was built. */
+START_TEST(on_a_gpu_nothing_is_bound)
+{
+	char folder[4096], file[4200];
+	cpu_set_t mine = my_cores();
+	snprintf(folder, sizeof folder, "%s/kernels/cuda/emulation", getenv("PATCHBAY_BUILD"));
+	snprintf(file, sizeof file, "%s/patchbay-cuda.so", folder);
+	if (CPU_COUNT(&mine) < 2 || access(file, R_OK))
+		return;
+	setenv("PATCHBAY_BACKEND_PATH", folder, 1);
+	setenv("PBK_EMULATION_SKIP", "1", 1);
+	pid_t pid = start("gpu", "--device=cuda");
+	int threads;
+	cpu_set_t used = bound_cores(pid, &threads);
+	stop(pid);
+	ck_assert_int_eq(CPU_COUNT(&used), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("threads");
@@ -116,6 +135,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_thread_for_every_core_stays_there, 0, 2);
 	tcase_add_test(tc, fewer_threads_are_not_bound);
 	tcase_add_test(tc, a_choice_of_one_s_own_stays);
+	tcase_add_test(tc, on_a_gpu_nothing_is_bound);
 	suite_add_tcase(suite, tc);
 	return pb_test_run(suite, NULL);
 }

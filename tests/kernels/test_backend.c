@@ -256,26 +256,44 @@ START_TEST(one_list_may_be_longer_than_what_is_kept)
 }
 END_TEST
 
-/* Lists that come again are replayed; of more of them than are kept, the oldest are made anew. List n adds 1 to the first n
- * elements as often as it has launches. */
-START_TEST(lists_come_again)
+enum { LAUNCHES = 9, MOST_LISTS = 300 };
+
+/* List n adds 1 to the first n elements, LAUNCHES times. */
+static void send_lists(int first, int last, int rounds, double *y, const double *ones)
 {
-	enum { LAUNCHES = 9, ROUNDS = 4, MOST = 300 };
-	const int lists = _i ? MOST : 20;
-	double y[MOST], ones[MOST];
-	open_with(NULL, NULL);
-	for (int i = 0; i < MOST; i++)
-		y[i] = 0, ones[i] = 1;
-	double *device_y = uploaded(y, sizeof y), *device_ones = uploaded(ones, sizeof ones);
-	for (int round = 0; round < ROUNDS; round++)
-		for (int n = 1; n <= lists; n++) {
+	for (int round = 0; round < rounds; round++)
+		for (int n = first; n <= last; n++) {
 			for (int i = 0; i < LAUNCHES; i++)
-				table->add(context, n, device_y, device_y, device_ones);
+				table->add(context, n, y, y, ones);
 			ck_assert_int_eq(table->sync(context), PBK_OK);
 		}
+}
+
+/* Lists that come again are replayed: some, more than are kept, and others when the first come no more. Whatever the device
+ * refuses, the lists arrive. */
+static const struct {
+	const char *fail;
+	int lists, later, rounds; /* of those from `later` on, further rounds */
+} again[] = {{"", 20, 1, 2},         {"", MOST_LISTS, 1, 2},      {"", MOST_LISTS, 270, 40},    {"capture", 20, 1, 2},
+	     {"capture:2", 20, 1, 2}, {"instantiate:2", 20, 1, 2}, {"upload", 20, 1, 2},         {"upload:3", 20, 1, 2},
+	     {"graph", 20, 1, 2},     {"graph:30", 20, 1, 2},      {"instantiate", 20, 1, 2}};
+
+START_TEST(lists_come_again)
+{
+	double y[MOST_LISTS] = {0}, ones[MOST_LISTS];
+	const int lists = again[_i].lists, later = again[_i].later;
+	open_with("PBK_EMULATION_FAIL", again[_i].fail);
+	for (int i = 0; i < MOST_LISTS; i++)
+		ones[i] = 1;
+	double *device_y = uploaded(y, sizeof y), *device_ones = uploaded(ones, sizeof ones);
+	send_lists(1, lists, 2, device_y, device_ones);
+	send_lists(later, lists, again[_i].rounds, device_y, device_ones);
 	table->download(context, y, device_y, sizeof y);
-	for (int i = 0; i < MOST; i++)
-		EXPECT(y[i] == (i < lists ? LAUNCHES * ROUNDS * (lists - i) : 0), "element %d is %g", i, y[i]);
+	for (int i = 0; i < MOST_LISTS; i++) {
+		const int all = i < lists ? lists - i : 0, rest = i < later - 1 ? lists - later + 1 : all;
+		const double want = LAUNCHES * (2 * all + again[_i].rounds * rest);
+		EXPECT(y[i] == want, "element %d is %g, not %g", i, y[i], want);
+	}
 	table->free(context, device_y);
 	table->free(context, device_ones);
 	close_all();
@@ -357,7 +375,7 @@ int main(void)
 	tcase_add_test(tcase, lost_device_is_remembered);
 	tcase_add_test(tcase, lists_of_every_length_arrive);
 	tcase_add_test(tcase, one_list_may_be_longer_than_what_is_kept);
-	tcase_add_loop_test(tcase, lists_come_again, 0, 2);
+	tcase_add_loop_test(tcase, lists_come_again, 0, sizeof again / sizeof *again);
 	tcase_add_test(tcase, kernels_leave_device_memory_to_the_device);
 	tcase_add_loop_test(tcase, any_allocation_may_fail, 0, MOST_ALLOCATIONS);
 	tcase_add_loop_test(tcase, device_may_be_lost_anywhere, 0, MOST_LAUNCHES);

@@ -10,7 +10,7 @@
 static inline int pb_test_device(int threads, struct pb_device *ret_device)
 {
 	const char *name = getenv("PB_TEST_DEVICE");
-	return pb_device_open(name ? name : "cpu", threads, PBK_MATMUL_F32, ret_device);
+	return pb_device_open(name ? name : "cpu", 0, threads, PBK_MATMUL_F32, ret_device);
 }
 
 /* Whether each instance of a test takes seconds, as on the emulated device. */

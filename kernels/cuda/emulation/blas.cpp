@@ -1,7 +1,7 @@
 /* blas.cpp: products by plain loops, their operands rounded as cuBLAS would. */
 #include "cublas_v2.h"
 
-#include <stdlib.h>
+#include <algorithm>
 
 #include "device.h"
 
@@ -61,8 +61,8 @@ int64_t size_of(cudaDataType_t type)
 cublasStatus_t cublasCreate(cublasHandle_t *ret_handle)
 {
 	static int handle;
-	const char *fail = getenv("PBK_EMULATION_FAIL");
-	if (fail && !strcmp(fail, "blas"))
+	static long count;
+	if (pbk_emulated_fails("blas", &count))
 		return CUBLAS_STATUS_NOT_INITIALIZED;
 	*ret_handle = reinterpret_cast<cublasHandle_t>(&handle);
 	return CUBLAS_STATUS_SUCCESS;
@@ -94,6 +94,9 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t, cublasOperation_t ta, 
 					  long long stride_c, int count, cublasComputeType_t compute, cublasGemmAlgo_t)
 {
 	const bool tf32 = compute == CUBLAS_COMPUTE_32F_FAST_TF32;
+	const int rows_a = ta == CUBLAS_OP_N ? m : k, rows_b = tb == CUBLAS_OP_N ? k : n;
+	if (m < 0 || n < 0 || k < 0 || count < 0 || lda < std::max(rows_a, 1) || ldb < std::max(rows_b, 1) || ldc < std::max(m, 1))
+		return CUBLAS_STATUS_EXECUTION_FAILED; /* as cuBLAS: an invalid value */
 	if (!pbk_emulated_launch_begins())
 		return CUBLAS_STATUS_EXECUTION_FAILED;
 	for (int64_t i = 0; i < count; i++) {

@@ -4,7 +4,8 @@
  * A launch runs its blocks one after the other, or some at once, each on a thread of the host, and a block's threads as
  * fibres there: warp by warp, each as far as it comes, to the next barrier of the block. What CUDA leaves undefined ends
  * the program with a message: a barrier that some threads wait at in another place, a shuffle whose lanes are not all
- * there, a load or store at a misaligned address. Under ThreadSanitizer each thread of a block is one of its own, so that races
+ * there, a load or store at a misaligned address, a grid that is too large, a copy between other memory than it says, a
+ * call that waits while a graph is captured. Under ThreadSanitizer each thread of a block is one of its own, so that races
  * show. Environment:
  *   PBK_EMULATION_ORDER=reverse   threads run from the last to the first, which shows missing barriers, and blocks in an
  *                                 order that leads far from each other, which shows those that count on their neighbours
@@ -12,8 +13,10 @@
  *   PBK_EMULATION_GUARD=1         device memory cannot be touched but by kernels and copies
  *   PBK_EMULATION_COUNT=1         at the end of the program: how often the device was asked for something
  *   PBK_EMULATION_SKIP=1          no kernel runs, memory is zeros: what is left is the time that the host itself takes
+ *   PBK_EMULATION_DEVICES=N       1 by default
  *   PBK_EMULATION_SIZE=N          multiprocessors, 4 by default
- *   PBK_EMULATION_FAIL=WHAT[:N]   driver, device, blas, and at the Nth call malloc, launch (a lost device)
+ *   PBK_EMULATION_FAIL=WHAT[:N]   every call, or the Nth: driver, device, malloc, launch (a lost device), capture,
+ *                                 instantiate, upload, graph (its launch); and blas
  */
 #ifndef PBK_EMULATION_CUDA_RUNTIME_H
 #define PBK_EMULATION_CUDA_RUNTIME_H
@@ -152,6 +155,7 @@ enum cudaError_t {
 	cudaErrorNoDevice = 100,
 	cudaErrorIllegalAddress = 700,
 	cudaErrorLaunchFailure = 719,
+	cudaErrorNotSupported = 801,
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount = 16, cudaDevAttrComputeCapabilityMajor = 75 };
@@ -189,6 +193,7 @@ cudaError_t cudaRuntimeGetVersion(int *ret_version);
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *ret_graph);
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *ret_exec, cudaGraph_t graph, unsigned long long flags);
+cudaError_t cudaGraphUpload(cudaGraphExec_t exec, cudaStream_t stream);
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream);
 cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec);

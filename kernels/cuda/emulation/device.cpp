@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "fibres.h"
+
 namespace
 {
 
@@ -23,14 +25,16 @@ cudaError_t last = cudaSuccess; /* of a call that failed */
 
 /* What a run asked of the device, told at the end. */
 struct tally {
+	int device; /* the last that was chosen */
 	long launches, graphs, made, copies, waits, allocations;
 
 	~tally()
 	{
 		const char *count = getenv("PBK_EMULATION_COUNT");
 		if (count && *count == '1')
-			fprintf(stderr, "emulated device: %ld launches, %ld graphs, %ld made, %ld copies, %ld waits, %ld allocations\n",
-				launches, graphs, made, copies, waits, allocations);
+			fprintf(stderr,
+				"emulated device %d: %ld launches, %ld graphs, %ld made, %ld copies, %ld waits, %ld allocations\n",
+				device, launches, graphs, made, copies, waits, allocations);
 	}
 } tally;
 
@@ -72,23 +76,44 @@ void close_memory()
 	is_open = !guards();
 }
 
-/* Is this the call that the environment asks to fail? */
-bool fails(const char *what, long *count)
+bool is_on_device(const void *at, size_t size)
+{
+	for (const piece *p = pieces; p; p = p->next)
+		if (static_cast<const char *>(at) >= p->memory && static_cast<const char *>(at) + size <= p->memory + p->size)
+			return true;
+	return false;
+}
+
+/* What CUDA refuses while a graph is captured, or leaves undefined. */
+void waits_for_no_graph(const char *call)
+{
+	if (pbk_emulated_is_capturing())
+		pbk_emulated_fail(call);
+}
+
+int devices()
+{
+	const char *number = getenv("PBK_EMULATION_DEVICES");
+	return number ? atoi(number) : 1;
+}
+
+}
+
+bool pbk_emulated_fails(const char *what, long *count)
 {
 	const char *asked = getenv("PBK_EMULATION_FAIL");
 	const size_t n = strlen(what);
 	if (!asked || strncmp(asked, what, n) || (asked[n] && asked[n] != ':'))
 		return false;
-	return ++*count == (asked[n] ? atol(asked + n + 1) : 1);
-}
-
+	++*count;
+	return !asked[n] || *count == atol(asked + n + 1);
 }
 
 bool pbk_emulated_launch_begins()
 {
 	static long count;
 	tally.launches++;
-	if (fails("launch", &count))
+	if (pbk_emulated_fails("launch", &count))
 		lost = cudaErrorLaunchFailure;
 	if (lost || skips())
 		return false;
@@ -106,9 +131,10 @@ cudaError_t cudaMalloc(void **ret_memory, size_t size)
 	static long count;
 	const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
 	tally.allocations++;
+	waits_for_no_graph("cudaMalloc while a graph is captured");
 	if (lost)
 		return lost;
-	if (fails("malloc", &count) || size > SIZE_MAX - 2 * page)
+	if (pbk_emulated_fails("malloc", &count) || size > SIZE_MAX - 2 * page)
 		return last = cudaErrorMemoryAllocation;
 	size = (size + page - 1) / page * page;
 	piece *p = static_cast<piece *>(malloc(sizeof *p));
@@ -128,6 +154,7 @@ cudaError_t cudaMalloc(void **ret_memory, size_t size)
 
 cudaError_t cudaFree(void *memory)
 {
+	waits_for_no_graph("cudaFree while a graph is captured");
 	for (piece **at = &pieces; memory && *at; at = &(*at)->next)
 		if ((*at)->memory == memory) {
 			piece *gone = *at;
@@ -141,12 +168,14 @@ cudaError_t cudaFree(void *memory)
 
 cudaError_t cudaMallocHost(void **ret_memory, size_t size)
 {
+	waits_for_no_graph("cudaMallocHost while a graph is captured");
 	*ret_memory = malloc(size);
 	return *ret_memory ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 
 cudaError_t cudaFreeHost(void *memory)
 {
+	waits_for_no_graph("cudaFreeHost while a graph is captured");
 	free(memory);
 	return cudaSuccess;
 }
@@ -174,14 +203,19 @@ void pbk_emulated_count_made()
 	tally.made++;
 }
 
-cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t size, cudaMemcpyKind, cudaStream_t)
+cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t size, cudaMemcpyKind kind, cudaStream_t)
 {
 	tally.copies++;
+	const bool up = kind == cudaMemcpyHostToDevice; /* no other copies are asked for */
+	if (!lost && size && (is_on_device(dst, size) != up || is_on_device(src, size) == up))
+		pbk_emulated_fail("a copy whose kind is not that of its memory");
 	return work([=] { memmove(dst, src, size); });
 }
 
 cudaError_t cudaMemsetAsync(void *dst, int byte, size_t size, cudaStream_t)
 {
+	if (!lost && !is_on_device(dst, size))
+		pbk_emulated_fail("cudaMemset of what is no device memory");
 	return work([=] { memset(dst, byte, size); });
 }
 
@@ -205,6 +239,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t)
 cudaError_t cudaStreamSynchronize(cudaStream_t)
 {
 	tally.waits++;
+	waits_for_no_graph("cudaStreamSynchronize while a graph is captured");
 	return lost;
 }
 
@@ -225,20 +260,22 @@ const char *cudaGetErrorString(cudaError_t error)
 	case cudaErrorNoDevice: return "no CUDA-capable device is detected";
 	case cudaErrorIllegalAddress: return "an illegal memory access was encountered";
 	case cudaErrorLaunchFailure: return "unspecified launch failure";
+	case cudaErrorNotSupported: return "operation not supported";
 	}
 	return "unknown error";
 }
 
-cudaError_t cudaSetDevice(int)
+cudaError_t cudaSetDevice(int device)
 {
+	tally.device = device;
 	return lost;
 }
 
 cudaError_t cudaGetDeviceCount(int *ret_count)
 {
 	static long count;
-	*ret_count = 1;
-	return fails("device", &count) ? cudaErrorNoDevice : cudaSuccess;
+	*ret_count = devices();
+	return pbk_emulated_fails("device", &count) ? cudaErrorNoDevice : cudaSuccess;
 }
 
 cudaError_t cudaDeviceGetAttribute(int *ret_value, cudaDeviceAttr attribute, int)
@@ -256,7 +293,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *ret_properties, int)
 cudaError_t cudaDriverGetVersion(int *ret_version)
 {
 	static long count;
-	*ret_version = fails("driver", &count) ? 12080 : 13000;
+	*ret_version = pbk_emulated_fails("driver", &count) ? 12080 : 13000;
 	return cudaSuccess;
 }
 

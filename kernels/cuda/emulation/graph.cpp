@@ -16,10 +16,25 @@ bool pbk_emulated_capture(const std::function<void()> &node)
 	return capturing;
 }
 
+bool pbk_emulated_is_capturing()
+{
+	return capturing;
+}
+
+/* A lost device is told by everything; or a failure that was asked for. */
+static cudaError_t status_of(const char *call, cudaError_t failure, long *count)
+{
+	const cudaError_t error = cudaGetLastError();
+	return error == cudaSuccess && pbk_emulated_fails(call, count) ? failure : error;
+}
+
 cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode)
 {
-	capturing = new pbk_emulated_graph;
-	return cudaGetLastError();
+	static long count;
+	const cudaError_t error = status_of("capture", cudaErrorNotSupported, &count);
+	if (error == cudaSuccess)
+		capturing = new pbk_emulated_graph;
+	return error;
 }
 
 cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t *ret_graph)
@@ -31,13 +46,27 @@ cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t *ret_graph)
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *ret_exec, cudaGraph_t graph, unsigned long long)
 {
+	static long count;
+	const cudaError_t error = status_of("instantiate", cudaErrorMemoryAllocation, &count);
+	if (error != cudaSuccess)
+		return error;
 	pbk_emulated_count_made();
 	*ret_exec = new pbk_emulated_graph(*graph);
-	return cudaGetLastError();
+	return cudaSuccess;
+}
+
+cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t)
+{
+	static long count;
+	return status_of("upload", cudaErrorMemoryAllocation, &count);
 }
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t)
 {
+	static long count;
+	const cudaError_t error = status_of("graph", cudaErrorMemoryAllocation, &count);
+	if (error != cudaSuccess)
+		return error;
 	pbk_emulated_count_graph();
 	for (const auto &node : exec->nodes)
 		node();

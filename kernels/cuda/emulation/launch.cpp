@@ -119,6 +119,8 @@ void emulate(dim3 grid, unsigned block, const std::function<void()> &thread)
 	const int workers = workers_asked();
 	if (block > PBK_MOST_THREADS || !block)
 		pbk_emulated_fail("a block of too many threads");
+	if (!grid.x || !grid.y || !grid.z || grid.x > INT32_MAX || grid.y > UINT16_MAX || grid.z > UINT16_MAX)
+		pbk_emulated_fail("a grid of no blocks or too many");
 	if (!pbk_emulated_launch_begins())
 		return;
 	blockDim = dim3(block);
