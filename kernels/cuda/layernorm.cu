@@ -15,6 +15,7 @@ static void launch(pbk_context *context, Kernel kernel, int64_t rows, int64_t n,
 template <class real> static __device__ real mean_of(int64_t n, const real *x)
 {
 	real total = 0;
+#pragma unroll 4 /* so many loads are on their way */
 	for (int64_t i = threadIdx.x; i < n; i += blockDim.x)
 		total += x[i];
 	return block_sum(total) / (real)n;
@@ -23,6 +24,7 @@ template <class real> static __device__ real mean_of(int64_t n, const real *x)
 template <class real> static __device__ real scale_of(int64_t n, real eps, const real *x, real mean)
 {
 	real total = 0;
+#pragma unroll 4
 	for (int64_t i = threadIdx.x; i < n; i += blockDim.x) {
 		const real apart = x[i] - mean;
 		total += apart * apart;

@@ -1,7 +1,7 @@
 /* optim.cu: optimizer steps: torch.optim's single-tensor definitions, operation by operation. */
 #include <math.h>
 
-#include "cuda.h"
+#include "quad.h"
 
 /* A step's constants, rounded to the element type once, as PyTorch does with its scalars. */
 template <class real> struct adam_constants {
@@ -35,19 +35,32 @@ static __device__ __forceinline__ real lerp(real from, real to, real weight, rea
 	return weight < (real)0.5 ? from + weight * (to - from) : to - (to - from) * one_minus_weight;
 }
 
+/* Of one element. */
+template <class real>
+static __device__ __forceinline__ void adam_step(const adam_constants<real> &c, real *p, real g, real *m, real *v)
+{
+	const real decayed = *p * c.decay, grad = g * c.grad_scale + c.l2 * *p;
+	*m = lerp(*m, grad, c.one_minus_beta1, c.beta1);
+	*v = *v * c.beta2 + c.one_minus_beta2 * grad * grad;
+	*p = decayed - c.step * *m / (sqrt(*v) / c.bias2_sqrt + c.eps);
+}
+
+/* A thread takes four elements, so that enough loads are on their way. */
 template <class real>
 static __global__ void adam_kernel(const adam_constants<real> *constants, int64_t n, real *p, const real *g, real *m, real *v)
 {
-	const int64_t i = element();
+	const int64_t i = 4 * element();
+	const int there = clamped(n - i, 4);
+	const bool whole = there == 4 && holds_quads(p, 0) && holds_quads(g, 0) && holds_quads(m, 0) && holds_quads(v, 0);
 	const adam_constants<real> c = *constants;
-	if (i >= n)
-		return;
-	const real decayed = p[i] * c.decay, grad = g[i] * c.grad_scale + c.l2 * p[i];
-	const real first = lerp(m[i], grad, c.one_minus_beta1, c.beta1);
-	const real second = v[i] * c.beta2 + c.one_minus_beta2 * grad * grad;
-	m[i] = first;
-	v[i] = second;
-	p[i] = decayed - c.step * first / (sqrt(second) / c.bias2_sqrt + c.eps);
+	quad<real> weight = read_quad(p + i, whole, there), first = read_quad(m + i, whole, there);
+	quad<real> second = read_quad(v + i, whole, there);
+	const quad<real> slope = read_quad(g + i, whole, there);
+	for (int e = 0; e < 4; e++)
+		adam_step(c, &weight.v[e], slope.v[e], &first.v[e], &second.v[e]);
+	write_quad(p + i, whole, there, weight);
+	write_quad(m + i, whole, there, first);
+	write_quad(v + i, whole, there, second);
 }
 
 /* The buffer may be NULL. At the first step it is not read. */
@@ -76,7 +89,7 @@ static void adam(pbk_context *context, const struct pbk_adam *a, int64_t n, void
 	const adam_constants<real> *staged =
 		(const adam_constants<real> *)pbk_stage(context, &constants, sizeof constants);
 	if (staged)
-		pbk_launch(context, adam_kernel<real>, pbk_grid(n), BLOCK, staged, n, p, g, m, v);
+		pbk_launch(context, adam_kernel<real>, pbk_grid((n + 3) / 4), BLOCK, staged, n, p, g, m, v);
 }
 
 template <class real>
