@@ -1,11 +1,14 @@
 """What all sections share: options, interleaved repeats, checks of agreement, tables."""
+import contextlib
+import json
 import os
 import statistics
 import sys
 import time
+from pathlib import Path
 
 import study
-from peer import Peer
+from peer import Peer, PeerFailed
 
 
 class Times:
@@ -50,9 +53,10 @@ class Bench:
         self.limit, self.packages = options.limit, options.packages
         self.device, self.on_gpu = options.device, options.device != "cpu"
         self.without_lens = ""  # why TransformerLens is left out
-        self.disagreements = []
+        self.problems = []  # what makes the whole bench fail: results that differ, PyTorch's peers that fail
         self.peak = {}  # threads -> GFLOP/s, by the section gemm
         self.figures = {}  # what --figures writes: section -> name -> number
+        self.figures_file = options.figures
         # Threads that a peer is tried with.
         self.thread_counts = {self.threads} if self.on_gpu else {1, self.threads}
         # How often a process makes a sweep: its kernels are loaded to a GPU as they are first called.
@@ -61,21 +65,50 @@ class Bench:
     def say(self, text):
         print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
 
-    def peer(self, kind, threads, keep_memory=False):
+    def peer(self, kind, threads):
         device = "cpu" if os.environ.get("PB_GPU_CHECK_EMULATE") else self.device
-        return Peer(kind, threads, keep_memory, device, self.packages if kind == "notebook" else None)
+        return Peer(kind, threads, device, self.packages if kind == "notebook" else None)
+
+    @contextlib.contextmanager
+    def surviving(self):
+        """What is inside goes as far as its peer does. A GPU's machine may be without a TransformerLens that works."""
+        try:
+            yield
+        except PeerFailed as failure:
+            self.say(str(failure))
+            if failure.kind == "notebook":
+                self.without_lens = str(failure)
+            if failure.kind != "notebook" or not self.on_gpu:
+                self.problems.append(str(failure))
+
+    def write_figures(self, section, figures):
+        """Takes a section's figures, and writes them at once: what comes behind may fail or take too long."""
+        self.figures[section] = figures
+        self.save()
+
+    def save(self):
+        if self.figures_file:
+            said = self.figures | {"problems": self.problems, "without_lens": self.without_lens}
+            new = Path(f"{self.figures_file}.new")
+            new.write_text(json.dumps(said, indent=1) + "\n")
+            new.replace(self.figures_file)
 
     def again(self, sweep):
         """A sweep as often as a process makes it."""
         return [sweep | {"name": f"{sweep['name']} {i}" if i else sweep["name"]} for i in range(self.rounds)]
 
     def interleave(self, sides):
-        """Calls each side's function once a repeat, in turn, first once for each unmeasured; name -> Times."""
+        """Calls each side's function once a repeat, in turn, first once for each unmeasured; name -> Times. A peer that
+        fails is not among them."""
         times = {name: Times() for name in sides}
         for repeat in range(self.repeats + 1):
-            for name, function in sides.items():
-                seconds = function()
-                if repeat:
+            for name in list(times):
+                seconds = None
+                with self.surviving():
+                    seconds = sides[name]()
+                if seconds is None:
+                    del times[name]
+                elif repeat:
                     times[name].add(seconds)
         return times
 
@@ -85,13 +118,13 @@ class Bench:
             raise SystemExit(f"{what}: {len(ours)} numbers against {len(theirs)}")
         worst = max(abs(a - b) / (abs(b) if relative else 1) for a, b in zip(ours, theirs))
         if not worst <= limit:
-            self.disagreements.append(f"{what}: the results differ by {worst:.2g}, more than {limit:g}")
+            self.problems.append(f"{what}: the results differ by {worst:.2g}, more than {limit:g}")
         return worst
 
     def check(self, what, value, limit):
         """A value above the limit makes the whole bench fail."""
         if not value <= limit:
-            self.disagreements.append(f"{what}: {value:.2g}, more than {limit:.2g}")
+            self.problems.append(f"{what}: {value:.2g}, more than {limit:.2g}")
 
     def share_of_peak(self, seconds_per_cell, sizes=None):
         """GFLOP/s by the floor's FLOPs alone, and their share of the measured peak."""

@@ -2,7 +2,6 @@
 import argparse
 import datetime
 import importlib.metadata
-import json
 import os
 import platform
 import subprocess
@@ -112,9 +111,7 @@ def wrapped(lines):
 
 def write(bench, options, lines):
     options.out.write_text("\n".join(wrapped(lines)).rstrip() + "\n")
-    if options.figures:
-        figures = bench.figures | {"disagreements": bench.disagreements, "without_lens": bench.without_lens}
-        Path(options.figures).write_text(json.dumps(figures, indent=1) + "\n")
+    bench.save()
 
 
 def main():
@@ -133,18 +130,19 @@ def main():
     for name, section in (("gemm", sec_gemm.run), ("sweeps", None), ("units", sec_units.run),
                           ("training", sec_training.run), ("activation", sec_activation.run), ("size", sec_size.run)):
         sweeps = [s for s in SWEEPS if s in options.sections] if name == "sweeps" else []
-        if sweeps:
-            lines += sec_sweeps.run(bench, sweeps)
-        elif name in options.sections:
-            bench.say(name)
-            lines += section(bench)
+        with bench.surviving():
+            if sweeps:
+                lines += sec_sweeps.run(bench, sweeps)
+            elif name in options.sections:
+                bench.say(name)
+                lines += section(bench)
         if bench.on_gpu:
             write(bench, options, head(bench, options, load) + lines)  # a later section may fail
     write(bench, options, head(bench, options, load) + lines)
     print(f"{options.out}")
-    for text in bench.disagreements:
-        print(f"disagreement: {text}", file=sys.stderr)
-    return bool(bench.disagreements)
+    for text in bench.problems:
+        print(f"problem: {text}", file=sys.stderr)
+    return bool(bench.problems)
 
 
 sys.exit(main())

@@ -2,6 +2,7 @@
 
 Each peer has a process of its own, so that its peak memory is its own, and so that this one stays small.
 """
+import contextlib
 import json
 import os
 import subprocess
@@ -22,13 +23,21 @@ def with_packages(folder):
     return {"PYTHONPATH": os.pathsep.join(f for f in folders if f)} if folder else {}
 
 
+class PeerFailed(Exception):
+    """A peer is no more; says why."""
+
+    def __init__(self, kind, why):
+        super().__init__(f"the peer `{kind}` failed: {why}")
+        self.kind = kind
+
+
 class Peer:
-    def __init__(self, kind, threads, keep_memory=False, device="cpu", packages=None):
+    def __init__(self, kind, threads, device, packages=None):
         """`packages`: a folder of Python packages that this peer has beside the interpreter's own."""
         # Whatever the shell set for OpenMP is not part of the comparison.
         others = ("OMP_", "GOMP_", "MKL_", "OPENBLAS_")
         environment = {k: v for k, v in os.environ.items() if not k.startswith(others)}
-        environment |= KEEP_MEMORY if keep_memory else {}
+        environment |= KEEP_MEMORY if kind == "handmade" else {}
         environment |= {"PB_BENCH_DEVICE": device} | with_packages(packages)
         self.kind = kind
         self.process = subprocess.Popen([sys.executable, str(HERE / "worker.py"), kind, str(threads)],
@@ -38,14 +47,16 @@ class Peer:
         return self
 
     def __exit__(self, *_):
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.wait()
 
     def call(self, name, *arguments):
         """Calls the worker's function. The answer has `value`, `peak_mb`, and `base_mb` before the call."""
-        self.process.stdin.write(json.dumps([name, arguments]) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"the process of the peer `{self.kind}` died in `{name}`")
-        return json.loads(line)
+        with contextlib.suppress(BrokenPipeError):  # it may have failed before it was asked
+            self.process.stdin.write(json.dumps([name, arguments]) + "\n")
+            self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline() or "{}")
+        if "value" not in answer:
+            raise PeerFailed(self.kind, answer.get("failed", f"it died in `{name}`"))
+        return answer

@@ -49,7 +49,7 @@ class Program:
         self.described = device  # by the last run
 
     def version(self):
-        return subprocess.run([self.binary, "--version"], capture_output=True, text=True).stdout.split()[-1]
+        return subprocess.run([self.binary, "--version"], capture_output=True, text=True).stdout.split()[1]
 
     def command(self, experiment, command="run"):
         """The command line of one experiment, whose file is written as JSON, which is YAML too."""

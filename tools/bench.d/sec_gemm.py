@@ -13,6 +13,6 @@ def run(bench):
         rows += [[name, threads, *map(number, rates)] for name, rates in found.items()]
         bench.peak[threads] = max(max(rates) for rates in found.values())
     lines += table(["library", "threads"] + [" x ".join(map(str, s)) for s in shapes], rows)
-    bench.figures["gemm"] = {"peak": max(bench.peak.values())}
+    bench.write_figures("gemm", {"peak": max(bench.peak.values())})
     peaks = ", ".join(f"{number(p)} with {n} thread{'s' * (n > 1)}" for n, p in bench.peak.items())
     return lines + [f"Peak: {peaks}.", ""]

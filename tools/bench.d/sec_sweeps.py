@@ -1,5 +1,6 @@
 """Sections z, resid_pre, pattern, params: gradient patching beside both PyTorch peers."""
 import contextlib
+import functools
 
 import study
 from bench import Times, number, ratio, table
@@ -11,10 +12,10 @@ LIMIT = 2e-3  # of the metric: the optimizer's first step divides by |gradient|,
 
 
 def fastest_handmade(bench, sweep):
-    """The variant and thread count of the hand-optimised loop that is fastest here."""
+    """The thread count and the variant of the hand-optimised loop that is fastest here."""
     tried, cells = {}, 24 if bench.on_gpu else 8
     for threads in bench.thread_counts:
-        with bench.peer("handmade", threads, keep_memory=True) as peer:
+        with bench.peer("handmade", threads) as peer:
             peer.call("load", str(bench.checkpoint))
             for variant in GPU_VARIANTS if bench.on_gpu else VARIANTS:
                 peer.call("sweep", sweep.name, variant, cells)
@@ -23,13 +24,15 @@ def fastest_handmade(bench, sweep):
 
 
 def fastest_notebook(bench, sweep):
-    """The thread count that TransformerLens is faster with."""
+    """The thread count that TransformerLens is faster with, where there is a choice."""
     tried = {}
+    if len(bench.thread_counts) == 1:
+        return tuple(bench.thread_counts)
     for threads in bench.thread_counts:
         with bench.peer("notebook", threads) as peer:
             peer.call("load", str(bench.checkpoint))
             peer.call("sweep", sweep.name, 1)
-            tried[threads] = peer.call("sweep", sweep.name, 2)["value"]["seconds"]
+            tried[threads,] = peer.call("sweep", sweep.name, 2)["value"]["seconds"]
     return min(tried, key=tried.get)
 
 
@@ -39,6 +42,7 @@ class Comparison:
     def __init__(self, bench, sweep):
         self.bench, self.sweep = bench, sweep
         self.metrics, self.peak_mb, self.first = {}, {}, Times()
+        self.picked = {}  # peer -> what it is fastest with: threads and, by hand, the variant
 
     def patchbay(self):
         sweeps = self.bench.again(self.sweep.experiment())
@@ -50,38 +54,49 @@ class Comparison:
         self.first.add(done.sweep()["seconds"])
         return done.seconds()
 
-    def peer(self, name, *arguments):
-        answer = self.processes[name].call("sweep", self.sweep.name, *arguments)
+    def peer(self, name, process, *arguments):
+        answer = process.call("sweep", self.sweep.name, *arguments)
         self.metrics[name] = answer["value"]["metrics"]
         self.peak_mb[name] = max(self.peak_mb.get(name, 0), answer["peak_mb"])
         return answer["value"]["seconds"]
 
+    def write_figures(self, medians):
+        self.bench.write_figures(self.sweep.name, {"cells": len(self.sweep.cells), "first": self.first.median,
+                                                   **medians})
+
+    def pick(self):
+        if not self.bench.without_lens:
+            with self.bench.surviving():
+                self.picked["notebook"] = fastest_notebook(self.bench, self.sweep)
+        with self.bench.surviving():
+            self.picked["handmade"] = fastest_handmade(self.bench, self.sweep)
+
     def run(self):
         bench = self.bench
-        self.threads, self.variant = fastest_handmade(bench, self.sweep)
-        self.notebook_threads = "" if bench.without_lens else fastest_notebook(bench, self.sweep)
-        self.processes = {}
-        sides = {"patchbay": self.patchbay, "notebook": lambda: self.peer("notebook"),
-                 "handmade": lambda: self.peer("handmade", self.variant)}
-        if bench.without_lens:
-            del sides["notebook"]
+        self.write_figures({"patchbay": self.patchbay()})  # whatever becomes of the peers
+        self.pick()
+        sides = {"patchbay": self.patchbay}
         with contextlib.ExitStack() as stack:
-            if not bench.without_lens:
-                self.processes["notebook"] = stack.enter_context(bench.peer("notebook", self.notebook_threads))
-            self.processes["handmade"] = stack.enter_context(bench.peer("handmade", self.threads, keep_memory=True))
-            for process in self.processes.values():
-                process.call("load", str(bench.checkpoint))
+            for name, (threads, *arguments) in self.picked.items():
+                with bench.surviving():
+                    process = stack.enter_context(bench.peer(name, threads))
+                    process.call("load", str(bench.checkpoint))
+                    sides[name] = functools.partial(self.peer, name, process, *arguments)
             self.times = bench.interleave(sides)
         ours = self.metrics["patchbay"]
-        self.worst = max(bench.agree(f"{self.sweep.title}, {name}", ours, self.metrics[name], LIMIT)
-                         for name in self.processes)
-        bench.figures[self.sweep.name] = {"cells": len(self.sweep.cells), "first": self.first.median,
-                                          **{side: times.median for side, times in self.times.items()}}
+        self.worst = max((bench.agree(f"{self.sweep.title}, {name}", ours, self.metrics[name], LIMIT)
+                          for name in self.times if name != "patchbay"), default=float("nan"))
+        self.write_figures({side: times.median for side, times in self.times.items()})
         return self
 
     def time(self, side):
         """Of a cell, as text."""
         return self.times[side].text(len(self.sweep.cells)) if side in self.times else "left out"
+
+    def used(self, side):
+        """What a peer is fastest with, as text."""
+        threads, *variant = self.picked.get(side, [""])
+        return ", ".join([*variant, str(threads)])
 
     def ratio(self, side):
         return ratio(self.times[side], self.times["patchbay"]) if side in self.times else ""
@@ -124,7 +139,7 @@ def write(bench, done):
     rows = []
     for c in done:
         rate, share = bench.share_of_peak(c.times["patchbay"].median / len(c.sweep.cells))
-        rows.append([c.sweep.title, c.notebook_threads, f"{c.variant}, {c.threads}", f"{c.worst:.1e}", rate, share])
+        rows.append([c.sweep.title, c.used("notebook"), c.used("handmade"), f"{c.worst:.1e}", rate, share])
     lines += table(["sweep", "threads of TransformerLens", "by hand: variant, threads",
                     "largest difference of the metric", "patchbay, GFLOP/s", "of the peak"], rows)
     lines += [f"GFLOP/s count the floor alone, {study.floor_gflop():.2f} GFLOP per cell: a product of 12 x 3 rows "

@@ -60,6 +60,7 @@ class Training:
         self.start = make_checkpoint(bench.program, 0)  # training begins at initial weights
         self.batches = make_batches(20 if bench.quick else STEPS)
         self.losses = {}
+        self.kind = "fused"  # of AdamW, until the faster one is known
 
     def patchbay(self, precision="f32"):
         experiment = training(self.start, self.batches, self.bench.on_gpu) | {"precision": precision}
@@ -73,6 +74,11 @@ class Training:
         self.losses[name] = value["losses"]
         return value["seconds"]
 
+    def write_figures(self, seconds):
+        n = len(self.batches)
+        self.bench.write_figures("training", {"steps": n, "eager_kind": self.kind,
+                                              **{side: of / n for side, of in seconds.items()}})
+
     def pick(self):
         """The thread count and the kind of AdamW that PyTorch is fastest with."""
         tried = {}
@@ -83,19 +89,24 @@ class Training:
                         value = peer.call("train", str(self.start), self.batches[:8], kind)["value"]
                     tried[threads, kind] = value["seconds"]
         self.threads, self.kind = min(tried, key=tried.get)
+        self.other = "foreach" if self.kind == "fused" else "fused"
 
     def run(self):
+        """Without PyTorch there is nothing to compare with: then patchbay's own figure is all."""
+        self.write_figures({"patchbay": self.patchbay()})
         self.pick()
-        other = "foreach" if self.kind == "fused" else "fused"
+        sides = {"patchbay": self.patchbay}
         with contextlib.ExitStack() as stack:
             eager = stack.enter_context(self.bench.peer("eager", self.threads))
-            sides = {"patchbay": self.patchbay, "eager": lambda: self.peer("eager", eager, self.kind)}
+            sides["eager"] = lambda: self.peer("eager", eager, self.kind)
             if not self.bench.without_lens:
-                notebook = stack.enter_context(self.bench.peer("notebook", self.threads))
-                notebook.call("load", str(self.start))
-                sides["notebook"] = lambda: self.peer("notebook", notebook)
+                with self.bench.surviving():
+                    notebook = stack.enter_context(self.bench.peer("notebook", self.threads))
+                    notebook.call("load", str(self.start))
+                    sides["notebook"] = lambda: self.peer("notebook", notebook)
             self.times = self.bench.interleave(sides)
-            self.peer("other", eager, other)
+            self.write_figures({side: times.median for side, times in self.times.items()})
+            self.peer("other", eager, self.other)
             self.peer("double", eager, self.kind, "float64")
         self.patchbay("f64")
         return self
@@ -113,7 +124,6 @@ class Training:
 def run(bench):
     t = Training(bench).run()
     ours = ("patchbay", "f32")
-    other = "foreach" if t.kind == "fused" else "fused"
     double = bench.agree("training, patchbay and PyTorch in double precision", t.losses["patchbay", "f64"],
                          t.losses["double"], LIMIT_DOUBLE, relative=True)
     bench.check("training, drift from double precision, patchbay beside PyTorch",
@@ -127,12 +137,10 @@ def run(bench):
     rows = [row("patchbay", ours, times["patchbay"].text(n)),
             row(f"PyTorch eager, AdamW {t.kind}, {threads}", "eager", times["eager"].text(n),
                 ratio(times["eager"], times["patchbay"])),
-            row(f"PyTorch eager, AdamW {other}", "other")]
+            row(f"PyTorch eager, AdamW {t.other}", "other")]
     if "notebook" in times:
         rows.append(row("TransformerLens", "notebook", times["notebook"].text(n),
                         ratio(times["notebook"], times["patchbay"])))
-    bench.figures["training"] = {"steps": n, "eager_kind": t.kind,
-                                 **{side: of.median / n for side, of in times.items()}}
     first, last = t.losses[ours][0], t.losses[ours][-1]
     fastest = "of fused and foreach AdamW and of 1 and all threads the fastest."
     if bench.on_gpu:

@@ -31,8 +31,8 @@ def run(bench):
             times[n].add(done.seconds())
             first[n].add(done.sweep()["seconds"])
             peaks[n] = done.peak_mb
-    bench.figures["units"] = {"cells": counts[-1] * cells, "patchbay": times[counts[-1]].median,
-                              "first": first[counts[-1]].median}
+        bench.write_figures("units", {"cells": counts[-1] * cells, "patchbay": times[counts[-1]].median,
+                                      "first": first[counts[-1]].median})
     rows = [[n, n * cells, times[n].text(n * cells), number(times[n].median)]
             + ([number(first[n].median)] if bench.on_gpu else []) + [number(peaks[n])] for n in counts]
     return lines + table(["integers", "cells", "ms per cell", "seconds"]
