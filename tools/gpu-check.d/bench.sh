@@ -11,11 +11,14 @@ set -- --device cuda --build "$BUILD"
 [ ! -f "$WORK/model.safetensors" ] || set -- "$@" --checkpoint "$WORK/model.safetensors"
 rc=0
 for section in z units training; do
-	sections=$section failed=0 seconds=140
-	[ $section != z ] || sections='gemm z'
-	[ -z "$EMULATE" ] || seconds=3600
+	sections=$section failed=0
+	case $section in # PyTorch and TransformerLens start several times for the first
+	z) sections='gemm z' seconds=$(($(left) / 2)) ;;
+	units) seconds=$(($(left) / 2)) ;;
+	training) seconds=$(left) ;;
+	esac
 	# shellcheck disable=SC2086
-	within $seconds "$PYTHON" tools/bench.d/main.py $sections "$@" --figures "$WORK/figures-$section.json" \
+	within "$seconds" "$PYTHON" tools/bench.d/main.py $sections "$@" --figures "$WORK/figures-$section.json" \
 		--out "$WORK/page-$section.md" || failed=$?
 	[ $failed = 0 ] || { rc=1 && echo "$section: exit status $failed"; }
 done

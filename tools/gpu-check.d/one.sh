@@ -1,19 +1,30 @@
-# one.sh NAME: one test program on the device. Its tests open and close the device hundreds of times; the preloaded
-# backend stays, and with it CUDA's state, whose making takes far longer than a test.
+# one.sh NAME: one test program on the device, or for kernels/CASE one test case of the kernels' by itself: an error of
+# CUDA's stays with a process to its end, and would fail the tests behind it too.
+#
+# A program's tests open and close the device hundreds of times; the preloaded backend stays, and with it CUDA's state,
+# whose making takes far longer than a test.
 set -eu
 . tools/gpu-check.d/common.sh
-log=$WORK/test-$STAGE-$1.log
+log=$WORK/test-$STAGE-$(echo "$1" | tr '/ ' '--').log
 begin=$(date +%s) rc=0
-PB_TEST_DEVICE=cuda within 3600 env LD_PRELOAD="$BACKEND/patchbay-cuda.so" "$BUILD/tests/test_$1" >"$log" 2>&1 || rc=$?
-took=$(($(date +%s) - begin))
-if [ $rc = 0 ]; then
-	printf '%-20s %4d s  %s\n' "$1" $took "$(tell_tests "$log")"
-elif [ $rc = 124 ]; then
-	printf '%-20s %4d s  out of time; %s\n' "$1" $took "$(tell_tests "$log")"
-else
-	printf '%-20s %4d s  exit status %d; %s\n' "$1" $took $rc "$(tell_tests "$log")"
-	tell_failures "$log"
-fi
-[ $rc != 0 ] || echo "$1" >>"$WORK/passed-$STAGE"
-[ $rc != 124 ] || [ "$STAGE" != rounds ] || rc=0 # as many as there was time for
+case $1 in
+kernels/*) set -- "$1" env CK_RUN_CASE="${1#*/}" "$BUILD/tests/test_kernels" ;;
+*) set -- "$1" env PB_TEST_DEVICE=cuda LD_PRELOAD="$BACKEND/patchbay-cuda.so" "$BUILD/tests/test_$1" ;;
+esac
+name=$1
+shift
+within 3600 "$@" >"$log" 2>&1 || rc=$?
+took=$(($(date +%s) - begin)) result=ok why=''
+case $rc in
+0) ;;
+124 | 137) result=LATE why='out of time; ' ;;
+*)
+	result=FAILED why="exit status $rc; "
+	printf '%s\n' "$name:" "$(tell_failures "$log")" # at once: others print too
+	;;
+esac
+printf '%-6s %-20s %4d s  %s%s\n' $result "$name" $took "$why" "$(tell_tests "$log")" >>"$WORK/table-$STAGE"
+case $STAGE in
+rounds | kernels-async) [ $result != LATE ] || rc=0 ;; # as many as there was time for
+esac
 exit $rc

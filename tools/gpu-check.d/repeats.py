@@ -12,6 +12,8 @@ from program import Program, experiment, make_checkpoint  # noqa: E402
 
 LIMIT = 2e-3  # of the metric, as in tools/bench
 FOLDER = Path(os.environ["WORK"])
+RUNS = FOLDER / "repeats"
+STEPS = 3 if os.environ["EMULATE"] else 50
 failed = False
 
 
@@ -26,34 +28,33 @@ def same(what, files):
 def sweeps(program, checkpoint):
     global failed
     z = experiment("repeats", checkpoint, [study.sweep_named("z").experiment()])
-    runs = {name: program.run(z, *options, folder=FOLDER / name) for name, options in
+    runs = {name: program.run(z, *options, folder=RUNS / name) for name, options in
             (("first", ()), ("second", ()), ("third", ()), ("batch-5", ("--batch", "5")))}
-    same("z by layer and head, once with --batch 5", [FOLDER / name / "sweeps" / "z.csv" for name in runs])
-    cpu = program.run(z, device="cpu", folder=FOLDER / "cpu")
+    same("z by layer and head, once with --batch 5", [RUNS / name / "sweeps" / "z.csv" for name in runs])
+    cpu = program.run(z, device="cpu", folder=RUNS / "cpu")
     worst = max(abs(a - b) for a, b in zip(runs["first"].metrics(), cpu.metrics()))
     failed |= not worst <= LIMIT
     print(f"largest difference of the metric from the CPU's: {worst:.2g} (at most {LIMIT:g})", flush=True)
 
 
-def trainings(program, steps):
-    stage = {"name": "training", "split": "arithmetic", "steps": steps, "batch_size": 128, "save": "model",
+def trainings(program):
+    stage = {"name": "training", "split": "arithmetic", "steps": STEPS, "batch_size": 128, "save": "model",
              "optimizer": study.UPDATE | {"kind": "adamw"}}
     training = {"name": "repeats-training", "seed": 42, "model": study.SIZES, "train": [stage],
                 "data": {"plugin": "oocl", "mod": study.MOD}}
     names = ["training-1", "training-2"]
     for name in names:
-        program.run(training, folder=FOLDER / name)
-    same(f"weights after {steps} steps", [FOLDER / name / "checkpoints" / "model.safetensors" for name in names])
+        program.run(training, folder=RUNS / name)
+    same(f"weights after {STEPS} steps", [RUNS / name / "checkpoints" / "model.safetensors" for name in names])
 
 
 def main():
-    build, threads = os.environ["BUILD"], len(os.sched_getaffinity(0))
-    made = make_checkpoint(Program(build, threads, "auto"), 100)  # on the CPU
+    program = Program(os.environ["BUILD"], len(os.sched_getaffinity(0)), "auto", "cuda")
+    print(f"weights for all of it, after {2 * STEPS} steps", flush=True)
     checkpoint = FOLDER / "model.safetensors"
-    shutil.copy(made, checkpoint)
-    program = Program(build, threads, "auto", "cuda")
+    shutil.copy(make_checkpoint(program, 2 * STEPS), checkpoint)
     sweeps(program, checkpoint)
-    trainings(program, 3 if os.environ["EMULATE"] else 50)
+    trainings(program)
 
 
 main()

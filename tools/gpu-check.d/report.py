@@ -43,7 +43,8 @@ class Stage:
         self.seconds = int(seconds)
         self.lines = (folder / f"{self.name}.log").read_text(errors="replace").splitlines()
         over = "**failed**: out of time"
-        known = {"0": "ok", "77": "left out", "time": "**not run**: no time left", "124": over, "137": over}
+        known = {"0": "ok", "77": "left out", "time": "**not run**: no time left", "124": over, "137": over,
+                 "stopped": "**failed**: stopped by a signal"}
         self.result = known.get(rc, f"**failed**: exit status {rc}")
         self.failed = self.result.startswith("**")
 
@@ -53,10 +54,14 @@ class Stage:
 
 
 def read_figures(folder):
-    figures = {"disagreements": [], "without_lens": ""}
+    figures = {"problems": [], "without_lens": ""}
     for file in sorted(folder.glob("figures-*.json")):
-        found = json.loads(file.read_text())
-        figures["disagreements"] += found.pop("disagreements")
+        try:
+            found = json.loads(file.read_text())
+        except ValueError as error:
+            figures["problems"].append(f"{file.name} cannot be read: {error}")
+            continue
+        figures["problems"] += found.pop("problems")
         figures["without_lens"] = found.pop("without_lens") or figures["without_lens"]
         figures |= found
     return figures
@@ -115,9 +120,8 @@ def write(folder):
         lines += ["## Targets", "", "| what | target | measured | |", "|---|---|---|---|"]
         verdicts = {True: "met", False: "**missed**", None: "**open**"}
         lines += [f"| {what} | {target} | {measured} | {verdicts[met]} |" for what, target, measured, met in wanted]
-        lines += [""]
-        lines += [f"- results differ: {text}" for text in figures["disagreements"]]
-        lines += ["## Benchmarks", "", *sections(folder)]
+        lines += ["", *(f"- {text}" for text in figures["problems"])]
+        lines += ["", "## Benchmarks", "", *sections(folder)]
     roofline = folder / "roofline.md"
     if "roofline" in names and roofline.exists() and roofline.stat().st_size:
         lines += ["## Kernels and ceilings", "", roofline.read_text().rstrip(), ""]

@@ -51,9 +51,18 @@ if [ -d "$root/usr" ]; then
 		[ ! -d "$folder" ] || add CPATH "$folder"
 	done
 	add LD_LIBRARY_PATH "$root/lacking"
+	# What is built finds them without this environment as well, and what they need themselves (by RPATH, not RUNPATH).
+	export LDFLAGS="${LDFLAGS:-} -Wl,--disable-new-dtags,-rpath,$root/lacking"
 fi
 command -v pkg-config || command -v pkgconf ||
 	echo "there is no pkg-config: --debs may bring pkgconf, pkgconf-bin, libpkgconf3"
+
+# The driver's library, which some machines have in a folder that their loader does not know.
+if ! ldconfig -p | grep -qF '	libcuda.so.1 '; then
+	for folder in /usr/local/nvidia/lib64 /usr/local/nvidia/lib; do
+		[ ! -e "$folder/libcuda.so.1" ] || add LD_LIBRARY_PATH "$folder"
+	done
+fi
 
 if [ -n "$wheels" ]; then
 	PACKAGES=$BUILD/packages
