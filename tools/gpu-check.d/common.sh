@@ -30,9 +30,14 @@ in_parallel() {
 	STAGE=$1
 	export STAGE
 	failed=0
-	xargs -P "$JOBS" -I '{}' sh "tools/gpu-check.d/$2" '{}' || failed=$?
+	xargs -P "$JOBS" -I '{}' sh "tools/gpu-check.d/$2" '{}' || failed=1
 	LC_ALL=C sort "$WORK/table-$1"
 	return $failed
+}
+
+# tell_table STAGE WHAT: how many lines of its table are of what passed.
+tell_table() {
+	awk -v what="$2" '/^ok /{ok++} END{printf "%d of %d %s passed\n", ok, NR, what}' "$WORK/table-$1"
 }
 
 # tell_tests FILE...: how many tests of some programs passed.

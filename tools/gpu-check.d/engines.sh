@@ -6,6 +6,5 @@ export PB_TEST_FEW=1
 rc=0
 # shellcheck disable=SC2086
 printf '%s\n' $on_device | in_parallel engines one.sh || rc=$?
-# shellcheck disable=SC2086
-echo "$(grep -c '^ok' "$WORK/table-engines") of $(echo $on_device | wc -w) programs passed"
+tell_table engines programs
 exit $rc

@@ -11,9 +11,9 @@ cases | CUDA_LAUNCH_BLOCKING=1 in_parallel kernels one.sh || rc=$?
 if [ "$(left)" -ge 10 ]; then
 	cases | in_parallel kernels-async one.sh >"$WORK/kernels-async.log" || rc=$?
 	grep -v '^ok' "$WORK/kernels-async.log" || :
-	echo "not waiting for launches: $(tell_tests "$WORK"/test-kernels-async-*.log)"
+	echo "not waiting for launches: $(tell_table kernels-async cases); $(tell_tests "$WORK"/test-kernels-async-*.log)"
 else
 	echo "not waiting for launches: there was no time for it"
 fi
-echo "waiting for each: $(tell_tests "$WORK"/test-kernels-kernels-*.log)"
+echo "waiting for each: $(tell_table kernels cases); $(tell_tests "$WORK"/test-kernels-kernels-*.log)"
 exit $rc

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-LAST_LINES = 24
+LAST_LINES = 40
 
 
 def output_of(*command):
@@ -41,7 +41,8 @@ class Stage:
     def __init__(self, folder, line):
         self.name, rc, seconds = line.split()
         self.seconds = int(seconds)
-        self.lines = (folder / f"{self.name}.log").read_text(errors="replace").splitlines()
+        said = (folder / f"{self.name}.log").read_text(errors="replace")
+        self.lines = re.sub(r"\x1b\[[\d;]*[mK]", "", said).splitlines()  # compilers' colours
         over = "**failed**: out of time"
         known = {"0": "ok", "77": "left out", "time": "**not run**: no time left", "124": over, "137": over,
                  "stopped": "**failed**: stopped by a signal"}

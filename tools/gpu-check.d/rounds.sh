@@ -6,6 +6,5 @@ set -eu
 rc=0
 # shellcheck disable=SC2086
 printf '%s\n' $in_rounds | in_parallel rounds one.sh || rc=$?
-# shellcheck disable=SC2086
-echo "$(grep -c '^ok' "$WORK/table-rounds") of $(echo $in_rounds | wc -w) programs passed in time"
+tell_table rounds programs
 exit $rc
