@@ -1,8 +1,6 @@
 /* fibres.cpp: a block's threads: warp by warp, each as far as it comes, to the next barrier of the block. */
-#undef _FORTIFY_SOURCE /* its longjmp refuses to change stacks */
 #include "fibres.h"
 
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -19,8 +17,7 @@ enum { LANES = 32, WARPS = PBK_MOST_THREADS / LANES, STACK = 256 << 10 };
 enum state { READY, AT_BARRIER, AT_WARP, DONE };
 
 struct fibre {
-	jmp_buf at;
-	ucontext_t start;
+	void *at[5];
 	pbk_context context;
 	bool started;
 	state waits;
@@ -42,9 +39,12 @@ struct meeting {
 struct worker {
 	fibre fibres[PBK_MOST_THREADS];
 	fibre *current;
+	ucontext_t start; /* of the one that begins */
 	pbk_context host;
-	jmp_buf scheduler;
+	void *scheduler[5];
 	const std::function<void()> *body;
+	unsigned threads; /* of the block */
+	bool reversed;
 	meeting block, warps[WARPS];
 	char begin, end;
 };
@@ -58,14 +58,38 @@ worker *own()
 	return self;
 }
 
-void to_scheduler(worker *w, fibre *f)
+/* Where that was set, by __builtin_setjmp: the C library's longjmp refuses to change stacks, or asks the system each time, and
+ * takes AddressSanitizer's marks from the whole of one. To a sanitizer this is a call like others. */
+[[gnu::noinline, gnu::no_sanitize_address]] void jump(void **to)
+{
+	__builtin_longjmp(to, 1);
+}
+
+/* The next of the warp that runs; null: the scheduler decides. */
+fibre *next(worker *w, const fibre *f)
+{
+	const unsigned thread = static_cast<unsigned>(f - w->fibres), first = thread / LANES * LANES;
+	const unsigned end = first + LANES < w->threads ? first + LANES : w->threads;
+	for (unsigned t = thread; w->reversed ? t-- > first : ++t < end;)
+		if (w->fibres[t].waits == READY)
+			return w->fibres[t].started ? &w->fibres[t] : nullptr;
+	return nullptr;
+}
+
+/* To the next fibre, which saves the way by the scheduler. */
+void leave(worker *w, fibre *f)
 {
 	void *fake = nullptr;
-	if (!_setjmp(f->at)) {
-		pbk_before_switch(&fake, w->host);
-		_longjmp(w->scheduler, 1);
+	if (!__builtin_setjmp(f->at)) {
+		fibre *other = next(w, f);
+		pbk_before_switch(&fake, other ? other->context : w->host);
+		if (!other)
+			jump(w->scheduler);
+		w->current = other;
+		threadIdx.x = static_cast<unsigned>(other - w->fibres);
+		jump(other->at);
 	}
-	pbk_after_switch(fake, &w->host);
+	pbk_after_switch(fake, nullptr);
 }
 
 /* A fibre serves block after block. */
@@ -79,19 +103,19 @@ void fibre_main()
 		(*w->body)();
 		pbk_release(&w->end);
 		f->waits = DONE;
-		to_scheduler(w, f);
+		leave(w, f);
 	}
 }
 
-void start(fibre *f)
+void start(worker *w, fibre *f)
 {
-	getcontext(&f->start);
-	f->start.uc_stack.ss_sp = const_cast<void *>(f->context.stack);
-	f->start.uc_stack.ss_size = STACK;
-	f->start.uc_link = nullptr;
-	makecontext(&f->start, fibre_main, 0);
+	getcontext(&w->start);
+	w->start.uc_stack.ss_sp = const_cast<void *>(f->context.stack);
+	w->start.uc_stack.ss_size = f->context.size;
+	w->start.uc_link = nullptr;
+	makecontext(&w->start, fibre_main, 0);
 	f->started = true;
-	setcontext(&f->start);
+	setcontext(&w->start);
 }
 
 void make_stack(fibre *f)
@@ -110,11 +134,11 @@ void run(unsigned thread)
 	threadIdx.x = thread;
 	if (!f->context.stack)
 		make_stack(f);
-	if (!_setjmp(w->scheduler)) {
+	if (!__builtin_setjmp(w->scheduler)) {
 		pbk_before_switch(&fake, f->context);
 		if (f->started)
-			_longjmp(f->at, 1);
-		start(f);
+			jump(f->at);
+		start(w, f);
 	}
 	pbk_after_switch(fake, nullptr);
 }
@@ -126,7 +150,7 @@ void meet(worker *w, meeting *m, state waits)
 	char *at = &m->at[m->round & 1];
 	pbk_release(at);
 	f->waits = waits;
-	to_scheduler(w, f);
+	leave(w, f);
 	pbk_acquire(at);
 	f->fenced = false; /* a fence before it is of no use to others' writes */
 	f->last = nullptr;
@@ -204,6 +228,8 @@ void pbk_emulated_block(uint3 at, unsigned block, bool reversed, const std::func
 	worker *w = own();
 	const unsigned warps = (block + LANES - 1) / LANES;
 	w->body = &thread;
+	w->threads = block;
+	w->reversed = reversed;
 	w->host.thread = pbk_this_thread();
 	blockIdx = at;
 	for (unsigned t = 0; t < block; t++) {
