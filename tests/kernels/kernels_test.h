@@ -69,6 +69,7 @@ bool nearly(double a, double b, double tolerance);
 double tolerance_of(size_t real_size); /* for short sums of numbers of the size of 1 */
 
 TCase *gemm_tests(void);
+TCase *coarse_tests(void);
 TCase *gemm_row_tests(void);
 TCase *nd_tests(void);
 TCase *window_tests(void);

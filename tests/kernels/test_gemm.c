@@ -408,6 +408,14 @@ TCase *gemm_tests(void)
 	tcase_add_loop_test(tcase, a_list_may_be_long, 0, n_tables());
 	tcase_add_loop_test(tcase, weights_are_products, 0, 2 * n_tables());
 	tcase_add_loop_test(tcase, inputs_are_sums_of_products, 0, 7);
+	return tcase;
+}
+
+/* By a library of the device's. */
+TCase *coarse_tests(void)
+{
+	TCase *tcase = tcase_create("coarse");
+	tcase_add_checked_fixture(tcase, open_context, close_context);
 	if (test_backend())
 		tcase_add_loop_test(tcase, coarse_products_are_near, 0, N_SHAPES);
 	return tcase;

@@ -170,6 +170,7 @@ int main(void)
 	Suite *suite = suite_create("kernels");
 	suite_add_tcase(suite, row_tests());
 	suite_add_tcase(suite, gemm_tests());
+	suite_add_tcase(suite, coarse_tests());
 	suite_add_tcase(suite, gemm_row_tests());
 	suite_add_tcase(suite, nd_tests());
 	suite_add_tcase(suite, window_tests());
