@@ -140,6 +140,26 @@ START_TEST(as_on_the_cpu)
 }
 END_TEST
 
+/* Sizes that no quad divides, on a device that shares a product's parts among blocks. */
+START_TEST(odd_sizes)
+{
+	double cpu[16], cuda[16];
+	const char *file = write_experiment(
+		"odd", "model: {n_layers: 2, d_model: 151, n_heads: 3, d_head: 13, d_mlp: 167}\ndata: {plugin: oocl, mod: 30}\n"
+		       "train:\n  - {name: short, split: X1, steps: 2, batch_size: 129, save: m}\n"
+		       "probe: {unit: 4, model: m}\nmetric: correct_logit\nsweeps:\n" Z("z", "layer_head"));
+	struct outcome o = run_on("cpu", file, "odd-cpu");
+	ck_assert_msg(o.code == 0, "%s", o.err);
+	setenv("PBK_EMULATION_SIZE", "132", 1);
+	o = run_on("cuda", file, "odd-cuda");
+	ck_assert_msg(o.code == 0, "%s", o.err);
+	ck_assert_int_eq(read_metrics("odd-cpu", "z", cpu, 16), 6);
+	ck_assert_int_eq(read_metrics("odd-cuda", "z", cuda, 16), 6);
+	for (int i = 0; i < 6; i++)
+		ck_assert_double_eq_tol(cpu[i], cuda[i], 2e-4);
+}
+END_TEST
+
 /* The 20 digits behind `label` in a manifest. */
 static void read_id(const char *manifest, const char *label, char *ret_id)
 {
@@ -208,6 +228,7 @@ static Suite *device(void)
 	tcase_add_test(tc, the_file_names_the_device);
 	tcase_add_loop_test(tc, each_rank_has_a_device, 0, sizeof ranks / sizeof *ranks);
 	tcase_add_test(tc, as_on_the_cpu);
+	tcase_add_test(tc, odd_sizes);
 	tcase_add_test(tc, manifest);
 	tcase_add_test(tc, a_lost_device_leaves_what_was_done);
 	tcase_add_test(tc, no_device_memory);
