@@ -20,61 +20,44 @@ static __device__ __forceinline__ int clamped(int64_t left, int most)
 	return left < 0 ? 0 : left < most ? (int)left : most;
 }
 
-static __device__ __forceinline__ quad<float> load_whole(const float *x)
+/* FRESH: other blocks of this launch may have written it, so that it is not taken from the multiprocessor's own cache; else
+ * nobody writes it during the launch. */
+template <bool FRESH, class T> static __device__ __forceinline__ T load(const T *x)
 {
-	const float4 all = __ldg(static_cast<const float4 *>(__builtin_assume_aligned(x, 16)));
+	if constexpr (FRESH)
+		return __ldcg(x);
+	else
+		return __ldg(x);
+}
+
+template <bool FRESH> static __device__ __forceinline__ quad<float> load_whole(const float *x)
+{
+	const float4 all = load<FRESH>(static_cast<const float4 *>(__builtin_assume_aligned(x, 16)));
 	return {all.x, all.y, all.z, all.w};
 }
 
-static __device__ __forceinline__ quad<double> load_whole(const double *x)
+template <bool FRESH> static __device__ __forceinline__ quad<double> load_whole(const double *x)
 {
-	const double2 *two = static_cast<const double2 *>(__builtin_assume_aligned(x, 16)), low = __ldg(two), high = __ldg(two + 1);
+	const double2 *two = static_cast<const double2 *>(__builtin_assume_aligned(x, 16));
+	const double2 low = load<FRESH>(two), high = load<FRESH>(two + 1);
 	return {low.x, low.y, high.x, high.y};
 }
 
-/* The four from x on, of which the first `there` exist; zeros for the others. WHOLE: all exist, at 16 bytes. Nobody writes
- * them during the launch. */
-template <bool WHOLE, class real>
+/* The four from x on, of which the first `there` exist; zeros for the others. WHOLE: all exist, at 16 bytes. */
+template <bool WHOLE, bool FRESH = false, class real>
 static __device__ __forceinline__ quad<real> load_quad(const real *x, int64_t there)
 {
 	if constexpr (WHOLE) {
-		return load_whole(x);
+		return load_whole<FRESH>(x);
 	} else {
 		quad<real> q;
 		for (int e = 0; e < 4; e++)
-			q.v[e] = e < there ? __ldg(x + e) : real(0);
+			q.v[e] = e < there ? load<FRESH>(x + e) : real(0);
 		return q;
 	}
 }
 
-/* The same of what other blocks of this launch have written: not from the multiprocessor's own cache. */
-static __device__ __forceinline__ quad<float> fetch_whole(const float *x)
-{
-	const float4 all = __ldcg(static_cast<const float4 *>(__builtin_assume_aligned(x, 16)));
-	return {all.x, all.y, all.z, all.w};
-}
-
-static __device__ __forceinline__ quad<double> fetch_whole(const double *x)
-{
-	const double2 *two = static_cast<const double2 *>(__builtin_assume_aligned(x, 16)), low = __ldcg(two), high = __ldcg(two + 1);
-	return {low.x, low.y, high.x, high.y};
-}
-
-/* WHOLE: if the first exists, all do, at 16 bytes. */
-template <bool WHOLE, class real> static __device__ __forceinline__ quad<real> fetch_quad(const real *x, int there)
-{
-	quad<real> q = {};
-	if constexpr (WHOLE) {
-		if (there > 0)
-			q = fetch_whole(x);
-	} else {
-		for (int e = 0; e < 4; e++)
-			q.v[e] = e < there ? __ldcg(x + e) : real(0);
-	}
-	return q;
-}
-
-/* Of this thread's own. whole: as above. */
+/* The same of this thread's own. whole: if the first exists, all do, at 16 bytes. */
 template <class real> static __device__ __forceinline__ quad<real> read_quad(const real *x, bool whole, int there)
 {
 	quad<real> q = {};
