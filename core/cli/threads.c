@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "exp/team.h"
+#include "tensor/tensor.h"
 
 /* The last value of an option; NULL without it. */
 static const char *option_of(char **argv, const char *option)
@@ -22,7 +23,7 @@ static const char *option_of(char **argv, const char *option)
 	return value;
 }
 
-/* What --threads asks for; 0 (all cores) without it, and where options.c will refuse it. */
+/* Without --threads, and where options.c will refuse it, all cores compute. */
 static bool takes_every_core(char **argv)
 {
 	cpu_set_t mine;
@@ -33,13 +34,11 @@ static bool takes_every_core(char **argv)
 	return cores > 1 && (!threads || threads == cores);
 }
 
-/* Then this thread and those of the driver, which inherit its place, would share a core. */
+/* Beside a GPU this thread and those of the driver, which inherit its place, would share a core. */
 static bool may_take_gpu(char **argv)
 {
 	const char *device = option_of(argv, "--device");
-	if (!device || !strcmp(device, "auto"))
-		return !access("/dev/nvidiactl", F_OK) || !access("/dev/dxg", F_OK);
-	return strcmp(device, "cpu") != 0;
+	return pb_device_may_be_gpu(device ? device : "auto");
 }
 
 static bool may_wait(void)
@@ -58,7 +57,8 @@ void pb_cli_prepare_threads(char **argv)
 	/* With a binding of the user's this thread is bound already, and a process that it becomes would have its core only. */
 	struct pb_team team;
 	pb_team_find(&team); /* ranks would all be given the same cores */
-	const bool wait = may_wait() && may_bind(), bind = may_bind() && team.size < 2 && takes_every_core(argv) && !may_take_gpu(argv);
+	const bool wait = may_wait() && may_bind();
+	const bool bind = may_bind() && team.size < 2 && takes_every_core(argv) && !may_take_gpu(argv);
 	ssize_t length = wait || bind ? readlink("/proc/self/exe", self, sizeof self - 1) : 0;
 	if (length <= 0 || (wait && setenv("GOMP_SPINCOUNT", "10000", 1)) || (bind && setenv("OMP_PROC_BIND", "true", 1)))
 		return; /* slower it is */

@@ -43,8 +43,11 @@ bool pb_device_is_name(const char *name)
 }
 
 /* Looked at before a driver's libraries are loaded, which takes longer than a small run. */
-static bool may_have_gpu(void)
+bool pb_device_may_be_gpu(const char *name)
 {
+	if (strcmp(name, "auto"))
+		return strcmp(name, "cpu") != 0;
+
 	return pb_cuda_is_built() &&
 	       (getenv("PATCHBAY_BACKEND_PATH") || !access("/dev/nvidiactl", F_OK) || !access("/dev/dxg", F_OK));
 }
@@ -53,7 +56,7 @@ int pb_device_open(const char *name, int turn, int threads, enum pbk_matmul matm
 {
 	int index;
 	const bool any = !strcmp(name, "auto");
-	if (any ? !may_have_gpu() : !strcmp(name, "cpu"))
+	if (!pb_device_may_be_gpu(name))
 		return pb_device_open_cpu(threads, ret_device);
 	if (!any && !parse_cuda(name, &index))
 		return pb_fail(PB_E_USAGE, "there is no device `%s`: auto, cpu, cuda or cuda:NUMBER", name);

@@ -29,6 +29,8 @@ int pb_device_open_cpu(int threads, struct pb_device *ret_device); /* threads 0:
 int pb_device_open(const char *name, int turn, int threads, enum pbk_matmul matmul, struct pb_device *ret_device);
 /* Is it a name that pb_device_open understands? */
 bool pb_device_is_name(const char *name);
+/* May one of that name be a GPU? "auto": are there kernels for one, and does it look as if there were one? */
+bool pb_device_may_be_gpu(const char *name);
 void pb_device_close(struct pb_device *device);
 /* Bytes of memory that are free now; of a device that has its own memory, there. */
 size_t pb_device_memory_free(struct pb_device *device);

@@ -214,6 +214,6 @@ void pbk_fetch(pbk_context *context, void *host, const void *device, size_t size
 	pbk_queue_send(context);
 	if (context->failure || !size)
 		return;
-	pbk_note(context, cudaMemcpyAsync(host, device, size, cudaMemcpyDeviceToHost, context->stream));
+	pbk_note(context, cudaMemcpyAsync(host, device, size, cudaMemcpyDefault, context->stream));
 	pbk_wait(context);
 }

@@ -79,7 +79,8 @@ static __device__ __forceinline__ void add_parts(const job<real> &p, int64_t bat
 			for (int r = 0; r < LINES; r++)
 #pragma unroll
 				for (int q = 0; q < QUADS; q++) {
-					const int along = tile::column(q) - tile::column(0), there = r0 + r < rows ? columns - along : 0;
+					const int along = tile::column(q) - tile::column(0);
+					const int there = r0 + r < rows ? columns - along : 0;
 					x[r][q] = quad<real>();
 					if (there > 0)
 						x[r][q] = load_quad<WHOLE, true>(at + (r0 + r) * n + along, there);

@@ -43,7 +43,7 @@ static void device_free(pbk_context *context, void *memory)
 		return;
 	pbk_queue_send(context);
 	if (kind_of_memory() == HOST)
-		cudaStreamSynchronize(context->stream);
+		pbk_note(context, cudaStreamSynchronize(context->stream));
 	pbk_note(context, kind_of_memory() == HOST ? cudaFreeHost(memory) : cudaFree(memory));
 }
 
@@ -93,7 +93,7 @@ static void device_upload(pbk_context *context, void *dst, const void *src, size
 	if (!size)
 		return;
 	pbk_queue_send(context);
-	pbk_note(context, cudaMemcpyAsync(dst, src, size, cudaMemcpyHostToDevice, context->stream));
+	pbk_note(context, cudaMemcpyAsync(dst, src, size, cudaMemcpyDefault, context->stream));
 	pbk_wait(context);
 }
 

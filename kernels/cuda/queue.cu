@@ -11,7 +11,8 @@ enum {
 	FEW = 8,             /* launches that are sent one by one: a graph would gain nothing */
 	GRAPHS = 256,        /* batches of training differ in their rows: there are some tens of numbers of rows */
 	SEEN = 4096,         /* lists that are remembered by a number, to know them when they come again */
-	STALE = 4 * GRAPHS,  /* lists sent since a graph was used: then it makes way, else more lists than places drive out each other */
+	STALE = 4 * GRAPHS,  /* lists sent since a graph was used, when it makes way for one that came again within as many: so
+			      * more lists than there are places do not drive each other out */
 	MOST_REFUSALS = 3,   /* then no more graphs are made */
 };
 
@@ -28,7 +29,10 @@ struct pbk_queue {
 	char *bytes; /* records, one behind the other */
 	size_t size, room;
 	int launches;
-	uint64_t clock, seen[SEEN];
+	uint64_t clock; /* lists sent */
+	struct {
+		uint64_t number, when;
+	} seen[SEEN];
 	struct graph graphs[GRAPHS];
 	int made, replayed, refused; /* graphs */
 	cudaError_t why; /* the first was refused */
@@ -82,12 +86,12 @@ static uint64_t number_of(const char *bytes, size_t size)
 	return number ? number : 1;
 }
 
-/* Has the list come before? Remembers it. */
+/* Has the list come before, and lately? Remembers it. */
 static bool is_known(struct pbk_queue *q, uint64_t number)
 {
-	uint64_t *place = &q->seen[number % SEEN];
-	const bool known = *place == number;
-	*place = number;
+	auto *place = &q->seen[number % SEEN];
+	const bool known = place->number == number && q->clock - place->when <= STALE;
+	*place = {number, q->clock};
 	return known;
 }
 

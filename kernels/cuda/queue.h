@@ -61,7 +61,7 @@ template <class T> static T pbk_read_argument(const char *at)
 template <class... Parameters, size_t... I>
 static void pbk_run_launch(const struct pbk_launch_record *record, cudaStream_t stream, std::index_sequence<I...>)
 {
-	static_assert(pbk_argument_at<Parameters...>(sizeof...(Parameters)) <= 4096, "that many bytes of arguments every device takes");
+	static_assert(pbk_argument_at<Parameters...>(sizeof...(Parameters)) <= 4096, "what every device takes");
 	void (*kernel)(Parameters...) = reinterpret_cast<void (*)(Parameters...)>(record->kernel);
 	const char *arguments = pbk_arguments(record);
 	const dim3 grid(record->grid[0], record->grid[1], record->grid[2]);

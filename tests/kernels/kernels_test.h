@@ -28,7 +28,7 @@ void free_context(pbk_context *context);
 void wait_for(pbk_context *context);
 
 /* Memory that kernels and the host can touch: every operand lives in it. A GPU's backend gives such memory where
- * PBK_CUDA_MANAGED=1 is in the environment. */
+ * PBK_CUDA_MANAGED, 1 or host, is in the environment. */
 void *test_alloc(size_t size);
 void test_free(void *memory);
 

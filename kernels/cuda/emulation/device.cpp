@@ -206,8 +206,7 @@ void pbk_emulated_count_made()
 cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t size, cudaMemcpyKind kind, cudaStream_t)
 {
 	tally.copies++;
-	const bool up = kind == cudaMemcpyHostToDevice; /* no other copies are asked for */
-	if (!lost && size && (is_on_device(dst, size) != up || is_on_device(src, size) == up))
+	if (!lost && size && kind == cudaMemcpyHostToDevice && (!is_on_device(dst, size) || is_on_device(src, size)))
 		pbk_emulated_fail("a copy whose kind is not that of its memory");
 	return work([=] { memmove(dst, src, size); });
 }

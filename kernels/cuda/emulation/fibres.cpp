@@ -58,12 +58,15 @@ worker *own()
 	return self;
 }
 
-/* Where that was set, by __builtin_setjmp: the C library's longjmp refuses to change stacks, or asks the system each time, and
- * takes AddressSanitizer's marks from the whole of one. To a sanitizer this is a call like others. */
-[[gnu::noinline, gnu::no_sanitize_address]] void jump(void **to)
+void long_jump(void **to)
 {
 	__builtin_longjmp(to, 1);
 }
+
+/* To where that was set, by __builtin_setjmp: the C library's longjmp refuses to change stacks, or asks the system each time, and
+ * takes AddressSanitizer's marks from the whole of one. A compiler must not see what is called: it would learn that it
+ * never comes back, or which registers it leaves alone, which other fibres do not. */
+void (*volatile jump)(void **to) = long_jump;
 
 /* The next of the warp that runs; null: the scheduler decides. */
 fibre *next(worker *w, const fibre *f)
